@@ -1,0 +1,47 @@
+"""Anlan 安澜: a public warning and training portal for a city district."""
+
+from __future__ import annotations
+
+from importlib import import_module
+
+from flask import Flask, current_app
+
+from portal.config import Settings
+
+#: What each surface serves: modules with a `make_blueprint()`, in the order in which they are registered.
+SURFACE_MODULES = {
+    "site": (),
+    "desk": (),
+    "api": (),
+    "hooks": (),
+}
+
+
+def create_app(settings: Settings | None = None) -> Flask:
+    """The application of one process: the surfaces that `settings` names over the one database."""
+    from portal import models, web  # noqa: F401  (models: every table is known before the first query)
+    from portal.core import i18n, keys
+    from portal.core.db import db, engine_options, tune
+    from portal.core.phones import PhoneBook
+
+    settings = settings or Settings()
+    settings.instance.mkdir(parents=True, exist_ok=True)
+    app = Flask(__name__, instance_path=str(settings.instance.resolve()), static_folder=None, template_folder=None)
+    app.config.update(SECRET_KEY=keys.secret_key(settings), SQLALCHEMY_ENGINES={"default": engine_options(settings.sqlalchemy_url)},
+                      MAX_CONTENT_LENGTH=2 * 1024 * 1024, MAX_FORM_MEMORY_SIZE=1024 * 1024, MAX_FORM_PARTS=2000)
+    app.extensions["anlan"] = settings
+    app.extensions["phones"] = PhoneBook(keys.phone_key(settings))
+    db.init_app(app)
+    with app.app_context():
+        tune(db.engine)
+    i18n.init_app(app, settings.timezone)
+    web.init_app(app)
+    for surface in settings.surfaces:
+        for name in SURFACE_MODULES[surface]:
+            app.register_blueprint(import_module(name).make_blueprint())
+    return app
+
+
+def current_settings() -> Settings:
+    """The settings of the application at work."""
+    return current_app.extensions["anlan"]

@@ -1,0 +1,80 @@
+"""What the portal asks of a kind of loudspeaker. A new kind is one file beside this one that keeps it.
+
+A bridge gets words, times and devices, never a warning.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+START, STOP, TEST = "start", "stop", "test"
+
+#: Answers of a device to one command, in the order in which they come. `heard`: it has verified and taken the command.
+HEARD, PLAYING, FINISHED = "heard", "playing", "finished"
+FAILED, PREEMPTED, EXPIRED, REFUSED, STOPPED = "failed", "preempted", "expired", "refused", "stopped"
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """One order to horns. `id` is the same for all devices and all repetitions, so a device obeys it once.
+
+    `stops` names earlier commands that end when this one begins (what an all-clear or an update replaces).
+    """
+
+    id: str
+    action: str
+    exercise: bool
+    tier: str
+    event_code: str
+    language: str
+    text: str
+    issued_at: datetime
+    start_at: datetime
+    expires_at: datetime
+    repeats: int = 3
+    volume: int = 80  # per cent
+    tone: str = "attention"
+    stops: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Device:
+    """`ref` comes back in results and answers; `address` is what the bridge knows the device by."""
+
+    ref: str
+    address: str
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """`status`: accepted (handed to the link for this device), failed for good, or retry."""
+
+    ref: str
+    status: str
+    code: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a device said of a command: `status` is one of the answers above, with the device's own clock."""
+
+    command_id: str
+    address: str
+    status: str
+    code: str = ""
+    device_at: datetime | None = None
+
+
+class Bridge(Protocol):
+    """A kind of loudspeaker. Safe to call from several threads."""
+
+    name: str
+
+    def command(self, command: Command, devices: Sequence[Device], *, on_result: Callable[[Result], None],
+                halted: Callable[[], bool]) -> None:
+        """Hand `command` to the devices, window the publishing, and repeat to those that do not answer until
+        they do, `halted()`, or it expires. `accepted` only once the device itself has answered `heard`; devices
+        that stay silent until the end of the call get `retry`."""

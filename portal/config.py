@@ -1,0 +1,136 @@
+"""Every setting of the portal, read once from the environment, typed, validated and documented.
+
+A setting is a field of :class:`Settings`; its environment variable is ``ANLAN_`` and the field's name in
+capitals (``ANLAN_DATABASE_URL``). ``docs/configuration.md`` is written from the descriptions below and a test
+holds the two together. A few well-known names (``PORT``, ``SURFACES``) are read without the prefix as well.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import AliasChoices, Field, SecretStr, field_validator, model_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+ROOT = Path(__file__).resolve().parent.parent
+TIERS = ("white", "blue", "yellow", "orange", "red")
+SURFACES = ("site", "desk", "api", "hooks")
+
+CommaList = Annotated[tuple[str, ...], NoDecode]
+
+
+class Settings(BaseSettings):
+    """The settings of one process. Construction fails with a list of what is wrong, field by field."""
+
+    model_config = SettingsConfigDict(env_prefix="ANLAN_", extra="ignore", frozen=True, populate_by_name=True)
+
+    # -- where things are -------------------------------------------------------------------------
+    instance: Path = Field(ROOT / "instance", description="Directory for the SQLite database, keys and rendered pages.")
+    database_url: str = Field("", description="SQLAlchemy URL; empty means SQLite in the instance directory.")
+    content: Path = Field(ROOT / "content", description="Directory of hazards, templates and demonstration data.")
+    host: str = Field("127.0.0.1", description="Address that the web server listens on.")
+    port: int = Field(8000, ge=1, le=65535, validation_alias=AliasChoices("ANLAN_PORT", "PORT"),
+                      description="Port that the web server listens on; `PORT` works too.")
+    public_url: str = Field("", description="How residents and carriers reach this server, e.g. `https://warn.example`."
+                            " Empty: `http://localhost:PORT`; carriers' callbacks then cannot arrive.")
+    surfaces: CommaList = Field(SURFACES, validation_alias=AliasChoices("ANLAN_SURFACES", "SURFACES"),
+                                description="What this process serves: `site`, `desk`, `api`, `hooks`, comma separated.")
+    web_threads: int = Field(8, ge=1, le=256, description="Threads of the embedded web server.")
+    trusted_proxies: int = Field(0, ge=0, le=5, description="Reverse proxies in front, whose forwarded headers are believed.")
+
+    # -- secrets ----------------------------------------------------------------------------------
+    secret_key: SecretStr = Field(SecretStr(""), description="Signs sessions and the audit trail; 32 random bytes or more."
+                                  " Empty: made once and kept in the instance directory.")
+    phone_key: SecretStr = Field(SecretStr(""), description="Encrypts phone numbers at rest (32 bytes as hex)."
+                                 " Empty: made once and kept in the instance directory. Losing it loses the numbers.")
+
+    # -- the district -----------------------------------------------------------------------------
+    demo: bool = Field(False, description="Demonstration mode: sample district, accounts, sandbox, simulated speakers.")
+    district: str = Field("440310000000", pattern=r"^\d{12}$", description="Code of the region that this portal serves.")
+    timezone: str = Field("Asia/Shanghai", description="Zone in which times are shown and typed.")
+    authority_zh: str = Field("坪山区应急管理局（演示）", description="Name of the issuing authority in Chinese.")
+    authority_en: str = Field("Pingshan Emergency Management Bureau (demonstration)",
+                              description="Name of the issuing authority in English.")
+    sms_signature: str = Field("坪山应急", description="Signature in front of Chinese text messages, without brackets.")
+    unit_code: str = Field("44031041600000", pattern=r"^\d{14}$",
+                           description="14-digit unit code that begins each bulletin's identifier.")
+    cap_sender: str = Field("warning@pingshan.example", pattern=r"^[^\s,<&]+$",
+                            description="CAP `sender`: an address or domain that is this authority's own.")
+
+    # -- who must agree ---------------------------------------------------------------------------
+    two_people_tiers: CommaList = Field(("orange", "red"), description="Tiers whose real bulletins need two different people.")
+    two_people_exercises: bool = Field(False, description="Whether exercises of those tiers need two people as well.")
+    max_duration_hours: int = Field(72, ge=1, le=720, description="Longest time from onset to expiry of one bulletin.")
+    session_hours: float = Field(12, gt=0, le=72, description="Hours after which an operator signs in again.")
+    session_idle_minutes: int = Field(60, ge=1, description="Minutes without a request after which a session ends.")
+    lockout_attempts: int = Field(5, ge=2, le=20, description="Failed sign-ins after which an account is locked.")
+    lockout_minutes: int = Field(15, ge=1, le=1440, description="How long a locked account stays locked.")
+
+    # -- dispatch ---------------------------------------------------------------------------------
+    batch_size: int = Field(1000, ge=1, le=5000, description="Most recipients in a batch.")
+    flush_size: int = Field(250, ge=1, le=1500, description="Outcomes written at once.")
+    max_in_flight: int = Field(32, ge=1, le=1000, description="Requests to the carrier in flight per sending thread. With"
+                               " the flush size this bounds what a killed process may send twice.")
+    lease_seconds: int = Field(30, ge=2, le=600, description="How long a batch stays with a worker that has gone silent.")
+    sms_threads: int = Field(2, ge=1, le=16, description="Batches of text messages sent at the same time by one process.")
+    retry_seconds: float = Field(5, gt=0, le=300, description="First pause after a passing error; it doubles up to a minute.")
+    receipt_timeout_minutes: int = Field(60, ge=1, description="After this, an accepted message without a receipt counts as silent.")
+
+    # -- SMS --------------------------------------------------------------------------------------
+    sms_provider: Literal["sandbox", "twilio"] = Field("sandbox", description="Who carries text messages.")
+    sms_max_segments: int = Field(10, ge=1, le=20, description="Longest text message, in segments.")
+    sms_price_per_segment: float = Field(0.05, ge=0, description="Price of one segment, for the estimate shown before approval.")
+    sms_currency: str = Field("CNY", description="Currency of that price.")
+    twilio_account_sid: str = Field("", description="Twilio account (AC…).")
+    twilio_auth_token: SecretStr = Field(SecretStr(""), description="Twilio auth token; also verifies callbacks.")
+    twilio_messaging_service_sid: str = Field("", description="Messaging Service (MG…) to send through.")
+    twilio_from: str = Field("", description="Sender number, where there is no Messaging Service.")
+    twilio_api_url: str = Field("", description="Another base address for Twilio's API (a proxy, a test carrier).")
+    twilio_timeout: float = Field(10, gt=0, le=60, description="Seconds until a request to Twilio is given up.")
+
+    # -- loudspeakers -----------------------------------------------------------------------------
+    mqtt_url: str = Field("", description="Broker of the loudspeakers, `mqtt://user:password@host:1883` or `mqtts://…`."
+                          " Empty: in demonstration mode one is embedded; otherwise there are no loudspeakers.")
+    mqtt_topic: str = Field("anlan", pattern=r"^[A-Za-z0-9_\-/]+$", description="First part of every MQTT topic.")
+    mqtt_embedded_port: int = Field(0, ge=0, le=65535, description="Port of the embedded broker; 0 takes a free one.")
+    simulated_speakers: int = Field(195, ge=0, le=5000, description="Simulated loudspeakers in demonstration mode.")
+    speaker_volume: int = Field(80, ge=1, le=100, description="Volume at which warnings are spoken, per cent.")
+    speaker_repeats: int = Field(3, ge=1, le=10, description="How often a horn says a warning.")
+    speaker_ack_seconds: float = Field(10, gt=0, description="After this, a command without the device's answer is sent again.")
+
+    @field_validator("surfaces", "two_people_tiers", mode="before")
+    @classmethod
+    def _split(cls, value: object) -> object:
+        return tuple(p.strip() for p in value.split(",") if p.strip()) if isinstance(value, str) else value
+
+    @field_validator("surfaces")
+    @classmethod
+    def _known_surfaces(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        if unknown := [v for v in value if v not in SURFACES]:
+            raise ValueError(f"unknown surface {', '.join(unknown)}; choose from {', '.join(SURFACES)}")
+        return value
+
+    @field_validator("two_people_tiers")
+    @classmethod
+    def _known_tiers(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        if unknown := [v for v in value if v not in TIERS]:
+            raise ValueError(f"unknown tier {', '.join(unknown)}; choose from {', '.join(TIERS)}")
+        return value
+
+    @model_validator(mode="after")
+    def _complete(self) -> Settings:
+        if self.sms_provider == "twilio":
+            if not (self.twilio_account_sid and self.twilio_auth_token.get_secret_value()):
+                raise ValueError("sms_provider is twilio, so twilio_account_sid and twilio_auth_token are needed")
+            if not (self.twilio_messaging_service_sid or self.twilio_from):
+                raise ValueError("sms_provider is twilio, so twilio_messaging_service_sid or twilio_from is needed")
+        return self
+
+    @property
+    def sqlalchemy_url(self) -> str:
+        return self.database_url or f"sqlite:///{self.instance / 'anlan.db'}"
+
+    @property
+    def base_url(self) -> str:
+        return (self.public_url or f"http://localhost:{self.port}").rstrip("/")

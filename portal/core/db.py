@@ -1,0 +1,120 @@
+"""Database: the declarative base, the column types that both databases share, and write transactions.
+
+SQLite runs in WAL mode with ``synchronous=FULL`` (a commit survives a power cut) and takes its write lock at
+the beginning of a write transaction, so that two writers queue instead of failing half-way.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import Any
+
+from flask_sqlalchemy_lite import SQLAlchemy
+from sqlalchemy import JSON, BigInteger, DateTime, Integer, MetaData, event
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.engine import Dialect, Engine
+from sqlalchemy.orm import DeclarativeBase, Session
+from sqlalchemy.types import TypeDecorator
+from uuid_utils.compat import uuid7 as _uuid7
+
+# Bounds how long a writer waits for the other writers of SQLite before it gives up with an error.
+SQLITE_BUSY_SECONDS = 30
+
+db = SQLAlchemy(require_default_engine=False, session_options={"expire_on_commit": False})
+
+
+class Base(DeclarativeBase):
+    metadata = MetaData(naming_convention={
+        "ix": "ix_%(column_0_N_label)s", "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "ck": "ck_%(table_name)s_%(constraint_name)s", "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+        "pk": "pk_%(table_name)s",
+    })
+
+
+class UtcDateTime(TypeDecorator[datetime]):
+    """An aware moment. Naive values are refused; what comes back is aware and in UTC on both databases."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError("naive datetime: say which zone is meant")
+        value = value.astimezone(UTC)
+        return value.replace(tzinfo=None) if dialect.name == "sqlite" else value
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+#: JSON on SQLite, JSONB on PostgreSQL.
+Json = JSON().with_variant(JSONB(), "postgresql")
+#: 64-bit key; SQLite numbers rows by itself only in a column called INTEGER.
+BigId = BigInteger().with_variant(Integer(), "sqlite")
+
+
+def uuid7() -> uuid.UUID:
+    """A new identifier that sorts by the time it was made (RFC 9562, version 7)."""
+    return _uuid7()
+
+
+def engine_options(url: str) -> dict[str, Any]:
+    """Pool and driver options for `url`."""
+    if url.startswith("sqlite"):
+        return {"url": url, "connect_args": {"timeout": SQLITE_BUSY_SECONDS, "check_same_thread": False}}
+    return {"url": url, "pool_size": 10, "max_overflow": 20, "pool_pre_ping": True, "pool_timeout": 30,
+            "connect_args": {"connect_timeout": 10, "options": "-c statement_timeout=60000"}}
+
+
+def tune(engine: Engine) -> None:
+    """Set up `engine` for concurrent use. Only SQLite needs it."""
+    if engine.dialect.name != "sqlite":
+        return
+
+    @event.listens_for(engine, "connect")
+    def _pragmas(connection: Any, _record: Any) -> None:
+        connection.isolation_level = None  # the begin event below speaks instead of the driver
+        cursor = connection.cursor()
+        for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "temp_store=MEMORY",
+                       f"busy_timeout={SQLITE_BUSY_SECONDS * 1000}"):
+            cursor.execute(f"PRAGMA {pragma}")
+        cursor.close()
+
+    @event.listens_for(engine, "begin")
+    def _begin(connection: Any) -> None:
+        writes = connection.get_execution_options().get("writes")
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+
+@contextmanager
+def transaction() -> Iterator[Session]:
+    """One write transaction on the context's session: all of the block, or nothing of it.
+
+    Ends the reading that went before first: what was read earlier may be old, so read again inside what the
+    decision depends on. Blocks do not nest.
+    """
+    session = db.session
+    if session.new or session.dirty or session.deleted:
+        raise RuntimeError("objects were changed before the transaction began")
+    if session.info.get("writing"):
+        raise RuntimeError("a write transaction is already open")
+    if session.in_transaction():
+        session.commit()
+    session.connection(execution_options={"writes": True})
+    session.expire_all()
+    session.info["writing"] = True
+    try:
+        yield session
+        session.commit()
+    except BaseException:
+        session.rollback()
+        raise
+    finally:
+        session.info.pop("writing", None)

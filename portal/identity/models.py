@@ -1,0 +1,51 @@
+"""Accounts of operators and their duties."""
+
+from __future__ import annotations
+
+import uuid
+from datetime import datetime
+
+from flask_security import RoleMixin, UserMixin
+from sqlalchemy import ForeignKey, Integer, String
+from sqlalchemy.orm import Mapped, mapped_column, relationship
+
+from portal.core.audit import Actor
+from portal.core.db import Base, UtcDateTime, uuid7
+
+
+class Duty(Base):
+    """What an account may do, where, and up to which tier. `role`: see `rights.ROLES`."""
+
+    __tablename__ = "duty"
+    id: Mapped[uuid.UUID] = mapped_column(primary_key=True, default=uuid7)
+    account_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("account.id", ondelete="CASCADE"), index=True)
+    role: Mapped[str] = mapped_column(String(20))
+    region_code: Mapped[str] = mapped_column(String(12))
+    highest_tier: Mapped[str] = mapped_column(String(10))
+
+
+class Account(Base, UserMixin):
+    """An operator. Signing in goes by `username`; names are the office's, given by an administrator."""
+
+    __tablename__ = "account"
+    id: Mapped[uuid.UUID] = mapped_column(primary_key=True, default=uuid7)
+    username: Mapped[str] = mapped_column(String(64), unique=True)
+    display_name: Mapped[str] = mapped_column(String(80))
+    email: Mapped[str | None] = mapped_column(String(255), unique=True)
+    password: Mapped[str | None] = mapped_column(String(255))
+    active: Mapped[bool] = mapped_column(default=True)
+    fs_uniquifier: Mapped[str] = mapped_column(String(64), unique=True)
+    failed_attempts: Mapped[int] = mapped_column(Integer, default=0)
+    locked_until: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    last_sign_in_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    duties: Mapped[list[Duty]] = relationship(lazy="selectin", cascade="all, delete-orphan", passive_deletes=True)
+
+    @property
+    def roles(self) -> list[RoleMixin]:
+        """Rights come from duties, so the library's own roles stay empty."""
+        return []
+
+    @property
+    def actor(self) -> Actor:
+        return Actor(str(self.id), self.username)

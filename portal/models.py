@@ -1,0 +1,12 @@
+"""Every table, imported in one place so that migrations and tests see them all."""
+
+from portal.channels.speakers import models as speakers
+from portal.core import audit
+from portal.core.db import Base
+from portal.dispatch import models as dispatch
+from portal.identity import models as identity
+from portal.regions import models as regions
+from portal.subscribers import models as subscribers
+from portal.warnings import models as warnings
+
+__all__ = ["Base", "audit", "dispatch", "identity", "regions", "speakers", "subscribers", "warnings"]

@@ -1,0 +1,37 @@
+"""Subscribers: a phone with its regions, audiences, language and consent. The number itself is sealed."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from sqlalchemy import BigInteger, ForeignKey, Index, LargeBinary, String
+from sqlalchemy.orm import Mapped, mapped_column
+
+from portal.core.db import Base, BigId, UtcDateTime
+
+ACTIVE, OPTED_OUT, INVALID = "active", "opted_out", "invalid"
+
+
+class Subscriber(Base):
+    """`status`: active; opted_out (asked us or the carrier to stop); invalid (the carrier says no such number)."""
+
+    __tablename__ = "subscriber"
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    phone_sealed: Mapped[bytes] = mapped_column(LargeBinary(64))
+    phone_index: Mapped[bytes] = mapped_column(LargeBinary(16), unique=True)
+    language: Mapped[str] = mapped_column(String(8))
+    audiences: Mapped[int] = mapped_column(BigInteger)  # bits of subscribers.audiences
+    status: Mapped[str] = mapped_column(String(10))
+    source: Mapped[str] = mapped_column(String(20))  # how consent came: demo, roster, web, sms
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    changed_at: Mapped[datetime] = mapped_column(UtcDateTime)
+
+
+class SubscriberRegion(Base):
+    """A community that a subscriber wants to hear about; the order of the key makes a community one index range."""
+
+    __tablename__ = "subscriber_region"
+    region_code: Mapped[str] = mapped_column(String(12), primary_key=True)
+    subscriber_id: Mapped[int] = mapped_column(BigId, ForeignKey("subscriber.id", ondelete="CASCADE"), primary_key=True)
+
+    __table_args__ = (Index("ix_subscriber_region_subscriber", "subscriber_id"),)

@@ -1,0 +1,116 @@
+"""What every test may ask for: a database of each kind, an application on it, people with duties."""
+
+from __future__ import annotations
+
+import itertools
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import psycopg
+import pytest
+from flask import Flask
+from sqlalchemy import create_engine
+
+from portal import create_app
+from portal.config import Settings
+from portal.core import i18n
+from portal.core.db import db
+from portal.models import Base
+from tests.postgres import postgres_server
+
+_numbers = itertools.count(1)
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--database", choices=("both", "sqlite", "postgresql"), default="both",
+                     help="which databases the tests that need one run on (default: both)")
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    if "database_kind" in metafunc.fixturenames:
+        chosen = metafunc.config.getoption("--database")
+        metafunc.parametrize("database_kind", ["sqlite", "postgresql"] if chosen == "both" else [chosen], scope="session")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _catalogues() -> None:
+    i18n.compile_catalogues()
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[str]:
+    with postgres_server() as prefix:
+        yield prefix
+
+
+@pytest.fixture(scope="session")
+def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("template") / "anlan.db"
+    engine = create_engine(f"sqlite:///{path}")
+    Base.metadata.create_all(engine)
+    engine.dispose()
+    return path
+
+
+@pytest.fixture(scope="session")
+def postgres_template(postgres: str) -> str:
+    with psycopg.connect(postgres.replace("+psycopg", "") + "postgres", autocommit=True) as connection:
+        connection.execute("CREATE DATABASE template_anlan")
+    engine = create_engine(postgres + "template_anlan")
+    Base.metadata.create_all(engine)
+    engine.dispose()
+    return "template_anlan"
+
+
+@pytest.fixture
+def database_url(database_kind: str, request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """An empty database with all tables, of each kind in turn."""
+    if database_kind == "sqlite":
+        path = tmp_path / "anlan.db"
+        shutil.copy(request.getfixturevalue("sqlite_template"), path)
+        yield f"sqlite:///{path}"
+        return
+    prefix, template = request.getfixturevalue("postgres"), request.getfixturevalue("postgres_template")
+    name = f"test_{next(_numbers)}"
+    with psycopg.connect(prefix.replace("+psycopg", "") + "postgres", autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {name} TEMPLATE {template}")
+        yield prefix + name
+        connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture
+def make_settings(tmp_path: Path, database_url: str, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Settings]:
+    """Settings on the test's database; keyword arguments override."""
+    def make(**overrides: object) -> Settings:
+        values: dict = {"instance": tmp_path / "instance", "database_url": database_url,
+                        "secret_key": "test " * 10, "phone_key": "ab" * 32, "public_url": "http://localhost"}
+        return Settings(**(values | overrides))
+    return make
+
+
+@pytest.fixture
+def make_app(make_settings: Callable[..., Settings]) -> Iterator[Callable[..., Flask]]:
+    made: list[Flask] = []
+
+    def make(**overrides: object) -> Flask:
+        app = create_app(make_settings(**overrides))
+        app.testing = True
+        made.append(app)
+        return app
+    yield make
+    for app in made:
+        with app.app_context():
+            db.engine.dispose()
+
+
+@pytest.fixture
+def app(make_app: Callable[..., Flask]) -> Flask:
+    return make_app()
+
+
+@pytest.fixture
+def context(app: Flask) -> Iterator[Flask]:
+    """The application with its context pushed, for tests that call functions directly."""
+    with app.app_context():
+        yield app
