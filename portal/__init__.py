@@ -19,7 +19,7 @@ SURFACE_MODULES = {
 
 def create_app(settings: Settings | None = None) -> Flask:
     """The application of one process: the surfaces that `settings` names over the one database."""
-    from portal import models, web  # noqa: F401  (models: every table is known before the first query)
+    from portal import identity, models, web  # noqa: F401  (models: every table is known before the first query)
     from portal.core import i18n, keys
     from portal.core.db import db, engine_options, tune
     from portal.core.phones import PhoneBook
@@ -36,6 +36,7 @@ def create_app(settings: Settings | None = None) -> Flask:
         tune(db.engine)
     i18n.init_app(app, settings.timezone)
     web.init_app(app)
+    identity.init_app(app)
     for surface in settings.surfaces:
         for name in SURFACE_MODULES[surface]:
             app.register_blueprint(import_module(name).make_blueprint())

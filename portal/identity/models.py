@@ -1,4 +1,4 @@
-"""Accounts of operators and their duties."""
+"""Accounts of operators, their duties, and their sessions at the desk."""
 
 from __future__ import annotations
 
@@ -25,7 +25,12 @@ class Duty(Base):
 
 
 class Account(Base, UserMixin):
-    """An operator. Signing in goes by `username`; names are the office's, given by an administrator."""
+    """An operator. Signing in goes by `username`; names are the office's, given by an administrator.
+
+    `failed_attempts` counts since the last success; `locked_until` is set by the attempt that fills the count.
+    `must_change_password` opens nothing but the password page. `demonstration` marks an account whose password
+    is printed for everybody: it signs in nowhere but in demonstration mode.
+    """
 
     __tablename__ = "account"
     id: Mapped[uuid.UUID] = mapped_column(primary_key=True, default=uuid7)
@@ -34,12 +39,15 @@ class Account(Base, UserMixin):
     email: Mapped[str | None] = mapped_column(String(255), unique=True)
     password: Mapped[str | None] = mapped_column(String(255))
     active: Mapped[bool] = mapped_column(default=True)
+    demonstration: Mapped[bool] = mapped_column(default=False)
+    must_change_password: Mapped[bool] = mapped_column(default=False)
     fs_uniquifier: Mapped[str] = mapped_column(String(64), unique=True)
     failed_attempts: Mapped[int] = mapped_column(Integer, default=0)
     locked_until: Mapped[datetime | None] = mapped_column(UtcDateTime)
     last_sign_in_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
-    duties: Mapped[list[Duty]] = relationship(lazy="selectin", cascade="all, delete-orphan", passive_deletes=True)
+    duties: Mapped[list[Duty]] = relationship(lazy="selectin", cascade="all, delete-orphan", passive_deletes=True,
+                                              order_by=Duty.id)
 
     @property
     def roles(self) -> list[RoleMixin]:
@@ -49,3 +57,14 @@ class Account(Base, UserMixin):
     @property
     def actor(self) -> Actor:
         return Actor(str(self.id), self.username)
+
+
+class DeskSession(Base):
+    """One signed-in browser. Kept here and not only in its cookie, so that signing out ends copies of the cookie
+    too, and one machine of an office can sign out while the others go on."""
+
+    __tablename__ = "desk_session"
+    id: Mapped[uuid.UUID] = mapped_column(primary_key=True, default=uuid.uuid4)
+    account_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("account.id", ondelete="CASCADE"), index=True)
+    started_at: Mapped[datetime] = mapped_column(UtcDateTime, index=True)
+    seen_at: Mapped[datetime] = mapped_column(UtcDateTime)
