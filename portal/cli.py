@@ -8,6 +8,7 @@ import click
 from pydantic import ValidationError
 
 from portal.config import Settings
+from portal.core import commands as core
 
 
 def load_settings() -> Settings:
@@ -17,7 +18,8 @@ def load_settings() -> Settings:
     except ValidationError as error:
         click.echo("The configuration cannot be used:", err=True)
         for problem in error.errors():
-            name = "ANLAN_" + "_".join(str(p) for p in problem["loc"]).upper() if problem["loc"] else "settings"
+            name = "_".join(str(part) for part in problem["loc"]).upper()
+            name = f"ANLAN_{name.removeprefix('ANLAN_')}" if name else "settings"
             click.echo(f"  {name}: {problem['msg']}", err=True)
         sys.exit(2)
 
@@ -27,17 +29,7 @@ def main() -> None:
     """Anlan 安澜: warnings, courses and shelters for a district."""
 
 
-@main.group()
-def messages() -> None:
-    """Translation catalogues."""
-
-
-@messages.command("compile")
-def messages_compile() -> None:
-    """Compile the catalogues that changed."""
-    from portal.core.i18n import compile_catalogues
-
-    click.echo(f"{compile_catalogues()} catalogues compiled")
+main.add_command(core.messages)
 
 
 if __name__ == "__main__":
