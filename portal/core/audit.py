@@ -71,16 +71,23 @@ def _link(key: bytes, previous: str, seq: int, at: datetime, actor_id: str | Non
     return hmac.new(key, body.encode(), hashlib.sha256).hexdigest()
 
 
-def append(session: Session, actor: Actor, action: str, subject: str, details: dict[str, Any] | None = None) -> AuditEntry:
-    """Append one entry inside the caller's write transaction; it stands or falls with what it tells of.
-
-    `details` holds JSON values only, and never a phone number or a secret.
-    """
+def serialise(session: Session) -> AuditHead:
+    """Take the trail's place in the queue: no other transaction appends until this one ends."""
     head = session.execute(select(AuditHead).where(AuditHead.id == 1).with_for_update()
                            .execution_options(populate_existing=True)).scalar_one_or_none()
     if head is None:
         head = AuditHead(id=1, seq=0, link=GENESIS)
         session.add(head)
+        session.flush()
+    return head
+
+
+def append(session: Session, actor: Actor, action: str, subject: str, details: dict[str, Any] | None = None) -> AuditEntry:
+    """Append one entry inside the caller's write transaction; it stands or falls with what it tells of.
+
+    `details` holds JSON values only, and never a phone number or a secret.
+    """
+    head = serialise(session)
     details = json.loads(json.dumps(details or {}, ensure_ascii=False, default=str))
     at, seq = utcnow(), head.seq + 1
     link = _link(_key(), head.link, seq, at, actor.id, actor.name, action, subject, details)

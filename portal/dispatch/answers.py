@@ -1,0 +1,76 @@
+"""Horns' answers become receipts. They come one by one from the network and are written in bulk."""
+
+from __future__ import annotations
+
+import logging
+import queue
+import uuid
+
+from sqlalchemy import select
+
+from portal.channels.speakers import registry
+from portal.channels.speakers.bridge import Answer
+from portal.core.db import db
+from portal.dispatch import events, receipts
+from portal.dispatch.models import SPEAKERS, Batch, Dispatch
+from portal.dispatch.recipients import unpack
+
+log = logging.getLogger(__name__)
+
+#: More answers than this wait for the database only when it is down; a horn repeats what matters with its state.
+LONGEST_QUEUE = 50_000
+
+
+class AnswerBox:
+    """Takes answers from the bridge's thread without ever making it wait."""
+
+    def __init__(self) -> None:
+        self._queue: queue.Queue[Answer] = queue.Queue(LONGEST_QUEUE)
+        self._batches: dict[tuple[str, str], dict[int, int]] = {}
+
+    def put(self, answer: Answer) -> None:
+        try:
+            self._queue.put_nowait(answer)
+        except queue.Full:
+            log.error("dropping a horn's answer: %d are waiting for the database", LONGEST_QUEUE)
+        else:
+            events.work.send("answer")
+
+    def write(self, limit: int = 2000) -> int:
+        """Write waiting answers as receipts; how many. Needs an application context. Answers survive a failing database."""
+        answers: list[Answer] = []
+        while len(answers) < limit and not self._queue.empty():
+            answers.append(self._queue.get_nowait())
+        if not answers:
+            return 0
+        try:
+            speakers = registry.by_address({a.address for a in answers})
+            rows = []
+            for answer in answers:
+                speaker = speakers.get(answer.address)
+                batch = self._batch_of(answer.command_id, speaker.id, speaker.region_code) if speaker else None
+                if speaker and batch:
+                    rows.append((batch, speaker.id, answer.status, answer.code))
+            receipts.record_many(rows)
+        except Exception:
+            for answer in answers:
+                self.put(answer)
+            raise
+        return len(answers)
+
+    def _batch_of(self, command_id: str, speaker_id: int, region_code: str) -> int | None:
+        """The batch through which a bulletin went to a horn; None for a command that is none of dispatch's, as a test."""
+        key = (command_id, region_code)
+        if key not in self._batches:
+            try:
+                bulletin_id = uuid.UUID(command_id)
+            except ValueError:
+                return None
+            rows = db.session.execute(
+                select(Batch.id, Batch.recipients).join(Dispatch, Dispatch.id == Batch.dispatch_id)
+                .where(Dispatch.bulletin_id == bulletin_id, Dispatch.channel == SPEAKERS, Batch.region_code == region_code)).all()
+            db.session.rollback()
+            if len(self._batches) > 1000:
+                self._batches.clear()
+            self._batches[key] = {int(i): row.id for row in rows for i in unpack(row.recipients)}
+        return self._batches[key].get(speaker_id)

@@ -1,0 +1,138 @@
+"""The channels, as dispatch drives them: each takes a leased batch and reports how every hand-over ended.
+
+A channel turns ids into addresses and the bulletin into what its carrier takes; carriers know nothing of warnings.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from portal import current_settings
+from portal.channels.sms import provider as sms
+from portal.channels.speakers import bridge as horns
+from portal.channels.speakers import registry
+from portal.core.clock import utcnow
+from portal.core.db import db
+from portal.dispatch import receipts, tallies
+from portal.dispatch.lease import Ended, Lease
+from portal.subscribers import store
+from portal.warnings import bulletins
+from portal.warnings.models import Bulletin
+
+
+@dataclass(frozen=True, slots=True)
+class Later:
+    """A hand-over that did not come to an end; it is tried again. `error` is a word or code, `after` seconds."""
+
+    error: str
+    after: float | None = None
+
+
+class Channel(Protocol):
+    def deliver(self, lease: Lease, bulletin: Bulletin, *, report: Callable[[Ended | Later], None],
+                halted: Callable[[], bool]) -> None:
+        """Hand the bulletin over to each pending recipient of the lease and report each once, from any thread."""
+
+
+@dataclass
+class SmsChannel:
+    """Text messages through one provider."""
+
+    provider: sms.Provider
+
+    def deliver(self, lease: Lease, bulletin: Bulletin, *, report: Callable[[Ended | Later], None], halted: Callable[[], bool]) -> None:
+        body = bulletin.snapshot["words"][lease.language]["sms"]
+        ids = lease.pending.tolist()
+        numbers = store.phones(ids)  # only those who still want it: an opt-out counts up to this moment
+        db.session.rollback()  # nothing is held open while the carrier works
+        for recipient in ids:
+            if recipient not in numbers:
+                report(Ended(recipient, tallies.OPTED_OUT))
+        refused: dict[str, list[int]] = {sms.OPTED_OUT: [], sms.INVALID: []}
+
+        def on_result(result: sms.Result) -> None:
+            recipient = int(result.ref.rpartition("/")[2])
+            if result.status == sms.RETRY:
+                report(Later(result.code, result.retry_after))
+                return
+            if result.status in refused:
+                refused[result.status].append(recipient)
+            report(Ended(recipient, result.status, result.code, result.carrier_id))
+
+        settings = current_settings()
+        base = f"{settings.base_url}/hooks/sms/{self.provider.name}"
+        self.provider.send(body, [sms.Message(f"{lease.batch_id}/{i}", number) for i, number in numbers.items()],
+                           expires_at=lease.expires_at, callback_url=(lambda ref: f"{base}/{ref}") if settings.public_url else None,
+                           on_result=on_result, halted=halted)
+        for recipient in refused[sms.OPTED_OUT]:
+            store.opt_out(recipient, source="carrier")
+        if refused[sms.INVALID]:
+            store.mark_invalid(refused[sms.INVALID])
+
+
+@dataclass
+class SpeakerChannel:
+    """Loudspeakers through the bridge that each one is registered with."""
+
+    bridges: dict[str, horns.Bridge]
+
+    def deliver(self, lease: Lease, bulletin: Bulletin, *, report: Callable[[Ended | Later], None], halted: Callable[[], bool]) -> None:
+        earlier = tuple(str(b.id) for b in bulletins.of_warning(db.session, bulletin.warning_id) if b.position < bulletin.position)
+        groups: dict[tuple[str, str], list[horns.Device]] = {}
+        speakers = registry.load(lease.pending.tolist())
+        db.session.rollback()
+        for recipient in lease.pending.tolist():
+            speaker = speakers.get(recipient)
+            if speaker is None or not speaker.enabled:
+                report(Ended(recipient, tallies.FAILED, "removed"))
+            else:
+                groups.setdefault((speaker.bridge, speaker.language), []).append(
+                    horns.Device(f"{lease.batch_id}/{recipient}", speaker.address))
+        for (bridge, language), devices in groups.items():
+            if bridge not in self.bridges:
+                for _device in devices:
+                    report(Later("no bridge"))
+                continue
+            self.bridges[bridge].command(_command(bulletin, language, earlier), devices, halted=halted,
+                                         on_result=lambda result: report(_ended(result)))
+
+
+def _ended(result: horns.Result) -> Ended | Later:
+    if result.status == sms.RETRY:
+        return Later(result.code)
+    return Ended(int(result.ref.rpartition("/")[2]), result.status, result.code)
+
+
+def _command(bulletin: Bulletin, language: str, earlier: tuple[str, ...]) -> horns.Command:
+    settings = current_settings()
+    return horns.Command(
+        id=str(bulletin.id), action=horns.START, exercise=bulletin.exercise, tier=bulletin.tier, event_code=bulletin.hazard,
+        language=language, text=bulletin.snapshot["words"][language]["speaker"], issued_at=utcnow(), start_at=bulletin.sent_at,
+        expires_at=bulletin.expires, repeats=settings.speaker_repeats, volume=settings.speaker_volume, stops=earlier)
+
+
+@dataclass
+class WebChannel:
+    """The public pages and feeds: one publication for everybody."""
+
+    publish: Callable[[], object]
+
+    def deliver(self, lease: Lease, bulletin: Bulletin, *, report: Callable[[Ended | Later], None], halted: Callable[[], bool]) -> None:
+        try:
+            self.publish()
+        except OSError as error:  # a full or read-only disk: what was published stands, and it is tried again
+            report(Later(f"publish: {error.strerror or type(error).__name__}"))
+        else:
+            report(Ended(0, tallies.ACCEPTED))
+
+
+def on_sms_receipts(rows: Sequence[tuple[str, sms.Receipt]]) -> None:
+    """Receipts that a provider brings by itself, by the reference of the message."""
+    receipts.record_many([(*_ref(ref), receipt.status, receipt.code) for ref, receipt in rows])
+
+
+def _ref(ref: str) -> tuple[int, int]:
+    batch, _, recipient = ref.partition("/")
+    return int(batch), int(recipient)

@@ -1,0 +1,132 @@
+"""The engine: threads that plan, send and fold, in the process that runs them.
+
+The same functions serve any worker; only who calls them differs. Signals merely save waiting: each thread looks again
+by itself after a second.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import socket
+import threading
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from flask import Flask
+
+from portal.core.clock import utcnow
+from portal.core.db import db
+from portal.dispatch import answers, events, plan, receipts, stop
+from portal.dispatch.channels import Channel
+from portal.dispatch.deliver import deliver_next
+from portal.dispatch.lease import reclaim_all
+from portal.dispatch.models import SMS
+
+log = logging.getLogger(__name__)
+
+IDLE = 1.0       # seconds until a thread looks again without a signal
+WAITING = 0.2    # seconds until a plan that waits for an earlier bulletin's workers is tried again
+BROKEN = 2.0     # seconds after an unexpected error, as a database that is down
+PATIENCE = 20.0  # seconds for threads to end in an orderly way
+
+
+class Engine:
+    """Plans and sends in threads of this process. `alone`: no other process sends from this database, so that leases
+    found at the start are a dead predecessor's."""
+
+    def __init__(self, app: Flask, channels: dict[str, Channel], *, box: answers.AnswerBox | None = None, alone: bool = False) -> None:
+        self.app, self.channels, self.box, self.alone = app, channels, box, alone
+        self.stopping = threading.Event()
+        self._wake = threading.Condition()
+        self._signals = 0
+        self._threads: list[threading.Thread] = []
+        self._owner = f"{socket.gethostname()[:40]}:{os.getpid()}"
+
+    def start(self) -> None:
+        events.work.connect(self._on_work)
+        if self.alone:
+            with self.app.app_context():
+                reclaim_all()
+        settings = self.app.extensions["anlan"]
+        self._spawn("plan", Planner(self).step)
+        self._spawn("fold", self._fold)
+        for name, channel in self.channels.items():
+            for n in range(settings.sms_threads if name == SMS else 1):
+                self._spawn(f"{name}-{n}", self._sender(name, channel, f"{self._owner}:{name}-{n}"))
+
+    def stop(self) -> None:
+        """End in an orderly way: what is in flight is finished and written, batches are given back."""
+        self.stopping.set()
+        events.work.disconnect(self._on_work)
+        self._on_work(None)
+        deadline = time.monotonic() + PATIENCE
+        for thread in self._threads:
+            thread.join(max(0.1, deadline - time.monotonic()))
+            if thread.is_alive():
+                log.error("thread %s did not end in time; its lease will lapse", thread.name)
+
+    def _on_work(self, _sender: Any) -> None:
+        with self._wake:
+            self._signals += 1
+            self._wake.notify_all()
+
+    def _spawn(self, name: str, step: Callable[[], float]) -> None:
+        thread = threading.Thread(target=self._loop, args=(step,), name=f"dispatch-{name}", daemon=True)
+        self._threads.append(thread)
+        thread.start()
+
+    def _loop(self, step: Callable[[], float]) -> None:
+        """Call `step` until the engine stops; it says how many seconds to wait for a signal before the next call."""
+        while not self.stopping.is_set():
+            with self._wake:
+                seen = self._signals
+            try:
+                with self.app.app_context():
+                    pause = step()
+            except Exception:
+                log.exception("dispatch thread failed; it goes on in %s s", BROKEN)
+                self.stopping.wait(BROKEN)
+                continue
+            if pause:
+                with self._wake:
+                    if self._signals == seen and not self.stopping.is_set():
+                        self._wake.wait(pause)
+
+    def _sender(self, name: str, channel: Channel, owner: str) -> Callable[[], float]:
+        return lambda: 0.0 if deliver_next(name, channel, owner, self.stopping) else IDLE
+
+    def _fold(self) -> float:
+        written = self.box.write() if self.box else 0
+        folded = receipts.fold()
+        unsettled = stop.sweep(utcnow())
+        if folded or written:
+            return 0.0
+        return WAITING if unsettled else IDLE
+
+
+class Planner:
+    """Plans all open dispatches, always a slice of the most urgent one that need not wait."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._plans: dict[uuid.UUID, Iterator[bool]] = {}
+
+    def step(self) -> float:
+        waiting = plan.waiting_dispatches(db.session)
+        db.session.rollback()
+        self._plans = {i: p for i, p in self._plans.items() if i in waiting}
+        for dispatch_id in waiting:
+            steps = self._plans.setdefault(dispatch_id, plan.plan(dispatch_id))
+            try:
+                if next(steps):
+                    return 0.0
+            except StopIteration:
+                del self._plans[dispatch_id]
+                return 0.0
+            except Exception:
+                self._plans.pop(dispatch_id, None)  # a broken generator is over; the next one begins at the cursor
+                raise
+        return WAITING if waiting else IDLE

@@ -1,0 +1,205 @@
+"""Planning: cutting the audience of a dispatch into batches, a slice at a time.
+
+A slice is one transaction: its batches, their count and how far the plan has come stand or fall together, so that a
+killed planner goes on where the last slice ended, and the first batch is sent while the last is still being planned.
+
+An alert and an update go to the target. An update also goes to those outside the new target who were sent what it
+replaces; an all-clear goes to exactly those who were sent any earlier bulletin of the warning and to nobody else.
+"""
+
+from __future__ import annotations
+
+import json
+import uuid
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from sqlalchemy import insert, select
+from sqlalchemy.orm import Session
+
+from portal import current_settings
+from portal.channels.speakers import registry
+from portal.core.clock import utcnow
+from portal.core.db import db, transaction
+from portal.core.i18n import LANGUAGES
+from portal.dispatch import events, tallies
+from portal.dispatch.lease import complete
+from portal.dispatch.models import BATCH_DONE, PLANNING, READY, RUNNING, SMS, SPEAKERS, WEB, Batch, Dispatch, Outcome
+from portal.dispatch.recipients import pack, unpack
+from portal.subscribers import store
+from portal.warnings import bulletins, target
+from portal.warnings.models import ALERT, CANCEL, Bulletin
+
+#: Batches planned in one transaction. The first slice is a single batch, so that sending begins at once.
+SLICE = 20
+
+REACHED = (tallies.ACCEPTED, tallies.UNCERTAIN)
+
+
+@dataclass(frozen=True)
+class Slice:
+    """Recipients of one region and language, and where the plan stands after them."""
+
+    region_code: str
+    language: str
+    ids: list[int]
+    cursor: tuple
+
+
+class Waiting(Exception):
+    """What is replaced is still being stopped; try again in a moment."""
+
+
+def plan(dispatch_id: uuid.UUID) -> Iterator[bool]:
+    """Plan one dispatch, a slice at each step: True when a slice was written, False when it has to wait for the earlier
+    bulletin's workers. Ends when all is planned or the dispatch is ended. May be dropped at any point and begun again.
+    """
+    dispatch = db.session.get(Dispatch, dispatch_id)
+    bulletin = bulletins.get(dispatch.bulletin_id) if dispatch else None
+    if dispatch is None or bulletin is None:
+        return
+    cursor = tuple(json.loads(dispatch.cursor)) if dispatch.cursor else ()
+    slices = _slices(dispatch, bulletin, cursor)
+    size = 1
+    while True:
+        batch: list[Slice] = []
+        waiting = exhausted = False
+        while len(batch) < size:
+            try:
+                batch.append(next(slices))
+            except StopIteration:
+                exhausted = True
+                break
+            except Waiting:
+                waiting = True
+                slices = _slices(dispatch, bulletin, batch[-1].cursor if batch else cursor)
+                break
+        if not _write(dispatch, batch, cursor, last=exhausted):
+            return
+        if batch:
+            cursor = batch[-1].cursor
+            events.work.send("planned")
+        if exhausted:
+            return
+        size = SLICE
+        yield not waiting
+
+
+def _write(dispatch: Dispatch, slices: list[Slice], seen: tuple, *, last: bool) -> bool:
+    """Write a slice, provided that the dispatch still is being planned and nobody else has planned further."""
+    now = utcnow()
+    with transaction() as session:
+        row = session.execute(select(Dispatch).where(Dispatch.id == dispatch.id).with_for_update()).scalar_one()
+        if row.state != PLANNING or (tuple(json.loads(row.cursor)) if row.cursor else ()) != seen:
+            return False
+        counts: Counter[tuple[str, str, str]] = Counter()
+        rows = []
+        for part in slices:
+            counts[part.region_code, part.language, tallies.PLANNED] += len(part.ids)
+            rows.append({"dispatch_id": row.id, "channel": row.channel, "lane": row.lane, "region_code": part.region_code,
+                         "language": part.language, "size": len(part.ids), "recipients": pack(part.ids), "state": READY,
+                         "due_at": now, "fence": 0, "attempts": 0})
+        if rows:
+            session.execute(insert(Batch), rows)
+            row.cursor = json.dumps(slices[-1].cursor)
+        tallies.add(session, row.id, counts)
+        if last:
+            row.planned_at, row.state = now, RUNNING
+            session.flush()
+            complete(session, row.id, now)
+    return True
+
+
+def _slices(dispatch: Dispatch, bulletin: Bulletin, cursor: tuple) -> Iterator[Slice]:
+    """The slices after `cursor`, which is () or begins with the phase: "target", then "earlier"."""
+    phase = cursor[0] if cursor else "target"
+    if bulletin.kind != CANCEL and phase == "target":
+        yield from _PLANS[dispatch.channel](bulletin, cursor)
+    if dispatch.channel == WEB:
+        if bulletin.kind == CANCEL and not cursor:
+            yield from _web(bulletin, cursor)
+    elif bulletin.kind != ALERT:
+        yield from _earlier(dispatch, cursor[1] if phase == "earlier" else 0)
+
+
+def _sms(bulletin: Bulletin, cursor: tuple) -> Iterator[Slice]:
+    """Community by community and language by language; who belongs to several is taken in the first."""
+    aim, size = bulletin.snapshot["target"], current_settings().batch_size
+    places, mask = target.communities(aim), target.audience_mask(aim)
+    _phase, place_at, language_at, after = cursor or ("target", "", "", 0)
+    for at, place in enumerate(places):
+        for language in LANGUAGES:
+            if (place, language) < (place_at, language_at):
+                continue
+            last = after if (place, language) == (place_at, language_at) else 0
+            while ids := store.page(place, language, mask, last, size, places[:at]):
+                last = ids[-1]
+                yield Slice(place, language, ids, ("target", place, language, last))
+
+
+def _speakers(bulletin: Bulletin, cursor: tuple) -> Iterator[Slice]:
+    _phase, place_at, after = cursor or ("target", "", 0)
+    for place, area in target.speaker_parts(bulletin.snapshot["target"]):
+        if place < place_at:
+            continue
+        last = after if place == place_at else 0
+        while ids := registry.page(place, last, current_settings().batch_size, area):
+            last = ids[-1]
+            yield Slice(place, "", ids, ("target", place, last))
+
+
+def _web(_bulletin: Bulletin, cursor: tuple) -> Iterator[Slice]:
+    """Publishing is one act for everybody."""
+    if not cursor:
+        yield Slice(current_settings().district, "", [0], ("target", "published"))
+
+
+_PLANS = {SMS: _sms, SPEAKERS: _speakers, WEB: _web}
+
+
+def _earlier(dispatch: Dispatch, after: int) -> Iterator[Slice]:
+    """Those who were sent an earlier bulletin of the warning through this channel, batch by batch, each once.
+
+    Who was planned already is remembered in memory, 8 bytes a recipient.
+    """
+    taken = _planned(dispatch.id)
+    while True:
+        batch = db.session.execute(
+            select(Batch.id, Batch.state, Batch.region_code, Batch.language).join(Dispatch, Dispatch.id == Batch.dispatch_id)
+            .where(Dispatch.warning_id == dispatch.warning_id, Dispatch.channel == dispatch.channel,
+                   Dispatch.created_at < dispatch.created_at, Dispatch.id != dispatch.id, Batch.id > after)
+            .order_by(Batch.id).limit(1)).first()
+        if batch is None:
+            if _still_planning_or_sending(dispatch):
+                raise Waiting
+            return
+        if batch.state != BATCH_DONE:
+            raise Waiting
+        after = batch.id
+        reached = np.fromiter(db.session.execute(
+            select(Outcome.recipient_id).where(Outcome.batch_id == batch.id, Outcome.status.in_(REACHED))
+            .order_by(Outcome.recipient_id)).scalars(), dtype="<i8")
+        fresh = reached[~np.isin(reached, taken)]
+        if len(fresh):
+            taken = np.union1d(taken, fresh)
+            yield Slice(batch.region_code, batch.language, fresh.tolist(), ("earlier", batch.id))
+
+
+def _planned(dispatch_id: uuid.UUID) -> np.ndarray:
+    parts = [unpack(packed) for packed in db.session.execute(
+        select(Batch.recipients).where(Batch.dispatch_id == dispatch_id)).scalars()]
+    return np.unique(np.concatenate(parts)) if parts else np.empty(0, dtype="<i8")
+
+
+def _still_planning_or_sending(dispatch: Dispatch) -> bool:
+    """Whether an earlier dispatch of the chain is not yet at rest, so that its batches may still grow or change."""
+    return db.session.execute(select(Dispatch.id).where(
+        Dispatch.warning_id == dispatch.warning_id, Dispatch.channel == dispatch.channel, Dispatch.id != dispatch.id,
+        Dispatch.created_at < dispatch.created_at, Dispatch.ended_at.is_(None)).limit(1)).first() is not None
+
+
+def waiting_dispatches(session: Session) -> list[uuid.UUID]:
+    """Dispatches still to be planned, most urgent first."""
+    return list(session.execute(select(Dispatch.id).where(Dispatch.state == PLANNING).order_by(Dispatch.lane, Dispatch.id)).scalars())

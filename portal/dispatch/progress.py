@@ -1,0 +1,146 @@
+"""What the desk shows of a dispatch: counts, reasons, stages, reach by region; all from kept counts."""
+
+from __future__ import annotations
+
+import uuid
+from collections import defaultdict
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from sqlalchemy import func, select
+
+from portal.channels.speakers import registry
+from portal.core.db import db
+from portal.dispatch import tallies
+from portal.dispatch.models import Batch, Delivery, Dispatch, Outcome, Tally
+from portal.dispatch.recipients import unpack
+
+
+@dataclass
+class Progress:
+    """One dispatch in numbers of recipients. `ends`: see `tallies.ENDS`; `stages`: the furthest that receipts told of the
+    accepted ones; `reasons`: (kind, code) of what failed; `silent`: accepted, and nothing was heard since."""
+
+    dispatch: Dispatch
+    planned: int = 0
+    ends: dict[str, int] = field(default_factory=dict)
+    stages: dict[str, int] = field(default_factory=dict)
+    reasons: dict[tuple[str, str], int] = field(default_factory=dict)
+
+    @property
+    def ended(self) -> int:
+        return sum(self.ends.values())
+
+    @property
+    def pending(self) -> int:
+        return max(0, self.planned - self.ended)
+
+    @property
+    def accepted(self) -> int:
+        return self.ends.get(tallies.ACCEPTED, 0)
+
+    @property
+    def silent(self) -> int:
+        return max(0, self.accepted - sum(self.stages.values()))
+
+    @property
+    def seconds_to_first(self) -> float | None:
+        return (self.dispatch.first_at - self.dispatch.created_at).total_seconds() if self.dispatch.first_at else None
+
+    @property
+    def seconds_to_last(self) -> float | None:
+        return (self.dispatch.last_at - self.dispatch.created_at).total_seconds() if self.dispatch.last_at else None
+
+    @property
+    def seconds_left(self) -> float | None:
+        """At the present rate; None while nothing can be said."""
+        first, last = self.dispatch.first_at, self.dispatch.last_at
+        if not self.pending or not first or not last or last <= first or not self.accepted:
+            return None
+        return self.pending * (last - first).total_seconds() / self.accepted
+
+
+@dataclass(frozen=True)
+class Horn:
+    """One loudspeaker in a dispatch. `status`: pending, how the hand-over ended, or the furthest that the horn has told."""
+
+    speaker: object
+    status: str
+    code: str
+    at: datetime | None
+
+
+def of_bulletin(bulletin_id: uuid.UUID) -> list[Progress]:
+    """Progress of each channel of a bulletin."""
+    found = [Progress(d) for d in db.session.execute(
+        select(Dispatch).where(Dispatch.bulletin_id == bulletin_id).order_by(Dispatch.channel)
+        .execution_options(populate_existing=True)).scalars()]
+    return _filled(found)
+
+
+def of_warning(warning_id: uuid.UUID) -> dict[uuid.UUID, list[Progress]]:
+    """Bulletin id → progress of its channels, for every bulletin of a warning."""
+    found = _filled([Progress(d) for d in db.session.execute(
+        select(Dispatch).where(Dispatch.warning_id == warning_id).order_by(Dispatch.channel)
+        .execution_options(populate_existing=True)).scalars()])
+    grouped: dict[uuid.UUID, list[Progress]] = defaultdict(list)
+    for progress in found:
+        grouped[progress.dispatch.bulletin_id].append(progress)
+    return dict(grouped)
+
+
+def _filled(found: list[Progress]) -> list[Progress]:
+    by_id = {p.dispatch.id: p for p in found}
+    for dispatch_id, key, n in db.session.execute(
+            select(Tally.dispatch_id, Tally.key, func.sum(Tally.n)).where(Tally.dispatch_id.in_(by_id)).group_by(Tally.dispatch_id, Tally.key)):
+        _put(by_id[dispatch_id], key, int(n))
+    return found
+
+
+def _put(progress: Progress, key: str, n: int) -> None:
+    if key == tallies.PLANNED:
+        progress.planned = n
+    elif key in tallies.ENDS:
+        progress.ends[key] = n
+    elif key.startswith(tallies.STAGE) and n:
+        progress.stages[key.removeprefix(tallies.STAGE)] = n
+    elif key.startswith(tallies.REASON) and n:
+        kind, _, code = key.removeprefix(tallies.REASON).partition(":")
+        progress.reasons[kind, code] = n
+
+
+def by_region(dispatch_id: uuid.UUID) -> dict[str, dict[str, int]]:
+    """Region code → count by key (`planned`, an end, `stage/…`), over all languages."""
+    found: dict[str, dict[str, int]] = defaultdict(dict)
+    for region, key, n in db.session.execute(
+            select(Tally.region_code, Tally.key, func.sum(Tally.n)).where(Tally.dispatch_id == dispatch_id)
+            .group_by(Tally.region_code, Tally.key).order_by(Tally.region_code)):
+        if not key.startswith(tallies.REASON):
+            found[region][key] = int(n)
+    return dict(found)
+
+
+def by_language(dispatch_id: uuid.UUID) -> dict[str, dict[str, int]]:
+    """Language → count by key."""
+    found: dict[str, dict[str, int]] = defaultdict(dict)
+    for language, key, n in db.session.execute(
+            select(Tally.language, Tally.key, func.sum(Tally.n)).where(Tally.dispatch_id == dispatch_id).group_by(Tally.language, Tally.key)):
+        if not key.startswith(tallies.REASON):
+            found[language][key] = int(n)
+    return dict(found)
+
+
+def horns(dispatch_id: uuid.UUID) -> list[Horn]:
+    """Every loudspeaker of a dispatch with what is known of it, those that gave no sign first."""
+    batches = db.session.execute(select(Batch.id, Batch.recipients).where(Batch.dispatch_id == dispatch_id)).all()
+    batch_ids = [b.id for b in batches]
+    outcomes = {o.recipient_id: o for o in db.session.execute(select(Outcome).where(Outcome.batch_id.in_(batch_ids))).scalars()}
+    deliveries = {d.recipient_id: d for d in db.session.execute(select(Delivery).where(Delivery.batch_id.in_(batch_ids))).scalars()}
+    ids = [int(i) for b in batches for i in unpack(b.recipients)]
+    speakers = registry.load(ids)
+    found = []
+    for i in ids:
+        known = deliveries.get(i) or outcomes.get(i)
+        found.append(Horn(speakers.get(i), known.status if known else "pending", known.code if known else "", known.at if known else None))
+    order = ("failed", "refused", "expired", "pending", "preempted", "stopped", "uncertain", "accepted", "heard", "playing", "finished")
+    return sorted(found, key=lambda h: order.index(h.status) if h.status in order else 0)

@@ -1,0 +1,185 @@
+"""Drafts: writing them. Moving them through review is in review.py."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import uuid
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Any
+
+from flask_babel import gettext as _
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from portal import current_settings
+from portal.config import Settings
+from portal.core import audit
+from portal.core.clock import utcnow
+from portal.core.db import db, transaction
+from portal.core.errors import Conflict, Invalid, Problem
+from portal.identity import rights
+from portal.identity.models import Account
+from portal.warnings import hazards, target, words
+from portal.warnings.models import ALERT, CANCEL, EDITING, IN_FORCE, Draft, Warning
+
+#: An all-clear has a life of its own: long enough to be delivered when the warning itself is about to expire.
+CANCEL_HOURS = 3
+
+
+@dataclass(frozen=True)
+class Content:
+    """All that a person writes in a draft, and all that an approval is of. `onset` None: at the moment of issue."""
+
+    kind: str
+    warning_id: uuid.UUID | None
+    exercise: bool
+    hazard: str
+    tier: str
+    target: dict[str, Any]
+    onset: datetime | None
+    expires: datetime
+    words: words.Words
+
+    def hash(self) -> str:
+        """SHA-256 over one canonical form: equal content, equal hash."""
+        body = [self.kind, str(self.warning_id), self.exercise, self.hazard, self.tier, self.target,
+                self.onset.isoformat() if self.onset else None, self.expires.isoformat(), self.words]
+        return hashlib.sha256(json.dumps(body, ensure_ascii=False, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
+
+    @classmethod
+    def of(cls, draft: Draft) -> Content:
+        return cls(draft.kind, draft.warning_id, draft.exercise, draft.hazard, draft.tier, draft.target, draft.onset,
+                   draft.expires, draft.words)
+
+
+def check(content: Content, *, complete: bool, settings: Settings, now: datetime) -> Content:
+    """The content in its one form. Raises Invalid with everything that is wrong, each at its field. `complete`: whether
+    it is to be submitted or issued, so that nothing may be missing or past."""
+    problems: list[Problem] = []
+    hazard = hazards.catalogue().get(content.hazard)
+    if hazard is None:
+        problems.append(Problem("hazard", _("This kind of hazard is unknown: choose one from the list.")))
+    elif not hazard.has(content.tier):
+        problems.append(Problem("tier", _("%(hazard)s has no such tier. Possible: %(tiers)s.", hazard=hazard.name("zh"),
+                                          tiers=", ".join(hazard.tiers))))
+    try:
+        aim = target.normalise(content.target, complete=complete)
+    except Invalid as error:
+        problems += error.problems
+        aim = content.target
+    problems += _time_problems(content, complete=complete, settings=settings, now=now)
+    clean = words.normalise(content.words, exercise=content.exercise, settings=settings)
+    problems += words.problems(clean, complete=complete, settings=settings)
+    if problems:
+        raise Invalid(problems)
+    return replace(content, target=aim, words=clean)
+
+
+def _time_problems(content: Content, *, complete: bool, settings: Settings, now: datetime) -> list[Problem]:
+    found = []
+    onset = content.onset or now
+    if content.expires <= onset:
+        found.append(Problem("expires", _("The warning would end before it begins: set the end after the beginning.")
+                             if content.onset else _("The end has already passed: set a later one.")))
+    elif complete and content.expires <= now:
+        found.append(Problem("expires", _("The end has already passed: set a later one.")))
+    elif content.expires - onset > timedelta(hours=settings.max_duration_hours):
+        found.append(Problem("expires", _("A bulletin lasts at most %(n)d hours: set an earlier end, and issue an update later.",
+                                          n=settings.max_duration_hours)))
+    if content.onset and content.onset > now + timedelta(hours=settings.max_duration_hours):
+        found.append(Problem("onset", _("The beginning lies more than %(n)d hours ahead: set an earlier one.",
+                                        n=settings.max_duration_hours)))
+    return found
+
+
+def create(account: Account, content: Content) -> Draft:
+    """A new draft of `content`, in the state of being edited. Raises Invalid, Forbidden, Conflict."""
+    now = utcnow()
+    with transaction() as session:
+        if content.kind != ALERT:
+            content = _of_chain(session, content)
+        content = check(content, complete=False, settings=current_settings(), now=now)
+        codes = target.region_codes(content.target)
+        _require_drafter(account, codes, content.tier)
+        draft = Draft(status=EDITING, version=1, author_id=account.id, author_name=account.display_name,
+                      editor_ids=[str(account.id)], created_at=now, changed_at=now)
+        _write(draft, content, codes)
+        session.add(draft)
+        session.flush()
+        audit.append(session, account.actor, "draft.create", f"draft:{draft.id}", _told(draft))
+    return draft
+
+
+def revise(account: Account, draft_id: uuid.UUID, version: int, content: Content) -> Draft:
+    """Replace the content of a draft that is being edited, provided that it still is the `version` that was read."""
+    now = utcnow()
+    with transaction() as session:
+        draft = lock(session, draft_id)
+        if draft.status != EDITING:
+            raise Conflict(_("This draft is no longer being edited. Your words were not saved; open it to see where it is."))
+        if draft.version != version:
+            raise Conflict(_("Somebody changed this draft while you had it open. Your words were not saved; open it again and compare."))
+        _require_drafter(account, draft.region_codes, draft.tier)
+        content = check(replace(content, kind=draft.kind, warning_id=draft.warning_id,
+                                exercise=content.exercise if draft.kind == ALERT else draft.exercise),
+                        complete=False, settings=current_settings(), now=now)
+        codes = target.region_codes(content.target)
+        _require_drafter(account, codes, content.tier)
+        if content.hash() != draft.content_hash:
+            _write(draft, content, codes)
+            draft.version += 1
+            draft.changed_at = now
+            draft.editor_ids = sorted({*draft.editor_ids, str(account.id)})
+            audit.append(session, account.actor, "draft.revise", f"draft:{draft.id}", _told(draft))
+    return draft
+
+
+def lock(session: Session, draft_id: uuid.UUID) -> Draft:
+    """The draft as it is now, held until the transaction ends. Raises Conflict when there is none."""
+    draft = session.execute(select(Draft).where(Draft.id == draft_id).with_for_update()).scalar_one_or_none()
+    if draft is None:
+        raise Conflict(_("This draft does not exist."))
+    return draft
+
+
+def get(draft_id: uuid.UUID) -> Draft | None:
+    return db.session.get(Draft, draft_id)
+
+
+def listing(*, statuses: tuple[str, ...], limit: int = 100) -> list[Draft]:
+    """Drafts in these states, latest change first."""
+    return list(db.session.execute(select(Draft).where(Draft.status.in_(statuses)).order_by(Draft.changed_at.desc())
+                                   .limit(limit)).scalars())
+
+
+def _of_chain(session: Session, content: Content) -> Content:
+    """An update or all-clear belongs to a warning in force, keeps its hazard and whether it is a drill; an all-clear
+    goes where the warning went, at its tier."""
+    warning = session.get(Warning, content.warning_id) if content.warning_id else None
+    if warning is None or warning.state != IN_FORCE:
+        raise Conflict(_("This warning is no longer in force, so it can neither be updated nor cancelled."))
+    content = replace(content, hazard=warning.hazard, exercise=warning.exercise)
+    if content.kind == CANCEL:
+        content = replace(content, tier=warning.tier, onset=None,
+                          target=content.target | {"regions": warning.region_codes, "area": None, "audiences": []})
+    return content
+
+
+def _require_drafter(account: Account, codes: list[str], tier: str) -> None:
+    """A draft without a target yet is anybody's who drafts at that tier somewhere."""
+    rights.require(account, rights.DRAFTER, codes or rights.regions_for(account, rights.DRAFTER, tier), tier)
+
+
+def _write(draft: Draft, content: Content, codes: list[str]) -> None:
+    for field in ("kind", "warning_id", "exercise", "hazard", "tier", "target", "onset", "expires", "words"):
+        setattr(draft, field, getattr(content, field))
+    draft.region_codes = codes
+    draft.content_hash = content.hash()
+
+
+def _told(draft: Draft) -> dict[str, Any]:
+    """What the audit trail keeps of a draft."""
+    return {"kind": draft.kind, "exercise": draft.exercise, "hazard": draft.hazard, "tier": draft.tier,
+            "regions": draft.region_codes, "version": draft.version, "content": draft.content_hash}

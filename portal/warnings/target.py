@@ -1,0 +1,94 @@
+"""The target of a warning: regions and a drawn area, times audiences, through channels."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from flask_babel import gettext as _
+
+from portal.channels.speakers import registry
+from portal.core.errors import Invalid, Problem
+from portal.regions import area as drawn
+from portal.regions import codes, lookup
+from portal.subscribers import audiences, store
+
+#: Channels that a draft may leave out. The public page and the feed always carry a real bulletin.
+OPTIONAL_CHANNELS = ("sms", "speakers")
+
+
+@dataclass(frozen=True)
+class Reach:
+    """Whom a target would reach: registered people, subscribers by language, horns; and the same by community."""
+
+    people: int
+    subscribers: dict[str, int]
+    horns: int
+    communities: list[str]
+
+
+def normalise(target: dict[str, Any], *, complete: bool) -> dict[str, Any]:
+    """A target in its one form: known regions, topmost only; a checked area; known audiences and channels.
+    Raises Invalid. `complete`: whether it must reach somebody."""
+    problems: list[Problem] = []
+    given = target.get("regions") or []
+    regions = [code for code in given if isinstance(code, str) and codes.is_code(code) and lookup.get(code)]
+    if unknown := [str(code)[:20] for code in given if code not in regions]:
+        problems.append(Problem("target.regions", _("Unknown region: %(codes)s. Choose it from the tree.", codes=", ".join(unknown[:5]))))
+    shape = None
+    try:
+        shape = drawn.check_area(target["area"]) if target.get("area") else None
+    except Invalid as error:
+        problems += [Problem("target.area", problem.message) for problem in error.problems]
+    keys = list(dict.fromkeys(target.get("audiences") or []))
+    if unknown := [str(key)[:20] for key in keys if key not in audiences.BY_KEY]:
+        problems.append(Problem("target.audiences", _("Unknown audience: %(keys)s.", keys=", ".join(unknown[:5]))))
+    channels = target.get("channels", list(OPTIONAL_CHANNELS))
+    if unknown := [str(name)[:20] for name in channels if name not in OPTIONAL_CHANNELS]:
+        problems.append(Problem("target.channels", _("Unknown channel: %(keys)s.", keys=", ".join(unknown[:5]))))
+    if not problems and complete and not regions and not shape:
+        problems.append(Problem("target.regions", _("No region is chosen: choose at least one, or draw an area on the map.")))
+    if problems:
+        raise Invalid(problems)
+    return {"regions": lookup.topmost(regions), "area": shape,
+            "audiences": [a.key for a in audiences.AUDIENCES if a.key in keys],
+            "channels": [name for name in OPTIONAL_CHANNELS if name in channels]}
+
+
+def region_codes(target: dict[str, Any]) -> list[str]:
+    """The topmost regions that a normalised target touches: the chosen ones, and each community that the drawn area
+    touches. These are what an officer's duty must cover."""
+    touched = lookup.touched_by(target["area"]) if target["area"] else []
+    return lookup.topmost([*target["regions"], *touched])
+
+
+def communities(target: dict[str, Any]) -> list[str]:
+    """The communities in which subscribers are addressed, each once, sorted."""
+    return lookup.communities_under(region_codes(target))
+
+
+def speaker_parts(target: dict[str, Any]) -> Iterator[tuple[str, dict | None]]:
+    """(community, area): horns of the community; where only the drawn area touches it, those inside the area alone."""
+    whole = set(lookup.communities_under(target["regions"]))
+    for code in communities(target):
+        yield code, None if code in whole else target["area"]
+
+
+def audience_mask(target: dict[str, Any]) -> int:
+    """Bits of the audiences; 0 means everyone."""
+    return audiences.mask_of(target["audiences"])
+
+
+def reach(target: dict[str, Any]) -> Reach:
+    """Count, without listing, whom a normalised target reaches."""
+    places = communities(target)
+    horns = 0
+    if "speakers" in target["channels"]:
+        whole = lookup.communities_under(target["regions"])
+        horns = registry.count_in(whole)
+        if target["area"]:
+            horns += sum(n for code, n in registry.in_area(target["area"]).items() if code not in set(whole))
+    return Reach(people=lookup.population_of(places),
+                 subscribers=store.count_in(places, audience_mask(target)) if "sms" in target["channels"] else {},
+                 horns=horns, communities=places)
