@@ -1,0 +1,15 @@
+"""The operators' pages. Each file holds the pages of one thing; all share one blueprint."""
+
+from __future__ import annotations
+
+from flask import Blueprint
+
+
+def make_blueprint() -> Blueprint:
+    blueprint = Blueprint("desk", __name__, url_prefix="/desk", template_folder="templates", static_folder="static",
+                          static_url_path="/static")
+    from portal.desk import compose, live, review, trail
+
+    for pages in (live, compose, review, trail):
+        pages.add_routes(blueprint)
+    return blueprint
