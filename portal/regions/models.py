@@ -31,3 +31,13 @@ class Region(Base):
 
     def name(self, language: str) -> str:
         return self.name_zh if language == "zh" else self.name_en
+
+
+class RegionStamp(Base):
+    """The single row that names the present state of the tree. Each import that changes something writes a new random
+    stamp, so that every process sees with one small query that what it remembers is old. Random and not a count: a
+    number that was taken by a rolled-back import would come again with another content."""
+
+    __tablename__ = "region_stamp"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    stamp: Mapped[str] = mapped_column(String(36))
