@@ -54,6 +54,10 @@ class Rejected(Exception):
     """A callback that is not the carrier's (bad signature) or cannot be read."""
 
 
+class Forged(Rejected):
+    """A callback without the carrier's own signature."""
+
+
 class Provider(Protocol):
     """A carrier. Safe to call from several threads."""
 
@@ -70,4 +74,4 @@ class Provider(Protocol):
 
     def parse_callback(self, url: str, form: Mapping[str, str], headers: Mapping[str, str]) -> Receipt | None:
         """The receipt in a carrier's callback to `url` (its `ref` left empty: the URL holds it); None when it says
-        nothing new. Raises Rejected."""
+        nothing new. Raises Forged when the signature is not the carrier's, Rejected when it cannot be read."""

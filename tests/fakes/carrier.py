@@ -1,0 +1,389 @@
+"""A carrier that speaks Twilio's HTTP, as a process of its own: `python -m tests.fakes.carrier --port 0`.
+
+It prints ``port N`` when it listens. Messages are created as at Twilio (basic auth, form, 201 and JSON, error
+codes); status callbacks are signed with the auth token. ``POST /_control`` with a JSON object sets faults (see
+`Faults`), ``GET /_control`` tells counts, ``GET /_messages`` the messages in order, ``POST /_reset`` forgets all.
+Everything that it keeps is bounded.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import base64
+import contextlib
+import hashlib
+import hmac
+import itertools
+import json
+import random
+import time
+from collections import Counter, deque
+from dataclasses import asdict, dataclass, field, fields
+from typing import Any
+from urllib.parse import parse_qs, parse_qsl, urlsplit
+
+import aiohttp
+
+KEPT = 200_000  # messages remembered, and pairs of number and body counted
+PENDING_CALLBACKS = 100_000
+CALLBACKS_IN_FLIGHT = 32
+LONGEST_REQUEST = 65_536
+
+
+@dataclass
+class Faults:
+    """Shares are between 0 and 1 and drawn from `seed`; lists hold numbers in E.164."""
+
+    too_many: float = 0.0  # share answered 429
+    retry_after: int | None = None
+    rate: float = 0.0  # messages a second above which 429 is answered; 0 for no limit
+    server_error: float = 0.0  # share answered 500
+    delay_ms: float = 0.0
+    reset: float = 0.0  # share whose connection is reset after the message was read
+    cut: float = 0.0  # share whose answer ends in the middle; the message was taken
+    not_json: float = 0.0  # share answered 201 with a page instead of JSON; the message was taken
+    down_until: float = 0.0  # unix time until which connections are closed at once
+    opted_out: list[str] = field(default_factory=list)
+    invalid: list[str] = field(default_factory=list)
+    landline: list[str] = field(default_factory=list)
+    undelivered: list[str] = field(default_factory=list)
+    wrong_sender: bool = False  # 21606 for everyone
+    callbacks: bool = True
+    callback_first: bool = False  # the status arrives before the answer to the request
+    callback_twice: bool = False
+    seed: int = 1
+
+
+class Carrier:
+    """State of the process: what came, what is to go wrong."""
+
+    def __init__(self, account: str, token: str) -> None:
+        self.account, self.token = account, token.encode()
+        self.authorization = "Basic " + base64.b64encode(f"{account}:{token}".encode()).decode()
+        self.callbacks: asyncio.Queue[tuple[str, str, dict[str, str]]] = asyncio.Queue(PENDING_CALLBACKS)
+        self.http: aiohttp.ClientSession | None = None
+        self.serial = itertools.count(1)
+        self.reset()
+
+    def reset(self) -> None:
+        self.faults = Faults()
+        self.chance = random.Random(1)
+        self.counts: Counter[str] = Counter()
+        self.pairs: Counter[bytes] = Counter()
+        self.taken: deque[dict[str, Any]] = deque(maxlen=KEPT)
+        self.allowance, self.refilled = 0.0, time.monotonic()
+
+    def set_faults(self, values: dict[str, Any]) -> None:
+        known = {f.name for f in fields(Faults)}
+        if unknown := set(values) - known:
+            raise ValueError(f"unknown fault {sorted(unknown)}")
+        self.faults = Faults(**(asdict(self.faults) | values))
+        self.chance = random.Random(self.faults.seed)
+
+    def drawn(self, share: float) -> bool:
+        return share > 0 and self.chance.random() < share
+
+    def over_rate(self) -> bool:
+        if self.faults.rate <= 0:
+            return False
+        now = time.monotonic()
+        most = max(1.0, self.faults.rate / 10)
+        self.allowance = min(most, self.allowance + (now - self.refilled) * self.faults.rate)
+        self.refilled = now
+        if self.allowance < 1:
+            return True
+        self.allowance -= 1
+        return False
+
+    def take(self, form: dict[str, str]) -> dict[str, Any]:
+        """Keep the message; the JSON of the answer."""
+        sid = f"SM{next(self.serial):032x}"
+        self.counts["taken"] += 1
+        pair = hashlib.blake2b(f"{form['To']}\0{form['Body']}".encode(), digest_size=8).digest()
+        if len(self.pairs) < KEPT or pair in self.pairs:
+            self.pairs[pair] += 1
+        self.taken.append(
+            {
+                "sid": sid,
+                "to": form["To"],
+                "body": form["Body"],
+                "at": time.time(),
+                "validity": int(form.get("ValidityPeriod", 36000)),
+                "callback": form.get("StatusCallback", ""),
+                "sender": form.get("MessagingServiceSid") or form.get("From"),
+            }
+        )
+        return {
+            "account_sid": self.account,
+            "api_version": "2010-04-01",
+            "body": form["Body"],
+            "date_created": "Sun, 22 Nov 2026 00:00:00 +0000",
+            "date_sent": None,
+            "date_updated": "Sun, 22 Nov 2026 00:00:00 +0000",
+            "direction": "outbound-api",
+            "error_code": None,
+            "error_message": None,
+            "from": form.get("From"),
+            "num_media": "0",
+            "num_segments": "1",
+            "messaging_service_sid": form.get("MessagingServiceSid"),
+            "price": None,
+            "price_unit": None,
+            "sid": sid,
+            "status": "accepted" if "MessagingServiceSid" in form else "queued",
+            "to": form["To"],
+            "subresource_uris": {},
+            "uri": f"/2010-04-01/Accounts/{self.account}/Messages/{sid}.json",
+        }
+
+    def later(self, form: dict[str, str], sid: str) -> None:
+        """Queue the status callbacks of one message."""
+        url = form.get("StatusCallback")
+        if not url or not self.faults.callbacks:
+            return
+        last = "undelivered" if form["To"] in self.faults.undelivered else "delivered"
+        for status in ("queued", "sent", last):
+            values = {
+                "AccountSid": self.account,
+                "ApiVersion": "2010-04-01",
+                "MessageSid": sid,
+                "SmsSid": sid,
+                "MessageStatus": status,
+                "SmsStatus": status,
+                "To": form["To"],
+            }
+            if status == "undelivered":
+                values["ErrorCode"] = "30003"
+            for _ in range(2 if self.faults.callback_twice else 1):
+                try:
+                    self.callbacks.put_nowait((url, status, values))
+                except asyncio.QueueFull:
+                    self.counts["callbacks_dropped"] += 1
+
+    def signature(self, url: str, values: dict[str, str]) -> str:
+        text = url + "".join(name + values[name] for name in sorted(values))
+        return base64.b64encode(hmac.new(self.token, text.encode(), hashlib.sha1).digest()).decode()
+
+    async def call_back(self) -> None:
+        while True:
+            await self.post_callback(*await self.callbacks.get())
+
+    async def post_callback(self, url: str, status: str, values: dict[str, str]) -> None:
+        assert self.http is not None
+        try:
+            async with self.http.post(
+                url, data=values, headers={"X-Twilio-Signature": self.signature(url, values)}
+            ) as answer:
+                self.counts[f"callback_{answer.status}"] += 1
+        except (aiohttp.ClientError, TimeoutError):
+            self.counts["callback_failed"] += 1
+
+    def summary(self) -> dict[str, Any]:
+        times = [m["at"] for m in self.taken]
+        return {
+            "counts": dict(self.counts),
+            "taken": self.counts["taken"],
+            "distinct": len(self.pairs),
+            "doubled": sum(n - 1 for n in self.pairs.values()),
+            "callbacks_waiting": self.callbacks.qsize(),
+            "first_at": min(times, default=None),
+            "last_at": max(times, default=None),
+            "faults": asdict(self.faults),
+        }
+
+
+class Connection(asyncio.Protocol):
+    """HTTP/1.1 with keep-alive, as much as a client of the API needs."""
+
+    def __init__(self, carrier: Carrier) -> None:
+        self.carrier, self.buffer = carrier, b""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.transport: asyncio.Transport = transport  # type: ignore[assignment]
+
+    def data_received(self, data: bytes) -> None:
+        self.buffer += data
+        while (end := self.buffer.find(b"\r\n\r\n")) >= 0:
+            lines = self.buffer[:end].decode("latin-1").split("\r\n")
+            headers = {
+                name.lower(): value.strip() for name, _, value in (line.partition(":") for line in lines[1:])
+            }
+            length = int(headers.get("content-length", "0"))
+            if length > LONGEST_REQUEST:
+                self.transport.abort()
+                return
+            if len(self.buffer) < end + 4 + length:
+                break
+            body, self.buffer = self.buffer[end + 4 : end + 4 + length], self.buffer[end + 4 + length :]
+            method, target, _version = lines[0].split(" ", 2)
+            self.route(method, target, headers, body)
+        if len(self.buffer) > 2 * LONGEST_REQUEST:
+            self.transport.abort()
+
+    def route(self, method: str, target: str, headers: dict[str, str], body: bytes) -> None:
+        carrier, path = self.carrier, urlsplit(target).path
+        if path.startswith("/_"):
+            self.control(method, path, parse_qs(urlsplit(target).query), body)
+        elif carrier.faults.down_until > time.time():
+            carrier.counts["while_down"] += 1
+            self.transport.abort()
+        elif method == "POST" and path.endswith("/Messages.json"):
+            carrier.counts["requests"] += 1
+            wait = carrier.faults.delay_ms / 1000
+            if wait or carrier.faults.callback_first:
+                task = asyncio.ensure_future(self.slowly(wait, path, headers, body))
+                task.add_done_callback(lambda done: done.exception())
+            else:
+                self.message(path, headers, body)
+        else:
+            self.error(404, 20404, "The requested resource was not found")
+
+    def control(self, method: str, path: str, query: dict[str, list[str]], body: bytes) -> None:
+        if path == "/_reset":
+            self.carrier.reset()
+        elif path == "/_messages":
+            after = int(query.get("after", ["0"])[0])
+            self.answer(200, list(itertools.islice(self.carrier.taken, after, after + 5000)))
+            return
+        elif method == "POST":
+            try:
+                self.carrier.set_faults(json.loads(body))
+            except (ValueError, TypeError) as error:
+                self.answer(400, {"message": str(error)})
+                return
+        self.answer(200, self.carrier.summary())
+
+    async def slowly(self, wait: float, path: str, headers: dict[str, str], body: bytes) -> None:
+        await asyncio.sleep(wait)
+        refusal, form = self.check(path, headers, body)
+        if refusal or not self.carrier.faults.callback_first or not form.get("StatusCallback"):
+            self.message(path, headers, body)
+            return
+        answer = self.carrier.take(form)
+        values = {
+            "AccountSid": self.carrier.account,
+            "MessageSid": answer["sid"],
+            "MessageStatus": "delivered",
+            "To": form["To"],
+        }
+        await self.carrier.post_callback(form["StatusCallback"], "delivered", values)
+        self.answer(201, answer)
+
+    def message(self, path: str, headers: dict[str, str], body: bytes) -> None:
+        carrier, faults = self.carrier, self.carrier.faults
+        if carrier.over_rate() or carrier.drawn(faults.too_many):
+            carrier.counts["429"] += 1
+            extra = {"Retry-After": str(faults.retry_after)} if faults.retry_after is not None else {}
+            self.error(429, 20429, "Too many requests", extra)
+            return
+        if carrier.drawn(faults.server_error):
+            carrier.counts["500"] += 1
+            self.error(500, 20500, "An internal server error has occurred")
+            return
+        if carrier.drawn(faults.reset):
+            carrier.counts["reset"] += 1
+            self.transport.abort()
+            return
+        refusal, form = self.check(path, headers, body)
+        if refusal:
+            carrier.counts[str(refusal[1])] += 1
+            self.error(*refusal)
+            return
+        answer = carrier.take(form)
+        if carrier.drawn(faults.cut):
+            carrier.counts["cut"] += 1
+            whole = _response(201, json.dumps(answer).encode(), {})
+            self.transport.write(whole[: len(whole) - 40])
+            self.transport.close()
+        elif carrier.drawn(faults.not_json):
+            carrier.counts["not_json"] += 1
+            self.transport.write(_response(201, b"<html>maintenance</html>", {"Content-Type": "text/html"}))
+        else:
+            self.answer(201, answer)
+        carrier.later(form, answer["sid"])
+
+    def check(
+        self, path: str, headers: dict[str, str], body: bytes
+    ) -> tuple[tuple[int, int, str] | None, dict[str, str]]:
+        """What is wrong with a request as (HTTP status, code, words), and its form."""
+        carrier, faults = self.carrier, self.carrier.faults
+        if not hmac.compare_digest(headers.get("authorization", ""), carrier.authorization):
+            return (401, 20003, "Authenticate"), {}
+        if path != f"/2010-04-01/Accounts/{carrier.account}/Messages.json":
+            return (404, 20404, "The requested resource was not found"), {}
+        form = dict(parse_qsl(body.decode("utf-8")))
+        to = form.get("To", "")
+        if not to:
+            return (400, 21604, "A 'To' phone number is required."), form
+        if not form.get("From") and not form.get("MessagingServiceSid"):
+            return (400, 21603, "A 'From' phone number is required."), form
+        if not form.get("Body"):
+            return (400, 21602, "Message body is required."), form
+        if len(form["Body"]) > 1600:
+            return (400, 21617, "The concatenated message body exceeds the 1600 character limit."), form
+        validity = form.get("ValidityPeriod", "36000")
+        if not validity.isdigit() or not 1 <= int(validity) <= 36000:
+            return (400, 21620, "ValidityPeriod must be between 1 and 36000"), form
+        if faults.wrong_sender:
+            return (
+                400,
+                21606,
+                "The From phone number is not a valid, SMS-capable number for your account.",
+            ), form
+        if to in faults.opted_out:
+            return (400, 21610, "Attempt to send to unsubscribed recipient"), form
+        if to in faults.landline:
+            return (400, 21614, f"'To' number: {to}, is not a valid mobile number"), form
+        if to in faults.invalid or not to.startswith("+") or not to[1:].isdigit():
+            return (400, 21211, f"Invalid 'To' Phone Number: {to}"), form
+        return None, form
+
+    def error(self, status: int, code: int, message: str, extra: dict[str, str] | None = None) -> None:
+        self.answer(
+            status,
+            {
+                "code": code,
+                "message": message,
+                "status": status,
+                "more_info": f"https://www.twilio.com/docs/errors/{code}",
+            },
+            extra,
+        )
+
+    def answer(self, status: int, content: Any, extra: dict[str, str] | None = None) -> None:
+        self.transport.write(_response(status, json.dumps(content).encode(), extra or {}))
+
+
+def _response(status: int, body: bytes, extra: dict[str, str]) -> bytes:
+    headers = {"Content-Type": "application/json", "Content-Length": str(len(body))} | extra
+    head = f"HTTP/1.1 {status} X\r\n" + "".join(f"{name}: {value}\r\n" for name, value in headers.items())
+    return head.encode() + b"\r\n" + body
+
+
+async def serve(port: int, account: str, token: str) -> None:
+    carrier = Carrier(account, token)
+    server = await asyncio.get_running_loop().create_server(
+        lambda: Connection(carrier), "127.0.0.1", port, backlog=1024
+    )
+    print(f"port {server.sockets[0].getsockname()[1]}", flush=True)
+    limit = aiohttp.TCPConnector(limit=CALLBACKS_IN_FLIGHT)
+    async with aiohttp.ClientSession(
+        connector=limit, timeout=aiohttp.ClientTimeout(total=10)
+    ) as carrier.http:
+        callers = [asyncio.create_task(carrier.call_back()) for _ in range(CALLBACKS_IN_FLIGHT)]
+        await asyncio.gather(server.serve_forever(), *callers)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--port", type=int, default=0)
+    parser.add_argument("--account", default="AC" + "0" * 32)
+    parser.add_argument("--token", default="test-token")
+    options = parser.parse_args()
+    with contextlib.suppress(KeyboardInterrupt):
+        asyncio.run(serve(options.port, options.account, options.token))
+
+
+if __name__ == "__main__":
+    main()
