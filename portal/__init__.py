@@ -11,7 +11,7 @@ from portal.config import Settings
 #: What each surface serves: modules with a `make_blueprint()`, in the order in which they are registered.
 SURFACE_MODULES = {
     "site": (),
-    "desk": (),
+    "desk": ("portal.identity.pages",),
     "api": (),
     "hooks": (),
 }

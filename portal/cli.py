@@ -9,6 +9,7 @@ from pydantic import ValidationError
 
 from portal.config import Settings
 from portal.core import commands as core
+from portal.identity import commands as identity
 
 
 def load_settings() -> Settings:
@@ -30,6 +31,7 @@ def main() -> None:
 
 
 main.add_command(core.messages)
+main.add_command(identity.admin)
 
 
 if __name__ == "__main__":
