@@ -1,0 +1,59 @@
+# Anlan 安澜. `make help` says what there is.
+
+.DEFAULT_GOAL := help
+.NOTPARALLEL:
+.PHONY: help run test lint messages demo-reset clean setup setup-dev
+
+ANLAN := .venv/bin/python -m portal.cli
+ifdef PORT
+export PORT
+endif
+
+# The first of these that runs, is new enough and can make an environment. PYTHON=… names another.
+PYTHONS := $(PYTHON) python3.13 python3.12 python3.11 python3 python3.14
+define SETUP
+@for python in $(PYTHONS); do \
+  if $$python -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then \
+    exec $$python -B tools/setup.py $(1); fi; done; \
+for python in $(PYTHONS); do \
+  if $$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then \
+    echo "$$python has no venv or no ensurepip. On Debian and Ubuntu: apt-get install python3-venv" >&2; exit 1; fi; done; \
+echo "Python 3.11 or newer is needed and none was found. On Debian and Ubuntu: apt-get install python3 python3-venv" >&2; \
+echo "Where it is installed under another name: make PYTHON=/path/to/python3" >&2; exit 1
+endef
+
+help: ## Show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+run: setup ## Start the demonstration on port 8000 (PORT=9000 for another)
+	@ANLAN_DEMO=$${ANLAN_DEMO-1} exec $(ANLAN) run
+
+test: setup-dev ## Check everything: lint, types, translations, and the whole test suite
+	@.venv/bin/ruff check
+	@.venv/bin/mypy
+	@$(ANLAN) messages compile
+	@$(ANLAN) messages check
+	@.venv/bin/python -m pytest -q
+
+lint: setup-dev ## Lint, types and translations only
+	@.venv/bin/ruff check
+	@.venv/bin/mypy
+	@$(ANLAN) messages check
+
+messages: setup ## Bring the translation catalogues in step with the code
+	@$(ANLAN) messages update
+	@$(ANLAN) messages compile
+
+demo-reset: ## Remove the demonstration's data (instance/); the next start makes it anew
+	$(call SETUP,demo-reset)
+
+clean: ## Remove everything that was built; the data in instance/ stays
+	@rm -rf .venv node_modules portal/web/static/vendor .mypy_cache .ruff_cache .pytest_cache .hypothesis build *.egg-info
+	@find portal tests tools migrations -name __pycache__ -prune -exec rm -rf {} +
+	@find portal -name '*.mo' -delete
+
+setup:
+	$(call SETUP,run)
+
+setup-dev:
+	$(call SETUP,test)
