@@ -10,6 +10,7 @@ from pydantic import ValidationError
 from portal.config import Settings
 from portal.core import commands as core
 from portal.identity import commands as identity
+from portal.subscribers import commands as subscribers
 
 
 def load_settings() -> Settings:
@@ -32,6 +33,7 @@ def main() -> None:
 
 main.add_command(core.messages)
 main.add_command(identity.admin)
+main.add_command(subscribers.subscribers)
 
 
 if __name__ == "__main__":

@@ -1,5 +1,6 @@
 """Every table, imported in one place so that migrations and tests see them all."""
 
+from portal.channels.sms import models as sms
 from portal.channels.speakers import models as speakers
 from portal.core import audit
 from portal.core.db import Base
@@ -9,4 +10,4 @@ from portal.regions import models as regions
 from portal.subscribers import models as subscribers
 from portal.warnings import models as warnings
 
-__all__ = ["Base", "audit", "dispatch", "identity", "regions", "speakers", "subscribers", "warnings"]
+__all__ = ["Base", "audit", "dispatch", "identity", "regions", "sms", "speakers", "subscribers", "warnings"]

@@ -13,6 +13,16 @@ import os
 import phonenumbers
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
+#: Numbers of the demonstration, which no carrier can assign: what follows +86 is an area code (10, 2x, 3xx to 9xx)
+#: or a mobile prefix (13x to 19x), and 12 is neither: at home it begins the short codes of public services. 120 to
+#: 123 (ambulance, traffic police, hotlines) are left alone; 129 is far from them.
+DEMONSTRATION_PREFIX = "+86129"
+
+
+def is_demonstration(number: str) -> bool:
+    """Whether `number` (E.164) is one of the demonstration's: the prefix and eight digits."""
+    return number.startswith(DEMONSTRATION_PREFIX) and len(number) == 14
+
 
 class PhoneBook:
     """Seals and opens numbers in E.164 form (``+8613800000000``) under one 32-byte key."""

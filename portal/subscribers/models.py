@@ -32,6 +32,20 @@ class SubscriberRegion(Base):
 
     __tablename__ = "subscriber_region"
     region_code: Mapped[str] = mapped_column(String(12), primary_key=True)
-    subscriber_id: Mapped[int] = mapped_column(BigId, ForeignKey("subscriber.id", ondelete="CASCADE"), primary_key=True)
+    subscriber_id: Mapped[int] = mapped_column(
+        BigId, ForeignKey("subscriber.id", ondelete="CASCADE"), primary_key=True
+    )
 
-    __table_args__ = (Index("ix_subscriber_region_subscriber", "subscriber_id"),)
+    __table_args__ = (Index("ix_subscriber_region_subscriber", "subscriber_id", "region_code"),)
+
+
+class ConsentEvent(Base):
+    """How consent came and went: append-only. `kind`: subscribed, opted_out, invalid; `source`: who said so (demo,
+    roster, web, sms, or the carrier's name). No foreign key: the story outlives the subscriber."""
+
+    __tablename__ = "consent_event"
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    subscriber_id: Mapped[int] = mapped_column(BigId, index=True)
+    kind: Mapped[str] = mapped_column(String(10))
+    source: Mapped[str] = mapped_column(String(20))
+    at: Mapped[datetime] = mapped_column(UtcDateTime)

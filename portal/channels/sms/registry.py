@@ -1,0 +1,20 @@
+"""Which carriers there are. A new one is a file beside this one with `make(settings, on_receipt)`, a line here,
+and its name among the choices of `Settings.sms_provider`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from importlib import import_module
+
+from portal.channels.sms.provider import Provider, Receipt
+from portal.config import Settings
+
+MODULES = {"sandbox": "portal.channels.sms.sandbox", "twilio": "portal.channels.sms.twilio"}
+
+#: Hears receipts that a carrier tells without a callback of its own: pairs of the message's `ref` and what is said.
+OnReceipt = Callable[[list[tuple[str, Receipt]]], None]
+
+
+def make_provider(settings: Settings, *, on_receipt: OnReceipt | None = None) -> Provider:
+    """The carrier that the settings name. It may hold threads and connections: make one and keep it."""
+    return import_module(MODULES[settings.sms_provider]).make(settings, on_receipt)

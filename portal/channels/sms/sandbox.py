@@ -1,0 +1,150 @@
+"""The sandbox: a carrier that sends nothing and remembers what every phone would have received.
+
+It behaves like one: it honours the expiry, answers each message once, and tells afterwards how each ended, with a
+few phones in a thousand that could not be reached, always the same ones.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+
+from flask import current_app
+from sqlalchemy import delete, func, insert, select
+from sqlalchemy.orm import Session
+
+from portal.channels.sms import segments
+from portal.channels.sms.models import SandboxMessage, SandboxText
+from portal.channels.sms.provider import (
+    ACCEPTED,
+    DELIVERED,
+    UNDELIVERED,
+    Message,
+    Receipt,
+    Rejected,
+    Result,
+)
+from portal.channels.sms.registry import OnReceipt
+from portal.config import Settings
+from portal.core.clock import utcnow
+from portal.core.db import transaction
+
+UNREACHABLE_PER_MILLE = 4
+UNREACHABLE_CODE = "30003"  # Twilio's word for "unreachable handset", so that the desk explains it alike
+KEPT = 500_000  # messages; older ones are forgotten
+TAIL = 4
+
+
+class SandboxProvider:
+    """Safe to call from several threads, each inside an application context and outside a write transaction."""
+
+    name = "sandbox"
+
+    def __init__(self, chunk: int, on_receipt: OnReceipt | None = None) -> None:
+        """`chunk`: messages that are recorded, and answered, at once. `on_receipt` hears of them afterwards."""
+        self._chunk, self._on_receipt = chunk, on_receipt
+
+    def send(
+        self,
+        body: str,
+        messages: Sequence[Message],
+        *,
+        expires_at: datetime,
+        callback_url: Callable[[str], str] | None,
+        on_result: Callable[[Result], None],
+        halted: Callable[[], bool],
+    ) -> None:
+        """As `provider.Provider.send`; a request is a chunk of messages."""
+        sent = 0
+        while sent < len(messages) and utcnow() < expires_at and not halted():
+            chunk = messages[sent : sent + self._chunk]
+            unreachable = {m.ref for m in chunk if _unreachable(m.to)}
+            self._record(body, chunk, expires_at, unreachable)
+            for message in chunk:
+                on_result(Result(message.ref, ACCEPTED, "", f"sandbox:{message.ref}"[:64]))
+            if self._on_receipt:
+                self._on_receipt([(m.ref, _receipt(m, m.ref in unreachable)) for m in chunk])
+            sent += len(chunk)
+
+    def parse_callback(self, url: str, form: Mapping[str, str], headers: Mapping[str, str]) -> Receipt | None:
+        """The sandbox calls nobody back, so whoever calls is not the sandbox."""
+        raise Rejected("the sandbox sends no callbacks")
+
+    def close(self) -> None:
+        """Nothing is held."""
+
+    def _record(
+        self, body: str, chunk: Sequence[Message], expires_at: datetime, unreachable: set[str]
+    ) -> None:
+        phones = current_app.extensions["phones"]
+        now = utcnow()
+        rows = [
+            {
+                "ref": m.ref,
+                "phone_sealed": phones.seal(m.to),
+                "phone_index": phones.index(m.to),
+                "tail": m.to[-TAIL:],
+                "delivered": m.ref not in unreachable,
+                "at": now,
+                "expires_at": expires_at,
+            }
+            for m in chunk
+        ]
+        with transaction() as session:
+            text_id = _text_id(session, body, now)
+            session.execute(insert(SandboxMessage), [row | {"text_id": text_id} for row in rows])
+            newest = session.scalar(select(func.max(SandboxMessage.id))) or 0
+            session.execute(delete(SandboxMessage).where(SandboxMessage.id <= newest - KEPT))
+
+
+def make(settings: Settings, on_receipt: OnReceipt | None) -> SandboxProvider:
+    return SandboxProvider(settings.flush_size, on_receipt)
+
+
+def forget_all() -> None:
+    """Empty the sandbox, for a fresh demonstration."""
+    with transaction() as session:
+        session.execute(delete(SandboxMessage))
+        session.execute(delete(SandboxText))
+
+
+def _text_id(session: Session, body: str, now: datetime) -> int:
+    digest = hashlib.sha256(body.encode()).digest()
+    found = session.scalar(select(SandboxText.id).where(SandboxText.digest == digest))
+    if found is not None:
+        return found
+    size = segments.count(body)
+    values = {
+        "digest": digest,
+        "body": body,
+        "language": _language(body),
+        "encoding": size.encoding,
+        "segments": size.segments,
+        "first_at": now,
+    }
+    session.execute(_insert_once(session)(SandboxText).values(values).on_conflict_do_nothing())
+    return session.scalars(select(SandboxText.id).where(SandboxText.digest == digest)).one()
+
+
+def _insert_once(session: Session) -> Callable:
+    # Another sender may bring the same text at the same moment; both databases know ON CONFLICT, in two dialects.
+    if session.get_bind().dialect.name == "postgresql":
+        from sqlalchemy.dialects.postgresql import insert as once
+    else:
+        from sqlalchemy.dialects.sqlite import insert as once
+    return once
+
+
+def _language(body: str) -> str:
+    """A provider is told no language; Han characters tell it well enough for a filter."""
+    return "zh" if any("\u4e00" <= c <= "\u9fff" for c in body) else "en"
+
+
+def _unreachable(number: str) -> bool:
+    return int.from_bytes(hashlib.sha256(number.encode()).digest()[:4]) % 1000 < UNREACHABLE_PER_MILLE
+
+
+def _receipt(message: Message, unreachable: bool) -> Receipt:
+    status, code = (UNDELIVERED, UNREACHABLE_CODE) if unreachable else (DELIVERED, "")
+    return Receipt(message.ref, status, code, f"sandbox:{message.ref}"[:64])
