@@ -1,0 +1,28 @@
+"""Maps of the desk, drawn on the server from our own boundaries."""
+
+from __future__ import annotations
+
+from markupsafe import Markup, escape
+
+from portal import current_settings
+from portal.core.i18n import select_language
+from portal.dispatch.progress import Horn
+from portal.regions import svg
+from portal.warnings.models import Bulletin
+
+#: Horn states that a colour and a shape stand for on the map.
+CLASSES = {"finished": "good", "playing": "good", "heard": "some", "accepted": "some", "pending": "none", "uncertain": "none"}
+
+
+def area(bulletin: Bulletin) -> Markup:
+    """The district with the bulletin's regions and drawn area."""
+    drawn = bulletin.snapshot["target"]["area"]
+    return Markup(svg.map_svg([current_settings().district], select_language(), highlight=bulletin.region_codes,  # noqa: S704
+                              polygons=[bulletin.snapshot["polygons"][0]] if drawn else []))
+
+
+def horns(bulletin: Bulletin, found: list[Horn]) -> Markup:
+    """The same with a sign for each horn: filled for spoken, half for heard, cross for silent or failed."""
+    points = [(h.speaker.longitude, h.speaker.latitude, f"horn-{CLASSES.get(h.status, 'bad')}", str(escape(h.speaker.name_zh)))  # type: ignore[attr-defined]
+              for h in found if h.speaker is not None]
+    return Markup(svg.map_svg([current_settings().district], select_language(), highlight=bulletin.region_codes, points=points))  # noqa: S704
