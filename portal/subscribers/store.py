@@ -129,12 +129,12 @@ def page_query(
         )
     )
     if excluded_regions:
-        query = query.where(
-            ~exists().where(
-                elsewhere.subscriber_id == here.subscriber_id,
-                elsewhere.region_code.in_(list(excluded_regions)),
-            )
+        # As an aggregate, not NOT EXISTS: PostgreSQL would turn that into a join that reads the other
+        # communities whole for each page, where this looks up a person's few rows.
+        first = select(func.min(elsewhere.region_code)).where(
+            elsewhere.subscriber_id == here.subscriber_id, elsewhere.region_code.in_(list(excluded_regions))
         )
+        query = query.where(first.scalar_subquery().is_(None))
     return query.order_by(here.subscriber_id).limit(limit)
 
 
