@@ -7,9 +7,11 @@ import sys
 import click
 from pydantic import ValidationError
 
+from portal.channels.speakers import commands as speakers
 from portal.config import Settings
 from portal.core import commands as core
 from portal.identity import commands as identity
+from portal.regions import commands as regions
 from portal.subscribers import commands as subscribers
 
 
@@ -32,7 +34,11 @@ def main() -> None:
 
 
 main.add_command(core.messages)
+main.add_command(core.db)
 main.add_command(identity.admin)
+main.add_command(regions.regions)
+main.add_command(speakers.speaker)
+main.add_command(speakers.speakers)
 main.add_command(subscribers.subscribers)
 
 

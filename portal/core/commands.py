@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 
 import click
+from flask import Flask
 
 
 @click.group()
@@ -52,3 +53,62 @@ def messages_check(rooms: tuple[str, ...]) -> None:
         click.echo(problem)
     click.echo(f"{len(problems)} problems in the catalogues")
     sys.exit(1 if problems else 0)
+
+
+@click.group()
+def db() -> None:
+    """The database's tables: migrations."""
+
+
+def _app() -> Flask:
+    from portal import create_app
+    from portal.cli import load_settings
+
+    return create_app(load_settings())
+
+
+@db.command("upgrade")
+@click.argument("revision", default="head")
+def db_upgrade(revision: str) -> None:
+    """Bring the database up to REVISION (the newest)."""
+    from portal.core import migrate
+
+    migrate.upgrade(_app(), revision)
+    click.echo("the database is up to date" if revision == "head" else f"the database is at {revision}")
+
+
+@db.command("downgrade")
+@click.argument("revision")
+def db_downgrade(revision: str) -> None:
+    """Take the database down to REVISION (`-- -1` for one step, `base` for none). Loses what the newer tables hold."""
+    from portal.core import migrate
+
+    migrate.downgrade(_app(), revision)
+    click.echo(f"the database is at {revision}")
+
+
+@db.command("check")
+def db_check() -> None:
+    """Tell whether the database is at the newest revision and has what the models say; exit 1 where not."""
+    from portal.core import migrate
+
+    app = _app()
+    if not migrate.current_is_head(app):
+        click.echo("migrations are waiting: run `anlan db upgrade`")
+        sys.exit(1)
+    for change in (found := migrate.differences(app)):
+        click.echo(change)
+    click.echo(f"{len(found)} differences between the tables and the models")
+    sys.exit(1 if found else 0)
+
+
+@db.command("revision")
+@click.option("-m", "--message", required=True, help="What the migration is for, in a few words.")
+def db_revision(message: str) -> None:
+    """Write a migration from the newest revision to the present models."""
+    from portal.core import migrate
+
+    try:
+        click.echo(f"wrote {migrate.revision(message)}")
+    except ValueError as error:
+        raise click.ClickException(str(error)) from error
