@@ -17,6 +17,7 @@ from typing import Any
 
 from flask import current_app
 from sqlalchemy import String, select
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from portal.core.clock import utcnow
@@ -73,12 +74,21 @@ def _link(key: bytes, previous: str, seq: int, at: datetime, actor_id: str | Non
 
 def serialise(session: Session) -> AuditHead:
     """Take the trail's place in the queue: no other transaction appends until this one ends."""
-    head = session.execute(select(AuditHead).where(AuditHead.id == 1).with_for_update()
+    return _lock_head(session) or _first_head(session)
+
+
+def _lock_head(session: Session) -> AuditHead | None:
+    return session.execute(select(AuditHead).where(AuditHead.id == 1).with_for_update()
                            .execution_options(populate_existing=True)).scalar_one_or_none()
+
+
+def _first_head(session: Session) -> AuditHead:
+    """Make the head row, or find it when another transaction made it in the same moment."""
+    insert = postgresql.insert if session.get_bind().dialect.name == "postgresql" else sqlite.insert
+    session.execute(insert(AuditHead).values(id=1, seq=0, link=GENESIS).on_conflict_do_nothing())
+    head = _lock_head(session)
     if head is None:
-        head = AuditHead(id=1, seq=0, link=GENESIS)
-        session.add(head)
-        session.flush()
+        raise RuntimeError("the head of the audit trail can be neither made nor found")
     return head
 
 
