@@ -19,6 +19,7 @@ log = logging.getLogger(__name__)
 
 #: More answers than this wait for the database only when it is down; a horn repeats what matters with its state.
 LONGEST_QUEUE = 50_000
+BULLETINS_KEPT = 50
 
 
 class AnswerBox:
@@ -26,7 +27,7 @@ class AnswerBox:
 
     def __init__(self) -> None:
         self._queue: queue.Queue[Answer] = queue.Queue(LONGEST_QUEUE)
-        self._batches: dict[tuple[str, str], dict[int, int]] = {}
+        self._batches: dict[str, dict[int, int]] = {}  # bulletin → horn → batch
 
     def put(self, answer: Answer) -> None:
         try:
@@ -44,13 +45,13 @@ class AnswerBox:
         if not answers:
             return 0
         try:
-            speakers = registry.by_address({a.address for a in answers})
+            ids = registry.id_of(sorted({a.address for a in answers}))
             rows = []
             for answer in answers:
-                speaker = speakers.get(answer.address)
-                batch = self._batch_of(answer.command_id, speaker.id, speaker.region_code) if speaker else None
+                speaker = ids.get(answer.address)
+                batch = self._batch_of(answer.command_id, speaker) if speaker else None
                 if speaker and batch:
-                    rows.append((batch, speaker.id, answer.status, answer.code))
+                    rows.append((batch, speaker, answer.status, answer.code))
             receipts.record_many(rows)
         except Exception:
             for answer in answers:
@@ -58,19 +59,18 @@ class AnswerBox:
             raise
         return len(answers)
 
-    def _batch_of(self, command_id: str, speaker_id: int, region_code: str) -> int | None:
+    def _batch_of(self, command_id: str, speaker_id: int) -> int | None:
         """The batch through which a bulletin went to a horn; None for a command that is none of dispatch's, as a test."""
-        key = (command_id, region_code)
-        if key not in self._batches:
+        if speaker_id not in self._batches.get(command_id, {}):
             try:
                 bulletin_id = uuid.UUID(command_id)
             except ValueError:
                 return None
             rows = db.session.execute(
                 select(Batch.id, Batch.recipients).join(Dispatch, Dispatch.id == Batch.dispatch_id)
-                .where(Dispatch.bulletin_id == bulletin_id, Dispatch.channel == SPEAKERS, Batch.region_code == region_code)).all()
+                .where(Dispatch.bulletin_id == bulletin_id, Dispatch.channel == SPEAKERS)).all()
             db.session.rollback()
-            if len(self._batches) > 1000:
+            if len(self._batches) >= BULLETINS_KEPT:
                 self._batches.clear()
-            self._batches[key] = {int(i): row.id for row in rows for i in unpack(row.recipients)}
-        return self._batches[key].get(speaker_id)
+            self._batches[command_id] = {int(i): row.id for row in rows for i in unpack(row.recipients)}
+        return self._batches[command_id].get(speaker_id)

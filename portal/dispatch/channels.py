@@ -81,7 +81,7 @@ class SpeakerChannel:
     def deliver(self, lease: Lease, bulletin: Bulletin, *, report: Callable[[Ended | Later], None], halted: Callable[[], bool]) -> None:
         earlier = tuple(str(b.id) for b in bulletins.of_warning(db.session, bulletin.warning_id) if b.position < bulletin.position)
         groups: dict[tuple[str, str], list[horns.Device]] = {}
-        speakers = registry.load(lease.pending.tolist())
+        speakers = {s.id: s for s in registry.load(lease.pending.tolist())}
         db.session.rollback()
         for recipient in lease.pending.tolist():
             speaker = speakers.get(recipient)

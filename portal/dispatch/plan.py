@@ -134,7 +134,7 @@ def _sms(bulletin: Bulletin, cursor: tuple) -> Iterator[Slice]:
             if (place, language) < (place_at, language_at):
                 continue
             last = after if (place, language) == (place_at, language_at) else 0
-            while ids := store.page(place, language, mask, last, size, places[:at]):
+            while ids := store.page(place, language, mask, after_id=last, limit=size, excluded_regions=places[:at]):
                 last = ids[-1]
                 yield Slice(place, language, ids, ("target", place, language, last))
 

@@ -137,7 +137,7 @@ def horns(dispatch_id: uuid.UUID) -> list[Horn]:
     outcomes = {o.recipient_id: o for o in db.session.execute(select(Outcome).where(Outcome.batch_id.in_(batch_ids))).scalars()}
     deliveries = {d.recipient_id: d for d in db.session.execute(select(Delivery).where(Delivery.batch_id.in_(batch_ids))).scalars()}
     ids = [int(i) for b in batches for i in unpack(b.recipients)]
-    speakers = registry.load(ids)
+    speakers = {s.id: s for s in registry.load(ids)}
     found = []
     for i in ids:
         known = deliveries.get(i) or outcomes.get(i)

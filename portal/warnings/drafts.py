@@ -103,12 +103,18 @@ def create(account: Account, content: Content) -> Draft:
         content = check(content, complete=False, settings=current_settings(), now=now)
         codes = target.region_codes(content.target)
         _require_drafter(account, codes, content.tier)
-        draft = Draft(status=EDITING, version=1, author_id=account.id, author_name=account.display_name,
-                      editor_ids=[str(account.id)], created_at=now, changed_at=now)
-        _write(draft, content, codes)
+        draft = filed(account, content, now)
         session.add(draft)
         session.flush()
         audit.append(session, account.actor, "draft.create", f"draft:{draft.id}", _told(draft))
+    return draft
+
+
+def filed(account: Account, content: Content, now: datetime) -> Draft:
+    """A draft of checked content, not yet in a session."""
+    draft = Draft(status=EDITING, version=1, author_id=account.id, author_name=account.display_name,
+                  editor_ids=[str(account.id)], created_at=now, changed_at=now)
+    _write(draft, content, target.region_codes(content.target))
     return draft
 
 

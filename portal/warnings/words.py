@@ -5,15 +5,19 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterator
+from datetime import datetime
 
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 
 from portal.channels.sms import segments
 from portal.config import Settings
+from portal.core.clock import local
 from portal.core.errors import Problem
 from portal.core.i18n import LANGUAGES
+from portal.regions import lookup
 from portal.warnings import templates
+from portal.warnings.hazards import Hazard, Phrase
 
 FIELDS = ("headline", "description", "instruction", "sms", "speaker")
 #: Longest text of each field, in characters. A headline beyond 160 is cut by many CAP consumers (CAP 1.2, 3.2.2).
@@ -26,6 +30,17 @@ Words = dict[str, dict[str, str]]
 
 # CAP 1.2 forbids markup and entities in text; carriers and horns would show or read them as they stand.
 _MARKUP = re.compile(r"<[A-Za-z!/?][^>]*>?|&(?:[A-Za-z]{2,10}|#\d{1,7}|#x[0-9A-Fa-f]{1,6});")
+
+
+def first(kind: str, hazard: Hazard, tier: str, region_codes: list[str], *, onset: datetime | None, expires: datetime, exercise: bool,
+          previous_tier: str | None = None, settings: Settings) -> Words:
+    """The template's words for a draft, in every language: what an operator starts from."""
+    names, zone = lookup.names(region_codes), settings.timezone
+    facts = templates.Facts(
+        areas=[(names[code]["zh"], names[code]["en"]) for code in region_codes if code in names], expires=local(expires, zone),
+        authority=Phrase(settings.authority_zh, settings.authority_en), signature=settings.sms_signature,
+        onset=local(onset, zone) if onset else None, previous_tier=previous_tier, exercise=exercise)
+    return {language: templates.render(hazard, tier, kind, language, facts) for language in LANGUAGES}
 
 
 def normalise(words: Words, *, exercise: bool, settings: Settings) -> Words:

@@ -1,0 +1,66 @@
+"""Where carriers report what became of a message: `/hooks/sms/<provider>/<batch>/<recipient>`.
+
+The address holds our own ids, so nothing has to be looked up; the carrier's signature covers it, so nobody can
+change them. A report is on disk before the carrier is told that we have it, and may come twice or out of order.
+"""
+
+from __future__ import annotations
+
+import threading
+
+from flask import Blueprint, Flask, abort, current_app, request
+
+from portal import current_settings
+from portal.channels.sms.provider import Forged, Provider, Rejected
+from portal.channels.sms.registry import make_provider
+from portal.config import Settings
+from portal.dispatch import receipts
+from portal.web import csrf
+
+LARGEST_CALLBACK = 16 * 1024  # bytes; a carrier's form is a tenth of that
+_ID = "int(min=1, max=9223372036854775807)"
+_making = threading.Lock()
+
+
+def callback_url(settings: Settings, provider: str, batch_id: int, recipient_id: int) -> str:
+    """Where `provider` shall report on one message."""
+    return f"{settings.base_url}/hooks/sms/{provider}/{batch_id}/{recipient_id}"
+
+
+def make_blueprint() -> Blueprint:
+    """Answers 204 when the report is kept (or tells nothing new), 403 when it is not the carrier's, 400 for junk."""
+    blueprint = Blueprint("hooks", __name__, url_prefix="/hooks")
+    csrf.exempt(blueprint)  # the carrier's signature says who calls
+
+    @blueprint.post(f"/sms/<name>/<{_ID}:batch_id>/<{_ID}:recipient_id>")
+    def sms(name: str, batch_id: int, recipient_id: int) -> tuple[str, int]:
+        request.max_content_length = LARGEST_CALLBACK
+        settings = current_settings()
+        if name != settings.sms_provider:
+            abort(404)
+        try:
+            receipt = _provider().parse_callback(_as_called(settings), request.form, request.headers)
+        except Forged:
+            return "", 403
+        except Rejected:
+            return "", 400
+        if receipt is not None:
+            receipts.record_many([(batch_id, recipient_id, receipt.status, receipt.code)])
+        return "", 204
+
+    return blueprint
+
+
+def _as_called(settings: Settings) -> str:
+    """The address as the carrier was told it: what a proxy in front made of it does not count."""
+    query = request.query_string.decode("latin-1")
+    return settings.base_url + request.path + (f"?{query}" if query else "")
+
+
+def _provider() -> Provider:
+    """This application's provider, for reading callbacks; made at the first of them."""
+    app: Flask = current_app._get_current_object()  # type: ignore[attr-defined]
+    with _making:
+        if "sms_callbacks" not in app.extensions:
+            app.extensions["sms_callbacks"] = make_provider(app.extensions["anlan"])
+        return app.extensions["sms_callbacks"]

@@ -1,0 +1,170 @@
+"""The modes in which processes run: everything in one, or web, worker and scheduler each on its own."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import logging
+import signal
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from typing import Any, NoReturn
+
+import click
+import waitress
+from flask import Flask
+
+from portal import create_app
+from portal.config import Settings
+from portal.core import i18n, migrate
+from portal.services import Clock, Sender
+from portal.site.publish import publish
+
+
+class AlreadyRunning(Exception):
+    """Another process runs on this instance directory."""
+
+
+@contextlib.contextmanager
+def sole(settings: Settings) -> Iterator[None]:
+    """Hold the instance directory for this process alone. Raises AlreadyRunning. The lock falls with the process."""
+    settings.instance.mkdir(parents=True, exist_ok=True)
+    with (settings.instance / "run.lock").open("a") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            raise AlreadyRunning from error
+        yield
+
+
+def _say(zh: str, en: str) -> None:
+    click.echo(f"  {zh}  {en}")
+
+
+@contextlib.contextmanager
+def _step(zh: str, en: str) -> Iterator[None]:
+    begun = time.monotonic()
+    yield
+    _say(f"✓ {zh}", f"{en} ({time.monotonic() - begun:.1f} s)")
+
+
+def _quiet_logs() -> None:
+    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s", stream=sys.stderr)
+    logging.getLogger("portal").setLevel(logging.INFO if "-v" in sys.argv else logging.WARNING)
+    for noisy in ("waitress.queue", "apscheduler", "amqtt", "transitions", "twilio.http_client"):
+        logging.getLogger(noisy).setLevel(logging.ERROR)
+
+
+def run_all(settings: Settings) -> None:
+    """`anlan run`: web, clock and sending in one process; in demonstration mode also broker, horns and sample data."""
+    _quiet_logs()
+    try:
+        with sole(settings):
+            _run_all(settings)
+    except AlreadyRunning:
+        click.echo(f"Another `anlan run` is at work in {settings.instance}. Stop it first, or set ANLAN_INSTANCE.", err=True)
+        sys.exit(1)
+
+
+def _run_all(settings: Settings) -> None:
+    _stop_on_signals()
+    with contextlib.ExitStack() as parts:
+        i18n.compile_catalogues()
+        app = create_app(settings)
+        with _step("数据库就绪", "database ready"), app.app_context():
+            migrate.upgrade(app)
+        server = _listen(app, settings)
+        parts.callback(server.close)
+        mqtt_url = settings.mqtt_url
+        if settings.demo:
+            from portal import demo
+
+            demo.fill(app, _step)
+            if not mqtt_url:
+                mqtt_url = parts.enter_context(demo.horns(app, _step))
+        with _step("公众页面已生成", "public pages rendered"), app.app_context():
+            publish()
+        sender = Sender(app, mqtt_url=mqtt_url, alone=True)
+        clock = Clock(app)
+        for part in (sender, clock):
+            part.start()
+            parts.callback(part.stop)
+        _greet(app, settings)
+        _serve(server)
+        click.echo("正在停止 Stopping …")
+    click.echo("已停止 Stopped.")
+
+
+def run_web(settings: Settings) -> None:
+    """`anlan web`: answers requests; sends nothing."""
+    _quiet_logs()
+    _stop_on_signals()
+    app = create_app(settings)
+    server = _listen(app, settings)
+    _say(settings.base_url, "web")
+    _serve(server)
+
+
+def run_worker(settings: Settings) -> None:
+    """`anlan worker`: plans and sends. Any number of them on one database."""
+    app = create_app(settings)
+    _run_part(Sender(app), "worker")
+
+
+def run_scheduler(settings: Settings) -> None:
+    """`anlan scheduler`: expiry and refreshing of pages; one at a time on an instance directory."""
+    with sole(settings):
+        _run_part(Clock(create_app(settings)), "scheduler")
+
+
+def _run_part(part: Any, name: str) -> None:
+    _quiet_logs()
+    _stop_on_signals()
+    part.start()
+    _say("运行中", f"{name} is running; Ctrl-C stops it")
+    try:
+        threading.Event().wait()
+    except (KeyboardInterrupt, SystemExit):
+        pass
+    finally:
+        part.stop()
+
+
+def _stop_on_signals() -> None:
+    def end(_signal: int, _frame: Any) -> NoReturn:
+        raise KeyboardInterrupt
+    signal.signal(signal.SIGTERM, end)
+
+
+def _listen(app: Flask, settings: Settings) -> Any:
+    options: dict[str, Any] = {"threads": settings.web_threads, "ident": None, "clear_untrusted_proxy_headers": True}
+    if settings.trusted_proxies:
+        options |= {"trusted_proxy": "*", "trusted_proxy_count": settings.trusted_proxies,
+                    "trusted_proxy_headers": {"x-forwarded-for", "x-forwarded-proto", "x-forwarded-host"}}
+    try:
+        return waitress.create_server(app, host=settings.host, port=settings.port, **options)
+    except OSError as error:
+        click.echo(f"Port {settings.port} cannot be used ({error.strerror}). Choose another: PORT=9000 make run", err=True)
+        sys.exit(1)
+
+
+def _serve(server: Any) -> None:
+    with contextlib.suppress(KeyboardInterrupt, SystemExit):
+        server.run()
+
+
+def _greet(app: Flask, settings: Settings) -> None:
+    from portal.identity import demo as people
+
+    click.echo("")
+    _say("公众网站 Public site", f"{settings.base_url}/zh/")
+    _say("值班工作台 Desk", f"{settings.base_url}/desk/")
+    if settings.demo:
+        click.echo("")
+        _say("演示账号", "Demonstration accounts (password anlan-demo-1)")
+        with app.app_context():
+            for username, _password, what in people.known():
+                click.echo(f"    {username:<10} {what}")
+    click.echo("\n  Ctrl-C 停止 stops\n")
