@@ -35,6 +35,8 @@ def main() -> None:
 
 main.add_command(core.messages)
 main.add_command(core.db)
+main.add_command(core.settings)
+main.add_command(core.db)
 main.add_command(identity.admin)
 main.add_command(regions.regions)
 main.add_command(speakers.speaker)
