@@ -31,8 +31,8 @@ _AT = re.compile(r"\[(-?[\d.eE+-]+) (-?[\d.eE+-]+)\]")
 def check_area(obj: Any, within: Box | None = None, field: str = "target.area") -> dict[str, Any]:
     """The area in its one form, or Invalid with what is wrong and how to mend it.
 
-    It must share ground with the box `within` (west, south, east, north); by default that of the portal's district,
-    where its boundary is known. An open ring is closed; repeated points are dropped.
+    It must share ground with the box `within` (west, south, east, north); by default that of the portal's
+    district, where its boundary is known. An open ring is closed; repeated points are dropped.
     """
     if not isinstance(obj, dict):
         _refuse(field, _l("The drawn area cannot be read. Draw it again on the map."))
@@ -42,19 +42,20 @@ def check_area(obj: Any, within: Box | None = None, field: str = "target.area") 
     if obj.get("type") == "Circle":
         return _check_circle(obj, within, field)
     if obj.get("type") == "MultiPolygon":
-        _refuse(field, _l("The area has several parts. Draw one polygon that holds them all, or issue for regions instead."))
-    _refuse(field, _l("The drawn area must be one polygon or one circle."))
+        _refuse(field, _l("The area has several parts. Draw one polygon that holds them all, or choose regions "
+                          "instead."))
+    return _refuse(field, _l("The drawn area must be one polygon or one circle."))
 
 
 def _check_polygon(coordinates: Any, within: Box | None, field: str) -> dict[str, Any]:
-    if not isinstance(coordinates, (list, tuple)) or not all(isinstance(r, (list, tuple)) for r in coordinates):
+    rings = coordinates if isinstance(coordinates, (list, tuple)) else [None]
+    if not all(isinstance(ring, (list, tuple)) for ring in rings):
         _refuse(field, _l("The drawn area cannot be read. Draw it again on the map."))
-    if len(coordinates) > 1:
+    if len(rings) > 1:
         _refuse(field, _l("The area has a hole. Draw it without one: everyone inside the outline is warned."))
-    given = coordinates[0] if coordinates else []
+    given = rings[0] if rings else []
     if len(given) > MAX_POINTS + 1:
-        _refuse(field, _l("The area has %(count)s points; at most %(most)s are allowed. Draw a simpler outline.",
-                          count=len(given), most=MAX_POINTS))
+        _refuse_many(field, len(given))
     ring: list[list[float]] = []
     for point in given:
         if (position := _position(point, field)) not in ring[-1:]:
@@ -64,8 +65,7 @@ def _check_polygon(coordinates: Any, within: Box | None, field: str) -> dict[str
     if len(ring) < 3:
         _refuse(field, _l("The area has too few points: a polygon needs at least three different ones."))
     if len(ring) > MAX_POINTS:
-        _refuse(field, _l("The area has %(count)s points; at most %(most)s are allowed. Draw a simpler outline.",
-                          count=len(ring), most=MAX_POINTS))
+        _refuse_many(field, len(ring))
     _check_place(ring, within, field)
     polygon = Polygon(ring)
     if not polygon.area:
@@ -79,7 +79,8 @@ def _check_polygon(coordinates: Any, within: Box | None, field: str) -> dict[str
 def _check_circle(obj: dict[str, Any], within: Box | None, field: str) -> dict[str, Any]:
     radius = _number(obj.get("radius"), field)
     if not MIN_RADIUS <= radius <= MAX_RADIUS:
-        _refuse(field, _l("The radius of the circle must be between %(least)s metres and %(most)s kilometres.",
+        _refuse(field, _l("The radius of the circle must be between %(least)s metres and "
+                          "%(most)s kilometres.",
                           least=int(MIN_RADIUS), most=int(MAX_RADIUS / 1000)))
     centre = _position(obj.get("center"), field)
     if not within:
@@ -95,11 +96,16 @@ def _refuse(field: str, message: Any) -> NoReturn:
     raise Invalid.one(field, message)
 
 
+def _refuse_many(field: str, count: int) -> NoReturn:
+    _refuse(field, _l("The area has %(count)s points; at most %(most)s are allowed. Draw a simpler outline.",
+                      count=count, most=MAX_POINTS))
+
+
 def _refuse_crossing(polygon: Polygon, field: str) -> NoReturn:
     if found := _AT.search(shapely.is_valid_reason(polygon)):
         lon, lat = (f"{float(v):.5f}" for v in found.groups())
-        _refuse(field, _l("The outline of the area crosses itself near longitude %(lon)s, latitude %(lat)s. Move the points so "
-                          "that no two edges cross.", lon=lon, lat=lat))
+        _refuse(field, _l("The outline of the area crosses itself near longitude %(lon)s, latitude %(lat)s. Move "
+                          "the points so that no two edges cross.", lon=lon, lat=lat))
     _refuse(field, _l("The outline of the area crosses itself. Move the points so that no two edges cross."))
 
 
@@ -107,7 +113,7 @@ def _number(value: Any, field: str) -> float:
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         _refuse(field, _l("The area holds something that is not a number. Draw it again."))
     # A whole number of hundreds of digits is legal JSON and too large for a float.
-    if isinstance(value, int) and abs(value) > 10**12 or not isfinite(value):
+    if (isinstance(value, int) and abs(value) > 10**12) or not isfinite(value):
         _refuse(field, _l("The area holds a number that is not finite. Draw it again."))
     return float(value)
 
@@ -129,14 +135,15 @@ def _meets(points: list[list[float]], box: Box) -> bool:
 
 
 def _check_place(points: list[list[float]], within: Box | None, field: str) -> None:
-    """Refuse what lies nowhere on Earth or away from the box, and say so when only the order of the axes is wrong."""
+    """Refuse what lies nowhere on Earth or away from the box; say so when only the order of the axes is
+    wrong."""
     turned = [[lat, lon] for lon, lat in points]
     right = _in_world(points) and (within is None or _meets(points, within))
     if right:
         return
     if _in_world(turned) and (within is None or _meets(turned, within)):
-        _refuse(field, _l("Latitude and longitude are swapped: give the longitude first (here %(lon)s), then the latitude "
-                          "(here %(lat)s).", lon=turned[0][0], lat=turned[0][1]))
+        _refuse(field, _l("Latitude and longitude are swapped: give the longitude first (here %(lon)s), then the "
+                          "latitude (here %(lat)s).", lon=turned[0][0], lat=turned[0][1]))
     if not _in_world(points):
         _refuse(field, _l("The area has a longitude beyond 180 degrees or a latitude beyond 90 degrees."))
     _refuse(field, _l("The area lies outside the district. Draw it inside the district's boundary."))

@@ -25,8 +25,8 @@ class BadBoundary(Exception):
 
 @dataclass(frozen=True)
 class Boundary:
-    """A valid boundary: GeoJSON Polygon or MultiPolygon of six decimals, outer rings counter-clockwise; its box
-    (west, south, east, north); and what is odd about it."""
+    """A valid boundary: GeoJSON Polygon or MultiPolygon of six decimals, outer rings counter-clockwise; its
+    box (west, south, east, north); and what is odd about it."""
 
     geojson: dict[str, Any]
     box: tuple[float, float, float, float]

@@ -20,8 +20,9 @@ def regions() -> None:
 @click.option("--check", is_flag=True, help="Only say what is wrong and what would change.")
 @click.option("--skip-bad", is_flag=True, help="Leave bad rows out and import the others.")
 def import_(files: tuple[Path, ...], check: bool, skip_bad: bool) -> None:
-    """Import regions from FILES: tables (.csv: code,name_zh,name_en,pinyin,population,demonstration) and boundaries
-    (.geojson: features with the property `code`). All of it, or nothing. Exit 1 where something is bad."""
+    """Import regions from FILES: tables (.csv: code,name_zh,name_en,pinyin,population,demonstration) and
+    boundaries (.geojson: features with the property `code`). All of it, or nothing. Exit 1 where something is
+    bad."""
     from portal import create_app
     from portal.cli import load_settings
     from portal.core.errors import Conflict

@@ -7,8 +7,8 @@ from portal.regions.importer import Report, import_files
 
 
 def seed() -> Report:
-    """Import the regions that come with the content; a second time changes nothing. Raises RuntimeError naming the
-    first fault when the content itself is broken."""
+    """Import the regions that come with the content; a second time changes nothing. Raises RuntimeError
+    naming the first fault when the content itself is broken."""
     directory = current_settings().content / "regions"
     files = sorted([*directory.glob("*.csv"), *directory.glob("*.geojson")])
     report = import_files(files)

@@ -1,7 +1,7 @@
 """Distances on the Earth: where one arrives, and the polygon that stands for a circle.
 
-Coordinates are WGS 84 degrees, longitude first. The ellipsoid matters: a sphere would be wrong by up to 0.3 % here,
-which is 300 m at the edge of a circle of 100 km.
+Coordinates are WGS 84 degrees, longitude first. The ellipsoid matters: a sphere would be wrong by up to 0.3 %
+here, which is 300 m at the edge of a circle of 100 km.
 """
 
 from __future__ import annotations
@@ -17,9 +17,11 @@ _MAX_ROUNDS = 50
 
 
 def destination(lon: float, lat: float, azimuth: float, metres: float) -> tuple[float, float]:
-    """The point `metres` from (lon, lat) on the geodesic that leaves at `azimuth` degrees, clockwise from north.
+    """The point `metres` from (lon, lat) on the geodesic that leaves at `azimuth` degrees, clockwise from
+    north.
 
-    Vincenty's direct formula (Survey Review 23/176, 1975); exact to well under a millimetre for our distances.
+    Vincenty's direct formula (Survey Review 23/176, 1975); exact to well under a millimetre for our
+    distances.
     """
     minor = AXIS * (1 - FLATTENING)
     bearing = radians(azimuth)
@@ -34,7 +36,8 @@ def destination(lon: float, lat: float, azimuth: float, metres: float) -> tuple[
     for _round in range(_MAX_ROUNDS):
         middle = cos(2 * to_equator + sigma)
         change = b * sin(sigma) * (middle + b / 4 * (
-            cos(sigma) * (2 * middle**2 - 1) - b / 6 * middle * (4 * sin(sigma) ** 2 - 3) * (4 * middle**2 - 3)))
+            cos(sigma) * (2 * middle**2 - 1)
+            - b / 6 * middle * (4 * sin(sigma) ** 2 - 3) * (4 * middle**2 - 3)))
         before, sigma = sigma, metres / (minor * a) + change
         if abs(sigma - before) < 1e-13:
             break
@@ -42,7 +45,8 @@ def destination(lon: float, lat: float, azimuth: float, metres: float) -> tuple[
     across = sin(reduced) * sin(sigma) - cos(reduced) * cos(sigma) * cos(bearing)
     arrived = atan2(sin(reduced) * cos(sigma) + cos(reduced) * sin(sigma) * cos(bearing),
                     (1 - FLATTENING) * sqrt(sin_alpha**2 + across**2))
-    turned = atan2(sin(sigma) * sin(bearing), cos(reduced) * cos(sigma) - sin(reduced) * sin(sigma) * cos(bearing))
+    turned = atan2(sin(sigma) * sin(bearing),
+                   cos(reduced) * cos(sigma) - sin(reduced) * sin(sigma) * cos(bearing))
     c = FLATTENING / 16 * cos2_alpha * (4 + FLATTENING * (4 - 3 * cos2_alpha))
     gone = turned - (1 - c) * FLATTENING * sin_alpha * (
         sigma + c * sin(sigma) * (middle + c * cos(sigma) * (2 * middle**2 - 1)))
@@ -52,13 +56,14 @@ def destination(lon: float, lat: float, azimuth: float, metres: float) -> tuple[
 
 def circle_ring(lon: float, lat: float, radius: float, corners: int = CORNERS) -> list[list[float]]:
     """A closed ring, counter-clockwise, whose corners lie `radius` metres from the centre."""
-    ring = [[round(x, DECIMALS) for x in destination(lon, lat, -360 * i / corners, radius)] for i in range(corners)]
+    around = (destination(lon, lat, -360 * i / corners, radius) for i in range(corners))
+    ring = [[round(x, DECIMALS), round(y, DECIMALS)] for x, y in around]
     return [*ring, ring[0]]
 
 
 def to_polygon(area: dict[str, Any]) -> dict[str, Any]:
-    """The GeoJSON Polygon of a checked area: itself, or 64 corners on the circle. What is shown, what is sent in CAP
-    and what decides who is inside are this one polygon."""
+    """The GeoJSON Polygon of a checked area: itself, or 64 corners on the circle. What is shown, what is sent
+    in CAP and what decides who is inside are this one polygon."""
     if area["type"] == "Circle":
         lon, lat = area["center"]
         return {"type": "Polygon", "coordinates": [circle_ring(lon, lat, area["radius"])]}

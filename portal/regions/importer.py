@@ -1,8 +1,8 @@
 """Bringing regions in from CSV and GeoJSON: all of it, or nothing.
 
-Files are read once, row by row; what is good is set aside on disk, what is bad is named. Only when it is known
-that everything is good (or that bad rows are to be skipped) does one transaction write. Besides the row in hand,
-memory holds the codes and boxes seen, at most `MAX_ROWS` of them.
+Files are read once, row by row; what is good is set aside on disk, what is bad is named. Only when it is
+known that everything is good (or that bad rows are to be skipped) does one transaction write. Besides the row
+in hand, memory holds the codes and boxes seen, at most `MAX_ROWS` of them.
 """
 
 from __future__ import annotations
@@ -77,10 +77,10 @@ def import_files(paths: Iterable[Path | str], *, check: bool = False, skip_bad: 
                  actor: audit.Actor = audit.SYSTEM) -> Report:
     """Import CSV tables and GeoJSON boundaries, in any order, as one whole.
 
-    With a bad row nothing is changed, unless `skip_bad`; a file that cannot be read to its end stops the import in any
-    case. `check` changes nothing and reports the same. What is already so is left alone, so that a second import
-    changes nothing. An import that changes something is one entry of the audit trail. Raises Conflict when another
-    import was writing the same regions.
+    With a bad row nothing is changed, unless `skip_bad`; a file that cannot be read to its end stops the
+    import in any case. `check` changes nothing and reports the same. What is already so is left alone, so
+    that a second import changes nothing. An import that changes something is one entry of the audit trail.
+    Raises Conflict when another import was writing the same regions.
     """
     with tempfile.TemporaryFile("w+", encoding="utf-8") as spool:
         run = _Run(spool)

@@ -15,8 +15,8 @@ from portal.regions.geodesy import DECIMALS, to_polygon
 from portal.regions.search import find
 from portal.regions.snapshot import Node, Snapshot, current
 
-__all__ = ["Node", "at_point", "at_points", "box", "children", "communities_under", "current", "get", "names", "outline",
-           "overlap", "population_of", "search", "topmost", "touched_by", "tree"]
+__all__ = ["Node", "at_point", "at_points", "box", "children", "communities_under", "current", "get", "names",
+           "outline", "overlap", "population_of", "search", "topmost", "touched_by", "tree"]
 
 
 def tree(root: str) -> Node | None:
@@ -42,7 +42,8 @@ def children(code: str) -> list[Node]:
 
 
 def topmost(wanted: Iterable[str]) -> list[str]:
-    """The codes without those that lie in another of them; sorted, each once. Raises ValueError for what is no code."""
+    """The codes without those that lie in another of them; sorted, each once. Raises ValueError for what is
+    no code."""
     kept: list[str] = []
     for code in sorted(set(wanted)):
         codes.level_of(code)
@@ -66,7 +67,8 @@ def population_of(wanted: Iterable[str]) -> int:
 
 
 def box(code: str) -> tuple[float, float, float, float] | None:
-    """(west, south, east, north) of a region: of its boundary, else of what lies below it; None without any."""
+    """(west, south, east, north) of a region: of its boundary, else of what lies below it; None without
+    any."""
     snapshot = current()
     node = snapshot.nodes.get(code)
     if node and node.box:
@@ -74,7 +76,8 @@ def box(code: str) -> tuple[float, float, float, float] | None:
     boxes = [b for c in snapshot.below(code) if (b := snapshot.nodes[c].box)]
     if not boxes:
         return None
-    return min(b[0] for b in boxes), min(b[1] for b in boxes), max(b[2] for b in boxes), max(b[3] for b in boxes)
+    wests, souths, easts, norths = zip(*boxes, strict=True)
+    return min(wests), min(souths), max(easts), max(norths)
 
 
 def at_point(lon: float, lat: float) -> str | None:
@@ -122,8 +125,9 @@ def touched_by(area: dict[str, Any]) -> list[str]:
 
 
 def overlap(area: dict[str, Any], code: str | None = None) -> Any:
-    """The fraction (0 to 1) of each touched community that a checked area covers, by code; with `code`, that one's
-    fraction alone. Areas are compared in degrees, which at the size of a community changes no per mille."""
+    """The fraction (0 to 1) of each touched community that a checked area covers, by code; with `code`, that
+    one's fraction alone. Areas are compared in degrees, which at the size of a community changes no per
+    mille."""
     drawn = shape(to_polygon(area))
     found = {c: min(1.0, drawn.intersection(g).area / g.area) for c, g in _touching(current(), drawn).items()
              if code in (None, c)}
@@ -131,8 +135,8 @@ def overlap(area: dict[str, Any], code: str | None = None) -> Any:
 
 
 def outline(wanted: Iterable[str]) -> dict[str, Any] | None:
-    """GeoJSON Polygon or MultiPolygon around these regions (their own boundaries, or their children's joined), outer
-    rings counter-clockwise; None where no boundary is known."""
+    """GeoJSON Polygon or MultiPolygon around these regions (their own boundaries, or their children's
+    joined), outer rings counter-clockwise; None where no boundary is known."""
     snapshot = current()
     parts: list[BaseGeometry] = []
     for code in topmost(wanted):
@@ -159,8 +163,8 @@ def _rounded(geometry: dict[str, Any]) -> dict[str, Any]:
 
 
 def search(text: str, language: str = "zh", *, root: str | None = None, limit: int = 20) -> list[Node]:
-    """Regions that `text` may mean, best first: by code, Chinese name, pinyin (with or without tones and spaces, or
-    initials) or English name; below `root` only, where one is given."""
+    """Regions that `text` may mean, best first: by code, Chinese name, pinyin (with or without tones and
+    spaces, or initials) or English name; below `root` only, where one is given."""
     snapshot = current()
     order = snapshot.below(root) if root else snapshot.order
     return find(text, (snapshot.nodes[code] for code in order), language, limit)

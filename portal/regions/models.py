@@ -34,9 +34,9 @@ class Region(Base):
 
 
 class RegionStamp(Base):
-    """The single row that names the present state of the tree. Each import that changes something writes a new random
-    stamp, so that every process sees with one small query that what it remembers is old. Random and not a count: a
-    number that was taken by a rolled-back import would come again with another content."""
+    """The single row that names the present state of the tree. Each import that changes something writes a
+    new random stamp, so that every process sees with one small query that what it remembers is old. Random
+    and not a count: a number that was taken by a rolled-back import would come again with another content."""
 
     __tablename__ = "region_stamp"
     id: Mapped[int] = mapped_column(primary_key=True)

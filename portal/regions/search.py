@@ -43,7 +43,8 @@ def initials(pinyin: str) -> str:
 
 
 def _score(wanted: str, node: Node, language: str) -> tuple[int, int] | None:
-    """(closeness, place of the language): 0 the very name, 1 its beginning, 2 somewhere inside; None: no match."""
+    """(closeness, place of the language): 0 the very name, 1 its beginning, 2 somewhere inside; None: no
+    match."""
     english, own = folded(node.name_en), folded(node.name_zh)
     first, second = (english, own) if language == "en" else (own, english)
     best: tuple[int, int] | None = None

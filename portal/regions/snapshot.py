@@ -1,8 +1,9 @@
 """The tree as one process remembers it: nodes in memory, boundaries on demand.
 
-One application keeps one snapshot. Before each use a single small query reads the stamp and the number of regions;
-where they differ from the snapshot's, it is built anew. So an import by another process is seen at the next question.
-All writes go through the importer, which renews the stamp; the count also notices rows that came by other ways.
+One application keeps one snapshot. Before each use a single small query reads the stamp and the number of
+regions; where they differ from the snapshot's, it is built anew. So an import by another process is seen at
+the next question. All writes go through the importer, which renews the stamp; the count also notices rows
+that came by other ways.
 
 Names and boxes of all regions are kept (a province of 30,000: some 30 MB); geometries are kept for the
 `MAX_GEOMETRIES` last used and read again when needed.
@@ -36,8 +37,9 @@ _COLUMNS = (Region.code, Region.parent_code, Region.level, Region.name_zh, Regio
 
 @dataclass(frozen=True)
 class Node:
-    """One region with everything below it. `population` is its own figure, or the sum of its children's where it has
-    none, or None where nothing is known; `box` is (west, south, east, north) or None without a boundary."""
+    """One region with everything below it. `population` is its own figure, or the sum of its children's where
+    it has none, or None where nothing is known; `box` is (west, south, east, north) or None without a
+    boundary."""
 
     code: str
     level: str
@@ -66,13 +68,14 @@ class Snapshot:
         self.token = token
         self.nodes: dict[str, Node] = {}
         self._geometries: OrderedDict[str, BaseGeometry] = OrderedDict()
-        # GEOS builds the index of a prepared geometry at its first use, which two threads must not do at once.
+        # GEOS builds a prepared geometry's index at its first use: not two threads at once.
         self._lock = threading.RLock()
         self.roots = self._build(rows)
         self.order = sorted(self.nodes)
 
     def _build(self, rows: Iterable[Any]) -> tuple[Node, ...]:
-        """Nodes from rows of `_COLUMNS` sorted from the highest code to the lowest: children come before parents."""
+        """Nodes from rows of `_COLUMNS` sorted from the highest code to the lowest: children come before
+        parents."""
         waiting: dict[str | None, list[Node]] = {}
         for row in rows:
             children = tuple(reversed(waiting.pop(row.code, [])))
@@ -81,8 +84,8 @@ class Snapshot:
             if population is None and known:
                 population = sum(known)
             box = None if row.west is None else (row.west, row.south, row.east, row.north)
-            node = Node(row.code, row.level, row.name_zh, row.name_en, row.pinyin, population, row.demonstration,
-                        box, children)
+            node = Node(row.code, row.level, row.name_zh, row.name_en, row.pinyin, population,
+                        row.demonstration, box, children)
             self.nodes[row.code] = node
             waiting.setdefault(row.parent_code, []).append(node)
         return tuple(sorted((n for nodes in waiting.values() for n in nodes), key=lambda n: n.code))
@@ -91,7 +94,8 @@ class Snapshot:
     def placed(self) -> tuple[np.ndarray, np.ndarray]:
         """Codes of the communities that have a boundary, ascending, and their boxes (n × 4)."""
         found = [n for code in self.order if (n := self.nodes[code]).level == "community" and n.box]
-        return np.array([n.code for n in found], dtype=object), np.array([n.box for n in found]).reshape(-1, 4)
+        boxes = np.array([n.box for n in found], dtype=float).reshape(-1, 4)
+        return np.array([n.code for n in found], dtype=object), boxes
 
     def near(self, west: float, south: float, east: float, north: float) -> list[str]:
         """Communities whose box meets this one, ascending."""
@@ -149,6 +153,7 @@ def current() -> Snapshot:
         select(func.count()).select_from(Region).scalar_subquery())).one())
     kept = current_app.extensions.get("regions")
     if kept is None or kept.token != token:
-        rows = db.session.execute(select(*_COLUMNS).order_by(Region.code.desc()).execution_options(yield_per=_CHUNK))
+        rows = db.session.execute(
+            select(*_COLUMNS).order_by(Region.code.desc()).execution_options(yield_per=_CHUNK))
         kept = current_app.extensions["regions"] = Snapshot(token, rows)
     return kept

@@ -1,7 +1,7 @@
 """Reading what people hand in, piece by piece: CSV rows and GeoJSON features, in bounded memory.
 
-No line, feature or file may make a process grow without bound: what is larger than the limits below is refused
-with the place where it stands.
+No line, feature or file may make a process grow without bound: what is larger than the limits below is
+refused with the place where it stands.
 """
 
 from __future__ import annotations
@@ -23,7 +23,8 @@ _WGS84_NAMES = ("CRS84", "4326", "4490", "WGS84")  # EPSG:4490 (CGCS 2000) diffe
 
 
 class Unreadable(Exception):
-    """The file cannot be read on from `place` (``line 12``, ``feature 3`` or empty); `reason` is in plain words."""
+    """The file cannot be read on from `place` (``line 12``, ``feature 3`` or empty); `reason` is in plain
+    words."""
 
     def __init__(self, place: str, reason: str) -> None:
         self.place, self.reason = place, reason

@@ -1,7 +1,8 @@
 """A small map without JavaScript: a district's communities as inline SVG, what is meant highlighted.
 
-Colours come from the classes below, for a stylesheet to set; attributes give plain ones, so that the map can be read
-where the stylesheet has not arrived, and printed. Nothing is styled inline, as the content policy asks.
+Colours come from the classes below, for a stylesheet to set; attributes give plain ones, so that the map can
+be read where the stylesheet has not arrived, and printed. Nothing is styled inline, as the content policy
+asks.
 
     .map         the svg element             .map-land    communities that are not meant
     .map-hit     communities that are meant  .map-street  the line around each street
@@ -36,8 +37,8 @@ _SUFFIXES = (" Subdistrict", " Town", " Township")
 
 def map_svg(wanted: Iterable[str], language: str, *, highlight: Iterable[str] = (), width: int = 640,
             area: dict[str, Any] | None = None) -> Markup:
-    """The communities of the regions `wanted`, those of `highlight` marked, and a checked drawn area over them.
-    Its text alternative names what is marked. Empty where no boundary is known."""
+    """The communities of the regions `wanted`, those of `highlight` marked, and a checked drawn area over
+    them. Its text alternative names what is marked. Empty where no boundary is known."""
     snapshot = lookup.current()
     places = snapshot.geometries(lookup.communities_under(wanted))
     if not places:
@@ -62,9 +63,10 @@ def map_svg(wanted: Iterable[str], language: str, *, highlight: Iterable[str] = 
     with force_locale(language):
         label = _alternative(marked, language, bool(area))
     line, fill = 'stroke="#556" stroke-linejoin="round"', 'stroke="#fff"'
-    return Markup(
-        f'<svg class="map" role="img" aria-label="{escape(label)}" viewBox="0 0 {width} {canvas.height}" width="{width}" '
-        f'height="{canvas.height}" xmlns="http://www.w3.org/2000/svg"><title>{escape(label)}</title>'
+    size = f'viewBox="0 0 {width} {canvas.height}" width="{width}" height="{canvas.height}"'
+    return Markup(  # noqa: S704 - every text in it is escaped where it is put in
+        f'<svg class="map" role="img" aria-label="{escape(label)}" {size} '
+        f'xmlns="http://www.w3.org/2000/svg"><title>{escape(label)}</title>'
         f'<g class="map-land" fill="#dde3e8" {fill}>{"".join(land)}</g><g class="map-hit" fill="#e0705f" {fill}>'
         f'{"".join(hits)}</g><path class="map-street" fill="none" {line} stroke-width="2" d="{"".join(lines)}"/>'
         + (f'<path class="map-area" fill="#000" fill-opacity=".12" {line} stroke-width="3" stroke-dasharray="8 5" '
@@ -95,7 +97,8 @@ class _Canvas:
         self.height = round((north - south) * scale) + 2 * _MARGIN
 
     def place(self, geometries: list[BaseGeometry]) -> list[BaseGeometry]:
-        moved = shapely.transform(geometries, lambda points: (points - [self._west, self._north]) * self._scale + _MARGIN)
+        corner = np.array([self._west, self._north])
+        moved = shapely.transform(geometries, lambda points: (points - corner) * self._scale + _MARGIN)
         if shapely.get_num_coordinates(moved).sum() > _MANY_POINTS and len(moved) > 1:
             moved = shapely.coverage_simplify(moved, 2.0)
         return list(shapely.transform(moved, np.rint))
