@@ -6,7 +6,6 @@ import uuid
 from typing import Any
 
 from flask import Blueprint, abort, redirect, render_template, request, url_for
-from flask_babel import get_locale
 
 from portal.core.db import db
 from portal.core.errors import Conflict, Forbidden, Invalid
@@ -113,9 +112,8 @@ def _grant(form: forms.DutyForm) -> accounts.Grant:
 
 def _offer(form: forms.DutyForm, by: Account) -> None:
     """Offer what this administrator may grant, and no more."""
-    locale = get_locale()
     form.role.choices = words.role_choices()
-    form.region_code.choices = words.region_choices(by, locale.language if locale else "zh")
+    form.region_code.choices = words.region_choices(by)
     form.highest_tier.choices = words.tier_choices(by)
 
 

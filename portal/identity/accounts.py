@@ -103,7 +103,8 @@ def remove_duty(by: Account | None, account_id: uuid.UUID, duty_id: uuid.UUID) -
             raise Conflict(_("This is the account's only duty. Give it another one first, or deactivate the account."))
         account.duties.remove(duty)
         session.flush()
-        _keep_an_administrator(session)
+        if _administers_all(duty):
+            _keep_an_administrator(session)
         sessions.end_all(session, account)
         audit.append(session, _actor(by), "identity.duty_remove", _subject(account),
                      {"role": duty.role, "region_code": duty.region_code, "highest_tier": duty.highest_tier})
@@ -119,7 +120,8 @@ def deactivate(by: Account | None, account_id: uuid.UUID) -> Account:
             raise Conflict(_("The account is deactivated already."))
         account.active = False
         session.flush()
-        _keep_an_administrator(session)
+        if any(_administers_all(duty) for duty in account.duties):
+            _keep_an_administrator(session)
         sessions.end_all(session, account)
         audit.append(session, _actor(by), "identity.deactivate", _subject(account))
         return account
@@ -213,6 +215,10 @@ def _subjected(session: Session, by: Account | None, account_id: uuid.UUID) -> A
     if not within(by, account):
         raise Forbidden(beyond())
     return account
+
+
+def _administers_all(duty: Duty) -> bool:
+    return duty.role == ADMINISTRATOR and codes.contains(duty.region_code, current_settings().district)
 
 
 def _keep_an_administrator(session: Session) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+from flask_babel import get_locale
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 
@@ -21,8 +22,15 @@ ROLE_HINTS = {
 
 
 def region_names(accounts: Iterable[Account]) -> dict[str, str]:
-    """The names of all regions in the accounts' duties, by code, in one query."""
-    return lookup.names({duty.region_code for account in accounts for duty in account.duties})
+    """The names of all regions in the accounts' duties, by code, in the language of the request."""
+    language = _language()
+    found = lookup.names({duty.region_code for account in accounts for duty in account.duties})
+    return {code: names[language] for code, names in found.items()}
+
+
+def _language() -> str:
+    locale = get_locale()
+    return locale.language if locale else "zh"
 
 
 def duty_words(duty: Duty, names: dict[str, str]) -> str:
@@ -42,16 +50,14 @@ def tier_choices(by: Account) -> list[tuple[str, Any]]:
     return [(tier, tier_label(tier)) for tier in reversed(tiers_for(by, ADMINISTRATOR))]
 
 
-def region_choices(by: Account, language: str) -> list[tuple[str, str]]:
-    """The regions within the administrator's own, each with the names above it, so that one can be found by typing."""
+def region_choices(by: Account) -> list[tuple[str, str]]:
+    """The regions within the administrator's own, each with those above it: “坪山区 › 坪山街道 › 六联社区”."""
     found: list[tuple[str, str]] = []
-    for root in regions_for(by, ADMINISTRATOR):
-        path: dict[str, str] = {}
-        for region in lookup.tree(root):
-            name = region.name(language)
-            above = path.get(region.parent_code or "", "")
-            path[region.code] = f"{above} › {name}" if above else name
-            found.append((region.code, path[region.code]))
+    waiting = [(node, "") for root in reversed(regions_for(by, ADMINISTRATOR)) if (node := lookup.tree(root))]
+    while waiting:
+        node, above = waiting.pop()
+        name = node.name_zh if _language() == "zh" else node.name_en
+        path = f"{above} › {name}" if above else name
+        found.append((node.code, path))
+        waiting += [(child, path) for child in reversed(node.children)]
     return found
-
-
