@@ -7,10 +7,12 @@ holds the two together. A few well-known names (``PORT``, ``SURFACES``) are read
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import AliasChoices, Field, SecretStr, field_validator, model_validator
+import click
+from pydantic import AliasChoices, Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -44,6 +46,8 @@ class Settings(BaseSettings):
                                   " Empty: made once and kept in the instance directory.")
     phone_key: SecretStr = Field(SecretStr(""), description="Encrypts phone numbers at rest (32 bytes as hex)."
                                  " Empty: made once and kept in the instance directory. Losing it loses the numbers.")
+    speaker_key: SecretStr = Field(SecretStr(""), description="Signs what loudspeakers are told (Ed25519, 32 bytes as"
+                                   " hex). Empty: made once and kept in the instance directory. Devices hold its public half.")
 
     # -- the district -----------------------------------------------------------------------------
     demo: bool = Field(False, description="Demonstration mode: sample district, accounts, sandbox, simulated speakers.")
@@ -134,3 +138,16 @@ class Settings(BaseSettings):
     @property
     def base_url(self) -> str:
         return (self.public_url or f"http://localhost:{self.port}").rstrip("/")
+
+
+def load_settings() -> Settings:
+    """The settings from the environment, or a list of what is wrong with them and exit 2."""
+    try:
+        return Settings()
+    except ValidationError as error:
+        click.echo("The configuration cannot be used:", err=True)
+        for problem in error.errors():
+            name = "_".join(str(part) for part in problem["loc"]).upper()
+            name = f"ANLAN_{name.removeprefix('ANLAN_')}" if name else "settings"
+            click.echo(f"  {name}: {problem['msg']}", err=True)
+        sys.exit(2)

@@ -1,8 +1,8 @@
 """Make this clone ready to run or to test: environment, front-end assets, system packages.
 
-Called by the Makefile with the Python that it found; needs nothing but the standard library. Each step leaves a
-stamp of what it was made from (the lock's hash), so that a step whose lock has not changed costs nothing and
-needs no network. A step that was interrupted has no stamp and is done again.
+Called by the Makefile with the Python that it found; needs nothing but the standard library. Each step
+leaves a stamp of what it was made from (the lock's hash), so that a step whose lock has not changed costs
+nothing and needs no network. A step that was interrupted has no stamp and is done again.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ STAMPS = VENV / "stamps"
 INSTANCE = ROOT / "instance"
 VENDOR = ROOT / "portal" / "web" / "static" / "vendor"
 OLDEST_NODE = 18
+NETWORK = "The first set-up needs a network, or a package mirror; then run the same command again."
 NPM_SECONDS, PIP_SECONDS, APT_SECONDS = 600, 1800, 1800
 
 #: Front-end files, by package and by the folder that they get in `vendor`.
@@ -110,8 +111,8 @@ def install(lock: Path) -> None:
     """Install what `lock` names, by hash, and say how far it has come."""
     total = sum(1 for line in lock.read_text().splitlines() if line[:1].isalnum() and "==" in line)
     say(f"· Python packages from {lock.name}: the first time this takes a minute or two")
-    command = [PYTHON, "-m", "pip", "install", "--disable-pip-version-check", "--no-input", "--require-hashes",
-               "--no-deps", "--progress-bar", "off", "-r", lock]
+    command = [PYTHON, "-m", "pip", "install", "--disable-pip-version-check", "--no-input",
+               "--require-hashes", "--no-deps", "--progress-bar", "off", "-r", lock]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, cwd=ROOT)
     assert process.stdout is not None  # noqa: S101  (for the type checker)
     tail: list[str] = []
@@ -131,8 +132,7 @@ def install(lock: Path) -> None:
         process.kill()
         raise Stop("pip did not come to an end.") from error
     if failed:
-        raise Stop("\n".join([*tail, "", "The packages could not be installed. The first set-up needs a network"
-                              " (or a package mirror that pip is configured for); run the same command again."]))
+        raise Stop("\n".join([*tail, "", f"The packages could not be installed. {NETWORK}"]))
 
 
 def packages(kind: str) -> None:
@@ -179,19 +179,18 @@ def assets() -> None:
     say("· Front-end files")
     path = os.pathsep.join([str(Path(command[0]).parent), os.environ.get("PATH", "")])
     try:
-        result = subprocess.run([*command, "ci", "--loglevel=error"], cwd=ROOT, capture_output=True, text=True,
-                                timeout=NPM_SECONDS, check=False, env=os.environ | {"PATH": path})
+        result = subprocess.run([*command, "ci", "--loglevel=error"], cwd=ROOT, capture_output=True,
+                                text=True, timeout=NPM_SECONDS, check=False, env=os.environ | {"PATH": path})
     except subprocess.TimeoutExpired as error:
         raise Stop("npm did not come to an end.") from error
     if result.returncode:
-        raise Stop(f"{result.stdout}{result.stderr}\nThe front-end files could not be fetched. The first set-up"
-                   " needs a network (or a package mirror that npm is configured for); run the same command again.")
+        raise Stop(f"{result.stdout}{result.stderr}\nThe front-end files could not be fetched. {NETWORK}")
     copy_assets(ROOT / "node_modules", VENDOR)
     stamp("assets", wanted)
 
 
 def copy_assets(modules: Path, vendor: Path) -> None:
-    """Copy what ASSETS names; all of it is there before the old folder goes. Raises Stop when a file is missing."""
+    """Copy what ASSETS names; the old folder goes when all is there. Raises Stop when a file is missing."""
     scratch = vendor.with_name("vendor.new")
     shutil.rmtree(scratch, ignore_errors=True)
     for (package, folder), patterns in ASSETS.items():
@@ -215,7 +214,7 @@ def missing_packages() -> list[str]:
 
 
 def system_packages() -> None:
-    """Install what the tests need of the system where that is allowed; else raise Stop with the command to run."""
+    """Install what the tests need of the system, where allowed; else raise Stop with the command to run."""
     missing = missing_packages()
     if not missing:
         return
@@ -231,12 +230,16 @@ def system_packages() -> None:
     # The packages' own servers must not start: the tests run theirs on free ports, and nothing stays behind.
     script = f"""set -e
 policy=/usr/sbin/policy-rc.d
-if [ ! -e $policy ]; then printf '#!/bin/sh\\nexit 101\\n' > $policy; chmod 755 $policy; trap "rm -f $policy" EXIT; fi
+if [ ! -e $policy ]; then
+  trap "rm -f $policy" EXIT
+  printf '#!/bin/sh\\nexit 101\\n' > $policy
+  chmod 755 $policy
+fi
 export DEBIAN_FRONTEND=noninteractive
 {command}
 """
-    result = subprocess.run([*as_root, "sh", "-c", script], capture_output=True, text=True, timeout=APT_SECONDS,
-                            check=False)
+    result = subprocess.run([*as_root, "sh", "-c", script], capture_output=True, text=True,
+                            timeout=APT_SECONDS, check=False)
     if result.returncode or missing_packages():
         raise Stop(f"{result.stdout[-2000:]}{result.stderr[-2000:]}\nInstall these packages yourself:"
                    f" {', '.join(missing_packages())}")
@@ -256,7 +259,7 @@ def demo_reset(instance: Path) -> None:
             try:
                 fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except OSError as error:
-                raise Stop("A server is running on instance/. Stop it first (Ctrl-C where it runs).") from error
+                raise Stop("A server is running on instance/. Stop it first (Ctrl-C there).") from error
     shutil.rmtree(instance)
     say("Removed instance/. The next `make run` makes the demonstration anew.")
 

@@ -183,8 +183,8 @@ def _entry_problem(entry: Entry, message: Message | None) -> str | None:
 
 
 def check(names: Iterable[str] = (), portal: Path = PORTAL) -> list[str]:
-    """One sentence for each thing that is wrong: missing, fuzzy, stale, other placeholders, or one message that
-    two rooms translate differently (the catalogues are merged, so one of them would never be seen)."""
+    """One sentence for each thing that is wrong: missing, fuzzy, stale, other placeholders, or one message
+    that two rooms translate differently (the catalogues are merged, so one of them would never be seen)."""
     known, problems = rooms(portal), []
     chosen = set(names) or set(known)
     said: dict[tuple[str, Key], tuple[str, Message]] = {}

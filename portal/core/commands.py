@@ -62,7 +62,7 @@ def db() -> None:
 
 def _app() -> Flask:
     from portal import create_app
-    from portal.cli import load_settings
+    from portal.config import load_settings
 
     return create_app(load_settings())
 
@@ -80,7 +80,7 @@ def db_upgrade(revision: str) -> None:
 @db.command("downgrade")
 @click.argument("revision")
 def db_downgrade(revision: str) -> None:
-    """Take the database down to REVISION (`-- -1` for one step, `base` for none). Loses what the newer tables hold."""
+    """Take the database down to REVISION (`-- -1`: one step; `base`: nothing). Newer tables are lost."""
     from portal.core import migrate
 
     migrate.downgrade(_app(), revision)
@@ -112,3 +112,21 @@ def db_revision(message: str) -> None:
         click.echo(f"wrote {migrate.revision(message)}")
     except ValueError as error:
         raise click.ClickException(str(error)) from error
+
+
+@click.group()
+def settings() -> None:
+    """The settings."""
+
+
+@settings.command("doc")
+@click.option("--write", is_flag=True, help="Write docs/configuration.md instead of printing it.")
+def settings_doc(write: bool) -> None:
+    """Print the reference of all settings, as docs/configuration.md has it."""
+    from portal.config import ROOT
+    from portal.core.reference import configuration
+
+    if write:
+        (ROOT / "docs" / "configuration.md").write_text(configuration(), encoding="utf-8")
+    else:
+        click.echo(configuration(), nl=False)

@@ -1,7 +1,7 @@
 """Migrations: one transaction from the present revision to the wanted one, on SQLite and PostgreSQL alike.
 
-The engine here is not the application's: on SQLite foreign keys must be off while a table is rebuilt (else the
-old table's end would take its children along), and on PostgreSQL a long migration must not run into the
+The engine here is not the application's: on SQLite foreign keys must be off while a table is rebuilt (else
+the old table's end would take its children along), and on PostgreSQL a long migration must not run into the
 statement timeout of web requests. Two processes that migrate at once queue.
 """
 
@@ -24,7 +24,7 @@ from sqlalchemy import JSON, BigInteger, Connection, Engine, create_engine, even
 from sqlalchemy.pool import NullPool
 
 from portal.config import ROOT
-from portal.core.db import SQLITE_BUSY_SECONDS, UtcDateTime
+from portal.core.db import SQLITE_BUSY_SECONDS, Base, UtcDateTime
 
 MIGRATIONS = ROOT / "migrations"
 #: Any number, the same for every process of the portal: PostgreSQL's name for "somebody is migrating".
@@ -76,7 +76,7 @@ def _connected(url: str) -> Iterator[Connection]:
             yield connection
             if connection.dialect.name == "sqlite" and (broken := connection.exec_driver_sql(
                     "PRAGMA foreign_key_check").first()):
-                raise RuntimeError(f"the migration left rows of {broken[0]} without their {broken[2]}; undone")
+                raise RuntimeError(f"it left rows of {broken[0]} without their {broken[2]}: undone")
     finally:
         engine.dispose()
 
@@ -129,15 +129,13 @@ def current_is_head(app: Flask, versions: Path = MIGRATIONS / "versions") -> boo
 
 def differences(app: Flask) -> list[str]:
     """What the models have and the database has not, or the other way round; empty when they are equal."""
-    from portal.models import Base
-
     with _connected(_url(app)) as connection:
         context = MigrationContext.configure(connection, opts=OPTIONS | {"target_metadata": Base.metadata})
         return [repr(change) for change in compare_metadata(context, Base.metadata)]
 
 
 def revision(message: str, versions: Path = MIGRATIONS / "versions") -> Path:
-    """Write the migration from the newest revision to the present models. Raises ValueError if nothing differs.
+    """Write the migration from the newest revision to the present models. Raises ValueError if none differs.
 
     Compares on a scratch SQLite database, so that nobody's data decides what the migration says.
     """
