@@ -8,7 +8,9 @@ from portal.channels.speakers import commands as speakers
 from portal.core import commands as core
 from portal.identity import commands as identity
 from portal.regions import commands as regions
+from portal.site import commands as site
 from portal.subscribers import commands as subscribers
+from portal.warnings import commands as warnings
 
 
 @click.group()
@@ -21,9 +23,11 @@ main.add_command(core.db)
 main.add_command(core.settings)
 main.add_command(identity.admin)
 main.add_command(regions.regions)
+main.add_command(site.site)
 main.add_command(speakers.speaker)
 main.add_command(speakers.speakers)
 main.add_command(subscribers.subscribers)
+main.add_command(warnings.content)
 
 
 if __name__ == "__main__":

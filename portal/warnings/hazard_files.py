@@ -11,14 +11,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from portal.config import TIERS
 from portal.warnings.cap_message import CATEGORIES, CERTAINTIES, RESPONSES, URGENCIES
 from portal.warnings.hazards import (
     CHANNELS,
     KINDS,
-    ContentProblem,
     Criteria,
     Guidance,
     Hazard,
@@ -26,10 +23,28 @@ from portal.warnings.hazards import (
     Signal,
     TemplateKey,
 )
+from portal.warnings.strict_yaml import ContentProblem, Fields, Section, empty, line_of, read_mapping
 
 #: What a template may hold in braces; templates.py fills them.
-PLACEHOLDERS = frozenset({"areas", "hazard", "Hazard", "tier", "Tier", "previous_tier", "grade", "onset", "expires", "authority", "signature",
-                          "threat", "action", "steps", "spoken"})
+PLACEHOLDERS = frozenset(
+    {
+        "areas",
+        "hazard",
+        "Hazard",
+        "tier",
+        "Tier",
+        "previous_tier",
+        "grade",
+        "onset",
+        "expires",
+        "authority",
+        "signature",
+        "threat",
+        "action",
+        "steps",
+        "spoken",
+    }
+)
 LANGUAGES = ("zh", "en")
 GENERIC, CODES = "generic.yaml", "codes.yaml"
 MIN_STEPS = 4
@@ -40,64 +55,8 @@ _GUIDANCE = ("threat", "action", "steps", "spoken")
 _SIGNAL = ("criteria", "urgency", "certainty", "responses", "shelters_open", "schools_suspend", *_GUIDANCE)
 
 
-class Section(dict):
-    """A mapping of a YAML file that remembers on which line it and each of its keys stands."""
-
-    line: int
-    lines: dict[Any, int]
-
-
-class _Loader(yaml.SafeLoader):
-    """YAML's safe subset, with lines; a key that stands twice is an error instead of silently winning."""
-
-
-def _section(loader: _Loader, node: yaml.MappingNode) -> Section:
-    made = Section()
-    made.line, made.lines = node.start_mark.line + 1, {}
-    for key_node, value_node in node.value:
-        key = loader.construct_object(key_node, deep=True)
-        if not isinstance(key, str):
-            raise yaml.MarkedYAMLError(problem=f"the key {key!r} is not a word", problem_mark=key_node.start_mark)
-        if key in made:
-            raise yaml.MarkedYAMLError(problem=f"the key {key!r} stands twice", problem_mark=key_node.start_mark)
-        made[key] = loader.construct_object(value_node, deep=True)
-        made.lines[key] = key_node.start_mark.line + 1
-    return made
-
-
-_Loader.add_constructor("tag:yaml.org,2002:map", _section)
-
-
-class _Reader:
-    """One file at work: hands out values by key and notes what is wrong where."""
-
-    def __init__(self, path: Path, problems: list[ContentProblem]) -> None:
-        self.file, self.problems = path.name, problems
-
-    def note(self, line: int, keys: str, message: str) -> None:
-        self.problems.append(ContentProblem(self.file, line, keys, message))
-
-    def section(self, parent: Section, key: str, at: str, *, required: bool = True) -> Section | None:
-        value = parent.get(key)
-        if isinstance(value, Section):
-            return value
-        if key in parent or required:
-            self.note(_line(parent, key), f"{at}{key}", "must be a mapping of keys" if key in parent else "is missing")
-        return None
-
-    def known(self, section: Section, at: str, keys: Sequence[str]) -> None:
-        for key in section:
-            if key not in keys:
-                self.note(section.lines[key], f"{at}{key}", f"unknown key; possible are {', '.join(keys)}")
-
-    def text(self, section: Section, key: str, at: str) -> str:
-        value = section.get(key)
-        if isinstance(value, str) and value.strip():
-            return value.strip()
-        wrong = "is missing" if key not in section else "is empty" if value in (None, "") or isinstance(value, str) \
-            else f"must be text; put {value!r} in quotes"
-        self.note(_line(section, key), f"{at}{key}", wrong)
-        return ""
+class _Reader(Fields):
+    """What a file of hazards may hold."""
 
     def phrase(self, parent: Section, key: str, at: str) -> Phrase:
         section = self.section(parent, key, at)
@@ -110,62 +69,64 @@ class _Reader:
     def phrases(self, parent: Section, key: str, at: str, least: int) -> tuple[Phrase, ...]:
         value = parent.get(key)
         if not isinstance(value, list) or len(value) < least:
-            self.note(_line(parent, key), f"{at}{key}", f"must be a list of {least} or more, each with zh and en")
+            self.note(
+                line_of(parent, key), f"{at}{key}", f"must be a list of {least} or more, each with zh and en"
+            )
             return ()
         found = []
         for number, item in enumerate(value, 1):
             if isinstance(item, Section):
                 found.append(self.both(item, f"{at}{key}.{number}."))
             else:
-                self.note(_line(parent, key), f"{at}{key}.{number}", "must have zh and en")
+                self.note(line_of(parent, key), f"{at}{key}.{number}", "must have zh and en")
         return tuple(found)
-
-    def choice(self, section: Section, key: str, at: str, allowed: Sequence[str]) -> str:
-        value = section.get(key)
-        if value in allowed and isinstance(value, str):
-            return value
-        self.note(_line(section, key), f"{at}{key}", f"must be one of {', '.join(allowed)}")
-        return allowed[-1]
-
-    def choices(self, section: Section, key: str, at: str, allowed: Sequence[str]) -> tuple[str, ...]:
-        value = section.get(key)
-        if isinstance(value, list) and value and all(isinstance(v, str) and v in allowed for v in value) \
-                and len(set(value)) == len(value):
-            return tuple(value)
-        self.note(_line(section, key), f"{at}{key}", f"must be a list of some of {', '.join(allowed)}, each once")
-        return ()
 
     def tiers(self, section: Section, key: str, at: str, given: Sequence[str]) -> tuple[str, ...]:
         if not given or any(t not in TIERS for t in given):
-            self.note(_line(section, key), f"{at}{key}", f"must be some of the tiers {', '.join(TIERS)}")
+            self.note(line_of(section, key), f"{at}{key}", f"must be some of the tiers {', '.join(TIERS)}")
         elif list(given) != [t for t in TIERS if t in given]:
-            self.note(_line(section, key), f"{at}{key}", f"tiers must stand once and in the order {', '.join(TIERS)}")
+            self.note(
+                line_of(section, key),
+                f"{at}{key}",
+                f"tiers must stand once and in the order {', '.join(TIERS)}",
+            )
         return tuple(t for t in TIERS if t in given)
-
-    def yes(self, section: Section, key: str, at: str) -> bool:
-        value = section.get(key)
-        if not isinstance(value, bool):
-            self.note(_line(section, key), f"{at}{key}", "must be true or false")
-        return value is True
 
     def code(self, section: Section, at: str) -> str:
         code = self.text(section, "code", at)
         if code and not _CODE.match(code):
-            self.note(_line(section, "code"), f"{at}code", f"{code!r} is no event code (two digits, a letter, two digits: 11B03)")
+            self.note(
+                line_of(section, "code"),
+                f"{at}code",
+                f"{code!r} is no event code (two digits, a letter, two digits: 11B03)",
+            )
         return code
 
     def guidance(self, section: Section, at: str) -> dict[str, Any]:
-        return {"threat": self.phrase(section, "threat", at), "action": self.phrase(section, "action", at),
-                "steps": self.phrases(section, "steps", at, MIN_STEPS), "spoken": self.phrases(section, "spoken", at, 1)}
+        return {
+            "threat": self.phrase(section, "threat", at),
+            "action": self.phrase(section, "action", at),
+            "steps": self.phrases(section, "steps", at, MIN_STEPS),
+            "spoken": self.phrases(section, "spoken", at, 1),
+        }
 
     def signal(self, section: Section, tier: str, at: str, *, generic: bool) -> Signal:
-        self.known(section, at, ("templates", *_SIGNAL) if not generic else tuple(k for k in _SIGNAL if k != "criteria"))
-        return Signal(tier=tier, criteria=None if generic else self.criteria(section, at), generic=generic,
-                      urgency=self.choice(section, "urgency", at, URGENCIES),
-                      certainty=self.choice(section, "certainty", at, CERTAINTIES),
-                      responses=self.choices(section, "responses", at, RESPONSES),
-                      shelters_open=self.yes(section, "shelters_open", at),
-                      schools_suspend=self.yes(section, "schools_suspend", at), **self.guidance(section, at))
+        self.known(
+            section,
+            at,
+            ("templates", *_SIGNAL) if not generic else tuple(k for k in _SIGNAL if k != "criteria"),
+        )
+        return Signal(
+            tier=tier,
+            criteria=None if generic else self.criteria(section, at),
+            generic=generic,
+            urgency=self.choice(section, "urgency", at, URGENCIES),
+            certainty=self.choice(section, "certainty", at, CERTAINTIES),
+            responses=self.choices(section, "responses", at, RESPONSES),
+            shelters_open=self.yes(section, "shelters_open", at),
+            schools_suspend=self.yes(section, "schools_suspend", at),
+            **self.guidance(section, at),
+        )
 
     def criteria(self, parent: Section, at: str) -> Criteria | None:
         section = self.section(parent, "criteria", at)
@@ -173,14 +134,19 @@ class _Reader:
             return None
         at = f"{at}criteria."
         self.known(section, at, ("zh", "en", "source", "confirmed"))
-        return Criteria(Phrase(self.text(section, "zh", at), self.text(section, "en", at)),
-                        self.phrase(section, "source", at), self.yes(section, "confirmed", at))
+        return Criteria(
+            Phrase(self.text(section, "zh", at), self.text(section, "en", at)),
+            self.phrase(section, "source", at),
+            self.yes(section, "confirmed", at),
+        )
 
     def all_clear(self, section: Section) -> Guidance:
         self.known(section, "all_clear.", _GUIDANCE)
         return Guidance(**self.guidance(section, "all_clear."))
 
-    def templates(self, parent: Section, at: str, tier: str = "", *, complete: bool = False) -> dict[TemplateKey, str]:
+    def templates(
+        self, parent: Section, at: str, tier: str = "", *, complete: bool = False
+    ) -> dict[TemplateKey, str]:
         """Templates as kind → language → channel → text. `complete`: all of them must be there."""
         found: dict[TemplateKey, str] = {}
         top = self.section(parent, "templates", at, required=complete)
@@ -198,38 +164,48 @@ class _Reader:
                 self.known(channels, f"{at}{kind}.{language}.", CHANNELS)
                 for channel in CHANNELS if complete else [c for c in CHANNELS if c in channels]:
                     text = self.text(channels, channel, f"{at}{kind}.{language}.")
-                    self.placeholders(text, channels.lines.get(channel, channels.line), f"{at}{kind}.{language}.{channel}")
+                    self.placeholders(
+                        text, channels.lines.get(channel, channels.line), f"{at}{kind}.{language}.{channel}"
+                    )
                     found[tier, kind, language, channel] = text
         return found
 
     def placeholders(self, text: str, line: int, keys: str) -> None:
         for name in _BRACED.findall(text):
             if name not in PLACEHOLDERS:
-                self.note(line, keys, f"unknown placeholder {{{name}}}; possible are {', '.join(sorted(PLACEHOLDERS))}")
+                self.note(
+                    line,
+                    keys,
+                    f"unknown placeholder {{{name}}}; possible are {', '.join(sorted(PLACEHOLDERS))}",
+                )
         if set(_BRACED.sub("", text)) & set("{}"):
             self.note(line, keys, "a brace stands alone; braces only surround placeholders")
 
 
-def _line(section: Section, key: str) -> int:
-    return section.lines.get(key, section.line)
-
-
 def read(directory: Path) -> tuple[dict[str, Hazard], list[ContentProblem]]:
-    """Every hazard by code, and everything that is wrong in `directory` (then the hazards are not to be used)."""
+    """Every hazard by code, and everything that is wrong in `directory` (then the hazards are not to be
+    used)."""
     problems: list[ContentProblem] = []
     paths = sorted(directory.glob("*.yaml"))
     for name in (GENERIC, CODES):
         if directory / name not in paths:
             problems.append(ContentProblem(name, 1, "", f"is missing in {directory}"))
-    trees = {path.name: (_Reader(path, problems), tree) for path in paths if (tree := _tree(path, problems)) is not None}
+    trees = {
+        path.name: (_Reader(path, problems), tree)
+        for path in paths
+        if (tree := read_mapping(path, problems)) is not None
+    }
     if GENERIC not in trees or CODES not in trees:
         return {}, problems
     signals, all_clear, templates = _generic(*trees.pop(GENERIC))
     found: dict[str, Hazard] = {}
     files: dict[str, str] = {}
     for name, (reader, tree) in sorted(trees.items(), key=lambda item: item[0] == CODES):
-        hazards = _compact(reader, tree, signals, all_clear, templates) if name == CODES \
+        hazards = (
+            _compact(reader, tree, signals, all_clear, templates)
+            if name == CODES
             else [(_full(reader, tree, signals, all_clear, templates), 1)]
+        )
         for hazard, line in hazards:
             if hazard.code in found:
                 reader.note(line, "code", f"{hazard.code} is already described in {files[hazard.code]}")
@@ -238,46 +214,33 @@ def read(directory: Path) -> tuple[dict[str, Hazard], list[ContentProblem]]:
     return found, problems
 
 
-def _tree(path: Path, problems: list[ContentProblem]) -> Section | None:
-    try:
-        tree = yaml.load(path.read_text(encoding="utf-8"), _Loader)  # noqa: S506  (a SafeLoader)
-    except UnicodeDecodeError as error:
-        problems.append(ContentProblem(path.name, 1, "", f"is not UTF-8 text (byte {error.start})"))
-        return None
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        problems.append(ContentProblem(path.name, mark.line + 1 if mark else 1, "",
-                                       f"cannot be read: {getattr(error, 'problem', None) or error}"))
-        return None
-    if not isinstance(tree, Section):
-        problems.append(ContentProblem(path.name, 1, "", "must be a mapping of keys"))
-        return None
-    return tree
-
-
 def _generic(reader: _Reader, tree: Section) -> tuple[dict[str, Signal], Guidance, dict[TemplateKey, str]]:
     reader.known(tree, "", ("tiers", "all_clear", "templates"))
     signals = {}
-    tiers = reader.section(tree, "tiers", "") or _empty(tree)
+    tiers = reader.section(tree, "tiers", "") or empty(tree)
     reader.known(tiers, "tiers.", TIERS)
     for tier in TIERS:
-        signals[tier] = reader.signal(reader.section(tiers, tier, "tiers.") or _empty(tiers), tier, f"tiers.{tier}.", generic=True)
-    return (signals, reader.all_clear(reader.section(tree, "all_clear", "") or _empty(tree)),
-            reader.templates(tree, "", complete=True))
+        signals[tier] = reader.signal(
+            reader.section(tiers, tier, "tiers.") or empty(tiers), tier, f"tiers.{tier}.", generic=True
+        )
+    return (
+        signals,
+        reader.all_clear(reader.section(tree, "all_clear", "") or empty(tree)),
+        reader.templates(tree, "", complete=True),
+    )
 
 
-def _empty(parent: Section) -> Section:
-    made = Section()
-    made.line, made.lines = parent.line, {}
-    return made
-
-
-def _full(reader: _Reader, tree: Section, signals: Mapping[str, Signal], all_clear: Guidance,
-          templates: Mapping[TemplateKey, str]) -> Hazard:
+def _full(
+    reader: _Reader,
+    tree: Section,
+    signals: Mapping[str, Signal],
+    all_clear: Guidance,
+    templates: Mapping[TemplateKey, str],
+) -> Hazard:
     reader.known(tree, "", ("code", "zh", "en", "category", "about", "tiers", "all_clear", "templates"))
     own: dict[str, Signal] = {}
     texts = {**templates, **reader.templates(tree, "")}
-    sections = reader.section(tree, "tiers", "") or _empty(tree)
+    sections = reader.section(tree, "tiers", "") or empty(tree)
     tiers = reader.tiers(tree, "tiers", "", list(sections))
     for tier in tiers:
         section = reader.section(sections, tier, "tiers.")
@@ -285,29 +248,56 @@ def _full(reader: _Reader, tree: Section, signals: Mapping[str, Signal], all_cle
             own[tier] = reader.signal(section, tier, f"tiers.{tier}.", generic=False)
             texts.update(reader.templates(section, f"tiers.{tier}.", tier))
     clear = reader.section(tree, "all_clear", "", required=False)
-    return Hazard(code=reader.code(tree, ""), names=Phrase(reader.text(tree, "zh", ""), reader.text(tree, "en", "")),
-                  category=reader.choice(tree, "category", "", CATEGORIES), tiers=tiers, full=True,
-                  about=reader.phrase(tree, "about", ""), signals={**signals, **own},
-                  all_clear=reader.all_clear(clear) if clear is not None else all_clear, templates=texts)
+    return Hazard(
+        code=reader.code(tree, ""),
+        names=Phrase(reader.text(tree, "zh", ""), reader.text(tree, "en", "")),
+        category=reader.choice(tree, "category", "", CATEGORIES),
+        tiers=tiers,
+        full=True,
+        file=reader.file,
+        about=reader.phrase(tree, "about", ""),
+        signals={**signals, **own},
+        all_clear=reader.all_clear(clear) if clear is not None else all_clear,
+        templates=texts,
+    )
 
 
-def _compact(reader: _Reader, tree: Section, signals: Mapping[str, Signal], all_clear: Guidance,
-             templates: Mapping[TemplateKey, str]) -> list[tuple[Hazard, int]]:
+def _compact(
+    reader: _Reader,
+    tree: Section,
+    signals: Mapping[str, Signal],
+    all_clear: Guidance,
+    templates: Mapping[TemplateKey, str],
+) -> list[tuple[Hazard, int]]:
     reader.known(tree, "", ("hazards",))
     rows = tree.get("hazards")
     if not isinstance(rows, list):
-        reader.note(_line(tree, "hazards"), "hazards", "must be a list")
+        reader.note(line_of(tree, "hazards"), "hazards", "must be a list")
         return []
     found = []
     for number, row in enumerate(rows, 1):
         at = f"hazards.{number}."
         if not isinstance(row, Section):
-            reader.note(_line(tree, "hazards"), at[:-1], "must have code, zh, en, category and tiers")
+            reader.note(line_of(tree, "hazards"), at[:-1], "must have code, zh, en, category and tiers")
             continue
         reader.known(row, at, ("code", "zh", "en", "category", "tiers"))
         tiers = row.get("tiers")
         names = Phrase(reader.text(row, "zh", at), reader.text(row, "en", at))
-        found.append((Hazard(code=reader.code(row, at), names=names, category=reader.choice(row, "category", at, CATEGORIES),
-                             tiers=reader.tiers(row, "tiers", at, tiers if isinstance(tiers, list) else []), full=False, about=names,
-                             signals=signals, all_clear=all_clear, templates=templates), row.line))
+        found.append(
+            (
+                Hazard(
+                    code=reader.code(row, at),
+                    names=names,
+                    category=reader.choice(row, "category", at, CATEGORIES),
+                    tiers=reader.tiers(row, "tiers", at, tiers if isinstance(tiers, list) else []),
+                    full=False,
+                    file=reader.file,
+                    about=names,
+                    signals=signals,
+                    all_clear=all_clear,
+                    templates=templates,
+                ),
+                row.line,
+            )
+        )
     return found

@@ -1,8 +1,8 @@
 """Hazards: what can happen, the tiers that exist for it, and what residents are told to do at each.
 
 Everything here is read from ``content/hazards`` (see the README there), checked as a whole, and never changes
-while the process runs. Event codes follow GB/T 35965; a code that is not in the catalogue is no error, because the
-list of codes grows without us: :meth:`Catalogue.name` then answers with the code itself.
+while the process runs. Event codes follow GB/T 35965; a code that is not in the catalogue is no error,
+because the list of codes grows without us: :meth:`Catalogue.name` then answers with the code itself.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from portal.config import TIERS
+from portal.warnings.strict_yaml import ContentProblem
 
 #: Tier to CAP severity. White (typhoon only) has no CAP word of its own and shares blue's.
 SEVERITY = {"red": "Extreme", "orange": "Severe", "yellow": "Moderate", "blue": "Minor", "white": "Minor"}
@@ -37,20 +38,35 @@ class Phrase:
         return self.zh if language == "zh" else self.en
 
 
-TIER_NAMES = {"white": Phrase("白色", "white"), "blue": Phrase("蓝色", "blue"), "yellow": Phrase("黄色", "yellow"),
-              "orange": Phrase("橙色", "orange"), "red": Phrase("红色", "red")}
+TIER_NAMES = {
+    "white": Phrase("白色", "white"),
+    "blue": Phrase("蓝色", "blue"),
+    "yellow": Phrase("黄色", "yellow"),
+    "orange": Phrase("橙色", "orange"),
+    "red": Phrase("红色", "red"),
+}
 #: The words of the grades in 国家突发事件总体应急预案 and in 12379 headlines: "[IV级/一般]".
-GRADE_NAMES = {"red": Phrase("特别严重", "extremely serious"), "orange": Phrase("严重", "serious"),
-               "yellow": Phrase("较重", "fairly serious"), "blue": Phrase("一般", "moderate"), "white": Phrase("", "")}
+GRADE_NAMES = {
+    "red": Phrase("特别严重", "extremely serious"),
+    "orange": Phrase("严重", "serious"),
+    "yellow": Phrase("较重", "fairly serious"),
+    "blue": Phrase("一般", "moderate"),
+    "white": Phrase("", ""),
+}
 #: The four groups of emergencies, by the first two digits of the event code (突发事件应对法, article 2).
-GROUPS = {"11": Phrase("自然灾害", "Natural disasters"), "12": Phrase("事故灾难", "Accidents"),
-          "13": Phrase("公共卫生事件", "Public health"), "14": Phrase("社会安全事件", "Public security")}
+GROUPS = {
+    "11": Phrase("自然灾害", "Natural disasters"),
+    "12": Phrase("事故灾难", "Accidents"),
+    "13": Phrase("公共卫生事件", "Public health"),
+    "14": Phrase("社会安全事件", "Public security"),
+}
 OTHER_GROUP = Phrase("其他突发事件", "Other emergencies")
 
 
 @dataclass(frozen=True, slots=True)
 class Criteria:
-    """When a tier is issued. `confirmed` is False where the figures still have to be checked against `source`."""
+    """When a tier is issued. `confirmed` is False where the figures still have to be checked against
+    `source`."""
 
     text: Phrase
     source: Phrase
@@ -59,8 +75,8 @@ class Criteria:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Guidance:
-    """What people are told. `threat` is what may happen (警示事项), `action` one breath of what to do for a text message,
-    `steps` the list for a page, `spoken` the sentences for a horn."""
+    """What people are told. `threat` is what may happen (警示事项), `action` one breath of what to do for a
+    text message, `steps` the list for a page, `spoken` the sentences for a horn."""
 
     threat: Phrase
     action: Phrase
@@ -70,8 +86,9 @@ class Guidance:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Signal(Guidance):
-    """One tier of one hazard. `urgency`, `certainty` and `responses` are defaults in CAP's words. `generic`: the hazard
-    has no signal of its own for this tier, and the words are those that fit any hazard."""
+    """One tier of one hazard. `urgency`, `certainty` and `responses` are defaults in CAP's words.
+    `generic`: the hazard has no signal of its own for this tier, and the words are those that fit any
+    hazard."""
 
     tier: str
     criteria: Criteria | None
@@ -98,8 +115,8 @@ TemplateKey = tuple[str, str, str, str]
 
 @dataclass(frozen=True, slots=True)
 class Hazard:
-    """One kind of event. `category` is CAP's; `tiers` are those that exist for it, weakest first; `full` tells whether
-    it is described with signals of its own."""
+    """One kind of event. `category` is CAP's; `tiers` are those that exist for it, weakest first; `full`
+    tells whether it is described with signals of its own."""
 
     code: str
     names: Phrase
@@ -107,6 +124,7 @@ class Hazard:
     tiers: tuple[str, ...]
     full: bool
     about: Phrase
+    file: str  # where it is described, beside its siblings
     signals: Mapping[str, Signal] = field(repr=False)
     all_clear: Guidance = field(repr=False)
     templates: Mapping[TemplateKey, str] = field(repr=False)
@@ -131,11 +149,13 @@ class Hazard:
         return tier in self.tiers
 
     def signal(self, tier: str) -> Signal:
-        """The signal of `tier`, or the words that fit any hazard at that tier. Raises KeyError for what is no tier."""
+        """The signal of `tier`, or the words that fit any hazard at that tier. Raises KeyError for what is
+        no tier."""
         return self.signals[tier]
 
     def template(self, tier: str, kind: str, language: str, channel: str) -> str:
-        """The nearest template: of this tier, of this hazard, of any hazard. Raises KeyError for an unknown place."""
+        """The nearest template: of this tier, of this hazard, of any hazard. Raises KeyError for an unknown
+        place."""
         for key in ((tier, kind, language, channel), ("", kind, language, channel)):
             if key in self.templates:
                 return self.templates[key]
@@ -152,8 +172,8 @@ class Catalogue:
         return self.hazards.get(code)
 
     def name(self, code: str, language: str) -> str:
-        """The hazard's name, or the code itself where the catalogue does not know it (a bulletin from elsewhere, or
-        one that is older than the content)."""
+        """The hazard's name, or the code itself where the catalogue does not know it (a bulletin from
+        elsewhere, or one that is older than the content)."""
         hazard = self.hazards.get(code)
         return hazard.name(language) if hazard else code
 
@@ -169,19 +189,6 @@ class Catalogue:
 
     def __contains__(self, code: object) -> bool:
         return code in self.hazards
-
-
-@dataclass(frozen=True, slots=True)
-class ContentProblem:
-    """One thing that is wrong with a content file: where, and how to mend it. `keys` is dotted, `line` starts at 1."""
-
-    file: str
-    line: int
-    keys: str
-    message: str
-
-    def __str__(self) -> str:
-        return f"{self.file}:{self.line}: {self.keys + ': ' if self.keys else ''}{self.message}"
 
 
 class ContentError(Exception):
@@ -203,8 +210,8 @@ def _kept(directory: Path) -> Catalogue:
 
 
 def load(path: Path) -> Catalogue:
-    """The catalogue of the content directory `path`, read and checked once per process. Raises ContentError with
-    everything that is wrong."""
+    """The catalogue of the content directory `path`, read and checked once per process. Raises ContentError
+    with everything that is wrong."""
     return _kept(Path(path).resolve())
 
 

@@ -1,7 +1,7 @@
 """Places and times as people write and say them, in Chinese and English.
 
-A horn cannot be trusted with digits: one voice reads 15 as "yi wu", another as "fifteen" in the middle of a Chinese
-sentence. So whatever is spoken is written in words here.
+A horn cannot be trusted with digits: one voice reads 15 as "yi wu", another as "fifteen" in the middle of a
+Chinese sentence. So whatever is spoken is written in words here.
 """
 
 from __future__ import annotations
@@ -11,27 +11,75 @@ from collections.abc import Sequence
 from datetime import datetime
 
 _ZH = "零一二三四五六七八九"
-_EN = ("zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen "
-       "eighteen nineteen").split()
+_EN = [
+    "zero",
+    "one",
+    "two",
+    "three",
+    "four",
+    "five",
+    "six",
+    "seven",
+    "eight",
+    "nine",
+    "ten",
+    "eleven",
+    "twelve",
+    "thirteen",
+    "fourteen",
+    "fifteen",
+    "sixteen",
+    "seventeen",
+    "eighteen",
+    "nineteen",
+]
 _EN_TENS = ("", "", "twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety")
-_EN_ORDINALS = {"one": "first", "two": "second", "three": "third", "five": "fifth", "eight": "eighth", "nine": "ninth",
-                "twelve": "twelfth", "twenty": "twentieth", "thirty": "thirtieth"}
-_EN_MONTHS = ("January", "February", "March", "April", "May", "June", "July", "August", "September", "October",
-              "November", "December")
+_EN_ORDINALS = {
+    "one": "first",
+    "two": "second",
+    "three": "third",
+    "five": "fifth",
+    "eight": "eighth",
+    "nine": "ninth",
+    "twelve": "twelfth",
+    "twenty": "twentieth",
+    "thirty": "thirtieth",
+}
+_EN_MONTHS = (
+    "January",
+    "February",
+    "March",
+    "April",
+    "May",
+    "June",
+    "July",
+    "August",
+    "September",
+    "October",
+    "November",
+    "December",
+)
 _BRACKETS = re.compile(r"\s*[（(【\[][^）)】\]]*[）)】\]]")
 
 #: What a list of places of one kind is counted in, by the end of their Chinese names.
-_UNITS = (("街道", "街道", "subdistricts"), ("社区", "社区", "communities"), ("镇", "镇", "towns"), ("村", "村", "villages"),
-          ("区", "区", "districts"))
+_UNITS = (
+    ("街道", "街道", "subdistricts"),
+    ("社区", "社区", "communities"),
+    ("镇", "镇", "towns"),
+    ("村", "村", "villages"),
+    ("区", "区", "districts"),
+)
 _MIXED = ("区域", "areas")
-#: How many places are named, by channel: a page may list them, a text message and a horn must come to the point.
+#: How many places are named, by channel: a page may list them, a text message and a horn must come to the
+#: point.
 NAMED = {"headline": 3, "description": 12, "instruction": 3, "sms": 3, "speaker": 2}
 #: A horn's sentence stays under twenty characters, and the words around the places take six of them.
 _SPOKEN_ZH, _SPOKEN_EN_WORDS = 14, 9
 
 
 def areas(names: Sequence[tuple[str, str]], language: str, channel: str) -> str:
-    """`names` as pairs (Chinese, English), joined; a long list is cut to its first names and a count of all."""
+    """`names` as pairs (Chinese, English), joined; a long list is cut to its first names and a count of
+    all."""
     if not names:
         return "划定区域" if language == "zh" else "the marked area"
     limit, spoken = NAMED[channel], channel == "speaker"
@@ -44,11 +92,15 @@ def areas(names: Sequence[tuple[str, str]], language: str, channel: str) -> str:
     return _cut(names, own, shown, language, spoken=spoken)
 
 
-def _cut(names: Sequence[tuple[str, str]], own: Sequence[str], shown: int, language: str, *, spoken: bool) -> str:
+def _cut(
+    names: Sequence[tuple[str, str]], own: Sequence[str], shown: int, language: str, *, spoken: bool
+) -> str:
     rest = len(own) - shown
     if language == "zh":
         text = "、".join(own[:shown])
-        return f"{text}等{chinese_number(len(own)) if spoken else len(own)}个{_unit(names)[0]}" if rest else text
+        return (
+            f"{text}等{chinese_number(len(own)) if spoken else len(own)}个{_unit(names)[0]}" if rest else text
+        )
     if not rest:
         return own[0] if len(own) == 1 else f"{', '.join(own[:-1])} and {own[-1]}"
     if rest == 1:
@@ -97,8 +149,15 @@ def _chinese_clock(hour: int, minute: int) -> str:
 def _english_clock(hour: int, minute: int) -> str:
     if minute == 0 and hour in (0, 12):
         return "twelve noon" if hour else "twelve midnight at the start of the day"
-    part = "after midnight" if hour == 0 else "in the morning" if hour < 12 else "in the afternoon" if hour < 18 \
+    part = (
+        "after midnight"
+        if hour == 0
+        else "in the morning"
+        if hour < 12
+        else "in the afternoon"
+        if hour < 18
         else "in the evening"
+    )
     oh = "oh " if 0 < minute < 10 else ""
     return f"{english_number(hour % 12 or 12)} {f'{oh}{english_number(minute)} ' if minute else ''}{part}"
 
@@ -139,5 +198,6 @@ def english_ordinal(number: int) -> str:
 
 
 def aloud(name: str) -> str:
-    """A name without what stands in brackets in it: 坪山区应急管理局（演示） is said without the last word."""
+    """A name without what stands in brackets in it: 坪山区应急管理局（演示） is said without the last
+    word."""
     return _BRACKETS.sub("", name).strip() or name

@@ -1,7 +1,8 @@
-"""Words for a warning, out of the hazard's templates; and the marks that make a drill a drill on every channel.
+"""Words for a warning, out of the hazard's templates; and the marks that make a drill a drill on every
+channel.
 
-A template is text with names in braces. Each name is replaced once by plain text: content cannot reach into objects,
-and a place's name with a brace in it stays what it is.
+A template is text with names in braces. Each name is replaced once by plain text: content cannot reach into
+objects, and a place's name with a brace in it stays what it is.
 """
 
 from __future__ import annotations
@@ -30,15 +31,18 @@ from portal.warnings.hazards import (
 )
 
 _BRACED = re.compile(r"\{([A-Za-z_]+)\}")
-#: Signs that are common in names and would turn a whole English text message into UCS-2, at less than half the length.
-_PLAIN = str.maketrans({"‘": "'", "’": "'", "“": '"', "”": '"', "–": "-", "—": "-", "\u00a0": " ", "…": "..."})
+#: Signs that are common in names and would turn a whole English text message into UCS-2, at less than half
+#: the length.
+_PLAIN = str.maketrans(
+    {"‘": "'", "’": "'", "“": '"', "”": '"', "–": "-", "—": "-", "\u00a0": " ", "…": "..."}
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """What the words are about. Times are aware and in the district's zone; `onset` None means at the moment of issue
-    (for an all-clear: when the warning ends). `areas` are pairs (Chinese, English); `previous_tier` is the tier before
-    an update."""
+    """What the words are about. Times are aware and in the district's zone; `onset` None means at the
+    moment of issue (for an all-clear: when the warning ends). `areas` are pairs (Chinese, English);
+    `previous_tier` is the tier before an update."""
 
     areas: Sequence[tuple[str, str]]
     expires: datetime
@@ -50,9 +54,9 @@ class Facts:
 
 
 def render(hazard: Hazard, tier: str, kind: str, language: str, facts: Facts) -> dict[str, str]:
-    """The words of all channels: headline, description, instruction, sms, speaker. `kind` is alert, update or cancel;
-    an update with another tier than before reads as an upgrade or downgrade. Raises ValueError for another kind and
-    KeyError for what is no tier."""
+    """The words of all channels: headline, description, instruction, sms, speaker. `kind` is alert, update
+    or cancel; an update with another tier than before reads as an upgrade or downgrade. Raises ValueError
+    for another kind and KeyError for what is no tier."""
     if kind not in (ALERT, UPDATE, CANCEL):
         raise ValueError(f"no such kind of bulletin: {kind}")
     if kind == UPDATE and facts.previous_tier and facts.previous_tier != tier:
@@ -61,13 +65,17 @@ def render(hazard: Hazard, tier: str, kind: str, language: str, facts: Facts) ->
     words = {}
     for channel in CHANNELS:
         values = _values(hazard, tier, guidance, language, channel, facts)
-        text = _BRACED.sub(lambda match, values=values: values[match.group(1)](), hazard.template(tier, kind, language, channel))
+        text = _BRACED.sub(
+            lambda match, values=values: values[match.group(1)](),
+            hazard.template(tier, kind, language, channel),
+        )
         words[channel] = text.translate(_PLAIN) if channel == "sms" and language == "en" else text
     return mark_exercise({language: words})[language] if facts.exercise else words
 
 
-def _values(hazard: Hazard, tier: str, guidance: Guidance, language: str, channel: str,
-            facts: Facts) -> Mapping[str, Callable[[], str]]:
+def _values(
+    hazard: Hazard, tier: str, guidance: Guidance, language: str, channel: str, facts: Facts
+) -> Mapping[str, Callable[[], str]]:
     """Each placeholder's text in one channel, made only where a template asks for it."""
     speaks, whole = channel == "speaker", channel in ("description", "instruction")
 
@@ -84,7 +92,11 @@ def _values(hazard: Hazard, tier: str, guidance: Guidance, language: str, channe
         "grade": lambda: _grade(tier, language),
         "onset": lambda: time(facts.onset),
         "expires": lambda: time(facts.expires),
-        "authority": lambda: phrases.aloud(facts.authority[language]) if channel in ("sms", "speaker") else facts.authority[language],
+        "authority": lambda: (
+            phrases.aloud(facts.authority[language])
+            if channel in ("sms", "speaker")
+            else facts.authority[language]
+        ),
         "signature": lambda: facts.signature,
         "threat": lambda: guidance.threat[language],
         "action": lambda: guidance.action[language],
@@ -102,7 +114,11 @@ def _grade(tier: str, language: str) -> str:
     """The grade in brackets, as 12379 headlines carry it; nothing for white, which has none."""
     if not (grade := GRADE[tier]):
         return ""
-    return f"[{grade}级/{GRADE_NAMES[tier].zh}]" if language == "zh" else f" [grade {grade}, {GRADE_NAMES[tier].en}]"
+    return (
+        f"[{grade}级/{GRADE_NAMES[tier].zh}]"
+        if language == "zh"
+        else f" [grade {grade}, {GRADE_NAMES[tier].en}]"
+    )
 
 
 # -- drills ------------------------------------------------------------------------------------------------
@@ -111,13 +127,16 @@ _SIGNATURE = re.compile(r"【(?!演练】)[^【】]*】")
 
 
 def mark_exercise(words: Mapping[str, Mapping[str, str]]) -> dict[str, dict[str, str]]:
-    """`words` (language → channel → text) with every text marked as a drill, exactly once however often this is done.
+    """`words` (language → channel → text) with every text marked as a drill, exactly once however often
+    this is done.
 
-    In a text message the mark follows the signature, which carriers want first; a horn says it before and after.
-    A text that is empty stays empty: nothing is sent of it.
+    In a text message the mark follows the signature, which carriers want first; a horn says it before and
+    after. A text that is empty stays empty: nothing is sent of it.
     """
-    return {language: {channel: _marked(text, language, channel) for channel, text in texts.items()}
-            for language, texts in words.items()}
+    return {
+        language: {channel: _marked(text, language, channel) for channel, text in texts.items()}
+        for language, texts in words.items()
+    }
 
 
 def _marked(text: str, language: str, channel: str) -> str:
@@ -132,7 +151,7 @@ def _marked(text: str, language: str, channel: str) -> str:
             text = text.removesuffix(said).rstrip()
         return gap.join(part for part in (said, text, said) if part)
     signature = match.group() if channel == "sms" and (match := _SIGNATURE.match(text)) else ""
-    body = text[len(signature):].lstrip()
+    body = text[len(signature) :].lstrip()
     while body.startswith(mark.rstrip()):
         body = body.removeprefix(mark.rstrip()).lstrip()
     return f"{signature}{mark}{body}".rstrip()
@@ -146,15 +165,24 @@ _UNSPEAKABLE = re.compile(r"[0-9０-９()（）\[\]【】/\\*#%+&<>=~·℃|_@$]"
 
 
 def check(hazard: Hazard, facts: Facts) -> Iterator[tuple[str, str]]:
-    """What is wrong with the finished words of `hazard` for these facts, as (keys, what is wrong): text messages that
-    are too long, and texts that a horn cannot say. Structure is checked when the content is read."""
+    """What is wrong with the finished words of `hazard` for these facts, as (keys, what is wrong): text
+    messages that are too long, and texts that a horn cannot say. Structure is checked when the content is
+    read."""
     for tier in hazard.tiers:
-        for kind, before in ((ALERT, None), (UPDATE, None), (UPDATE, "red"), (UPDATE, "blue"), (CANCEL, None)):
+        for kind, before in (
+            (ALERT, None),
+            (UPDATE, None),
+            (UPDATE, "red"),
+            (UPDATE, "blue"),
+            (CANCEL, None),
+        ):
             for language in ("zh", "en"):
                 words = render(hazard, tier, kind, language, replace(facts, previous_tier=before))
                 where = f"{tier}.{kind if before in (None, tier) else f'{kind} from {before}'}.{language}"
                 yield from ((f"{where}.sms", wrong) for wrong in _sms_problems(words["sms"], language))
-                yield from ((f"{where}.speaker", wrong) for wrong in _speaker_problems(words["speaker"], language))
+                yield from (
+                    (f"{where}.speaker", wrong) for wrong in _speaker_problems(words["speaker"], language)
+                )
 
 
 def _sms_problems(text: str, language: str) -> Iterator[str]:
@@ -171,4 +199,5 @@ def _speaker_problems(text: str, language: str) -> Iterator[str]:
     for sentence in filter(None, (s.strip() for s in _SENTENCE_END[language].split(text))):
         length = len(sentence) if language == "zh" else len(sentence.split())
         if length > SPOKEN_LIMIT[language]:
-            yield f"“{sentence}” is too long to follow by ear ({length}; at most {SPOKEN_LIMIT[language]}): make two of it"
+            limit = SPOKEN_LIMIT[language]
+            yield f"“{sentence}” is too long to follow by ear ({length}; at most {limit}): make two of it"
