@@ -6,6 +6,8 @@ import os
 import secrets
 from pathlib import Path
 
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
 from portal.config import Settings
 
 
@@ -25,6 +27,15 @@ def _kept(path: Path) -> str:
 
 def secret_key(settings: Settings) -> str:
     return settings.secret_key.get_secret_value() or _kept(settings.instance / "secret_key")
+
+
+def speaker_key(settings: Settings) -> Ed25519PrivateKey:
+    """The key that signs what horns are told. Raises ValueError when it is not 64 hexadecimal digits."""
+    text = settings.speaker_key.get_secret_value() or _kept(settings.instance / "speaker_key")
+    try:
+        return Ed25519PrivateKey.from_private_bytes(bytes.fromhex(text))
+    except ValueError as error:
+        raise ValueError("ANLAN_SPEAKER_KEY must be 64 hexadecimal digits") from error
 
 
 def phone_key(settings: Settings) -> bytes:

@@ -68,6 +68,21 @@ class Answer:
     device_at: datetime | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class State:
+    """What a device last said of itself: `state` is online, offline, playing or fault; `at` is the device's own clock,
+    None in a last will. `refused` counts the commands that it refused since it started."""
+
+    address: str
+    state: str
+    at: datetime | None = None
+    firmware: str = ""
+    volume: int | None = None
+    battery: int | None = None
+    last_command: str = ""
+    refused: int = 0
+
+
 class Bridge(Protocol):
     """A kind of loudspeaker. Safe to call from several threads."""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import Float, Integer, String
+from sqlalchemy import Float, Index, Integer, String
 from sqlalchemy.orm import Mapped, mapped_column
 
 from portal.core.db import Base, BigId, Json, UtcDateTime
@@ -22,7 +22,7 @@ class Speaker(Base):
     bridge: Mapped[str] = mapped_column(String(20))
     name_zh: Mapped[str] = mapped_column(String(80))
     name_en: Mapped[str] = mapped_column(String(120))
-    region_code: Mapped[str] = mapped_column(String(12), index=True)
+    region_code: Mapped[str] = mapped_column(String(12))
     language: Mapped[str] = mapped_column(String(8), default="zh")
     groups: Mapped[list[str]] = mapped_column(Json, default=list)
     longitude: Mapped[float] = mapped_column(Float)
@@ -34,3 +34,9 @@ class Speaker(Base):
     firmware: Mapped[str] = mapped_column(String(40), default="")
     volume: Mapped[int | None] = mapped_column(Integer)
     battery: Mapped[int | None] = mapped_column(Integer)
+
+    # Planning walks a community's horns in the order of their ids.
+    __table_args__ = (Index("ix_speaker_region", "region_code", "id"),)
+
+    def name(self, language: str) -> str:
+        return self.name_zh if language == "zh" else self.name_en
