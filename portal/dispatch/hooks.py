@@ -22,11 +22,6 @@ _ID = "int(min=1, max=9223372036854775807)"
 _making = threading.Lock()
 
 
-def callback_url(settings: Settings, provider: str, batch_id: int, recipient_id: int) -> str:
-    """Where `provider` shall report on one message."""
-    return f"{settings.base_url}/hooks/sms/{provider}/{batch_id}/{recipient_id}"
-
-
 def make_blueprint() -> Blueprint:
     """Answers 204 when the report is kept (or tells nothing new), 403 when it is not the carrier's, 400 for junk."""
     blueprint = Blueprint("hooks", __name__, url_prefix="/hooks")

@@ -40,7 +40,7 @@ REACHED = (tallies.ACCEPTED, tallies.UNCERTAIN)
 
 @dataclass(frozen=True)
 class Slice:
-    """Recipients of one region and language, and where the plan stands after them."""
+    """Recipients of one region and language, and where the plan stands after them. Without recipients: a phase ended."""
 
     region_code: str
     language: str
@@ -69,6 +69,8 @@ def plan(dispatch_id: uuid.UUID) -> Iterator[bool]:
         while len(batch) < size:
             try:
                 batch.append(next(slices))
+                if not batch[-1].ids:
+                    break  # the next phase looks at what was planned before: write it first
             except StopIteration:
                 exhausted = True
                 break
@@ -96,13 +98,14 @@ def _write(dispatch: Dispatch, slices: list[Slice], seen: tuple, *, last: bool) 
             return False
         counts: Counter[tuple[str, str, str]] = Counter()
         rows = []
-        for part in slices:
+        for part in (part for part in slices if part.ids):
             counts[part.region_code, part.language, tallies.PLANNED] += len(part.ids)
             rows.append({"dispatch_id": row.id, "channel": row.channel, "lane": row.lane, "region_code": part.region_code,
                          "language": part.language, "size": len(part.ids), "recipients": pack(part.ids), "state": READY,
                          "due_at": now, "fence": 0, "attempts": 0})
         if rows:
             session.execute(insert(Batch), rows)
+        if slices:
             row.cursor = json.dumps(slices[-1].cursor)
         tallies.add(session, row.id, counts)
         if last:
@@ -121,6 +124,8 @@ def _slices(dispatch: Dispatch, bulletin: Bulletin, cursor: tuple) -> Iterator[S
         if bulletin.kind == CANCEL and not cursor:
             yield from _web(bulletin, cursor)
     elif bulletin.kind != ALERT:
+        if phase == "target":
+            yield Slice("", "", [], ("earlier", 0))
         yield from _earlier(dispatch, cursor[1] if phase == "earlier" else 0)
 
 
@@ -131,7 +136,7 @@ def _sms(bulletin: Bulletin, cursor: tuple) -> Iterator[Slice]:
     _phase, place_at, language_at, after = cursor or ("target", "", "", 0)
     for at, place in enumerate(places):
         for language in LANGUAGES:
-            if (place, language) < (place_at, language_at):
+            if place < place_at or place == place_at and LANGUAGES.index(language) < LANGUAGES.index(language_at):
                 continue
             last = after if (place, language) == (place_at, language_at) else 0
             while ids := store.page(place, language, mask, after_id=last, limit=size, excluded_regions=places[:at]):

@@ -1,0 +1,92 @@
+"""A small district for tests: the demonstration's regions, offices with duties, subscribers, horns."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from portal import current_settings
+from portal.channels.speakers.models import Speaker
+from portal.core.clock import utcnow
+from portal.core.db import db, transaction, uuid7
+from portal.identity.models import Account, Duty
+from portal.identity.rights import APPROVER, DRAFTER
+from portal.regions import demo as regions
+from portal.regions import lookup
+from portal.subscribers import demo as people
+from portal.subscribers import store
+from portal.warnings import drafts, hazards, review, words
+from portal.warnings.models import ALERT, Draft
+
+DISTRICT = "440310000000"
+PINGSHAN, KENGZI = "440310001000", "440310005000"  # two streets
+LIULIAN = "440310001001"  # a community of the first
+
+
+def settle_regions() -> None:
+    regions.seed()
+
+
+def office(name: str, *duties: tuple[str, str, str]) -> Account:
+    """An account with duties (role, region, highest tier)."""
+    account = Account(id=uuid7(), username=name, display_name=f"{name} office", password=None, active=True, fs_uniquifier=name,
+                      created_at=utcnow(), duties=[Duty(role=r, region_code=c, highest_tier=t) for r, c, t in duties])
+    with transaction() as session:
+        session.add(account)
+    return account
+
+
+def drafter(name: str = "drafter") -> Account:
+    return office(name, (DRAFTER, DISTRICT, "red"))
+
+
+def approver(name: str = "approver") -> Account:
+    return office(name, (APPROVER, DISTRICT, "red"))
+
+
+def subscribers(count: int) -> None:
+    people.seed(DISTRICT, count)
+
+
+def subscriber(number: str, *regions_: str, language: str = "zh", audiences: int = 1) -> int:
+    """One subscriber; its id."""
+    store.add_many([store.NewSubscriber(number, language, audiences, regions_, "demo")])
+    return max(i for code in regions_ for i in store.page(code, language, 0))
+
+
+def speakers(*codes: str) -> list[int]:
+    """One horn in the middle of each community; their ids."""
+    ids = []
+    for n, code in enumerate(codes):
+        west, south, east, north = lookup.box(code)
+        row = Speaker(address=f"horn-{n}", bridge="mqtt", name_zh=f"{n}号喇叭", name_en=f"Horn {n}", region_code=code,
+                      longitude=(west + east) / 2, latitude=(south + north) / 2)
+        with transaction() as session:
+            session.add(row)
+        ids.append(row.id)
+    return ids
+
+
+def content(**changes) -> drafts.Content:
+    """A red rainstorm warning for two streets, six hours, in the template's words."""
+    now = utcnow()
+    values: dict = {"kind": ALERT, "warning_id": None, "exercise": False, "hazard": "11B03", "tier": "red", "onset": None,
+                    "expires": now + timedelta(hours=6),
+                    "target": {"regions": [PINGSHAN, KENGZI], "area": None, "audiences": [], "channels": ["sms", "speakers"]}}
+    values |= changes
+    if "words" not in values:
+        hazard = hazards.catalogue().get(values["hazard"])
+        tier = values["tier"] if hazard.has(values["tier"]) else hazard.tiers[-1]
+        values["words"] = words.first(values["kind"], hazard, tier, values["target"]["regions"], onset=values["onset"],
+                                      expires=values["expires"], exercise=values["exercise"], settings=current_settings())
+    return drafts.Content(**values)
+
+
+def submitted(account: Account, **changes) -> Draft:
+    draft = drafts.create(account, content(**changes))
+    return review.move(account, draft.id, review.SUBMIT, version=draft.version)
+
+
+def forget() -> None:
+    """Let go of what the session has read."""
+    db.session.rollback()
+    db.session.expire_all()
