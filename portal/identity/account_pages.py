@@ -6,6 +6,7 @@ import uuid
 from typing import Any
 
 from flask import Blueprint, abort, redirect, render_template, request, url_for
+from flask_babel import gettext as _
 
 from portal.core.db import db
 from portal.core.errors import Conflict, Forbidden, Invalid
@@ -48,7 +49,7 @@ def new_page() -> Any:
             forms.show(form, refusal)
         else:
             # Shown in the answer itself and never again: no address to come back to, no copy on the server.
-            return render_template("identity/password_shown.html", account=account, password=password, created=True)
+            return render_template("identity/password_shown.html", office=account, password=password, created=True)
     return render_template("identity/account_new.html", form=form, shortest=passwords.SHORTEST), _status()
 
 
@@ -91,7 +92,7 @@ def password_reset(account_id: uuid.UUID) -> Any:
         except Invalid as refusal:
             forms.show(form, refusal)
         else:
-            return render_template("identity/password_shown.html", account=account, password=password, created=False)
+            return render_template("identity/password_shown.html", office=account, password=password, created=False)
     return _account(account_id, reset_form=form)
 
 
@@ -112,9 +113,10 @@ def _grant(form: forms.DutyForm) -> accounts.Grant:
 
 def _offer(form: forms.DutyForm, by: Account) -> None:
     """Offer what this administrator may grant, and no more."""
-    form.role.choices = words.role_choices()
-    form.region_code.choices = words.region_choices(by)
-    form.highest_tier.choices = words.tier_choices(by)
+    nothing = [("", _("Please choose"))]
+    form.role.choices = nothing + words.role_choices()
+    form.region_code.choices = nothing + words.region_choices(by)
+    form.highest_tier.choices = nothing + words.tier_choices(by)
 
 
 def _back(account_id: uuid.UUID) -> Any:
@@ -140,8 +142,8 @@ def _account(account_id: uuid.UUID, *, duty_form: forms.DutyForm | None = None, 
         raise Forbidden(accounts.beyond())
     if duty_form is None:
         # Not filled from what another form of the page sent.
-        duty_form = forms.DutyForm(formdata=None, role="drafter", highest_tier="orange")
+        duty_form = forms.DutyForm(formdata=None)
         _offer(duty_form, by)
-    return render_template("identity/account.html", account=account, own=own, by=by, locked=locked(account),
+    return render_template("identity/account.html", office=account, own=own, by=by, locked=locked(account),
                            duty_form=duty_form, reset_form=reset_form or forms.ResetForm(formdata=None), refusal=refusal,
                            names=words.region_names([account]), shortest=passwords.SHORTEST), status or _status()

@@ -21,7 +21,7 @@ def _at_work(command: Callable[..., Any]) -> Callable[..., Any]:
         from flask_babel import force_locale
 
         from portal import create_app
-        from portal.cli import load_settings
+        from portal.config import load_settings
 
         with create_app(load_settings()).app_context(), force_locale("en"):
             try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import NamedTuple
 
 from sqlalchemy import and_, exists, false, func, not_, or_, select
@@ -12,7 +13,7 @@ from portal.config import TIERS
 from portal.core.clock import utcnow
 from portal.core.db import db
 from portal.identity.models import Account, Duty
-from portal.identity.rights import ADMINISTRATOR, regions_for
+from portal.identity.rights import ADMINISTRATOR, may, regions_for
 from portal.regions import codes
 
 PAGE_SIZE = 50
@@ -47,6 +48,15 @@ def find(by: Account, search: str = "", state: str = "", page: int = 1) -> Page:
     statement = (select(Account).where(*conditions).order_by(Account.username)
                  .limit(PAGE_SIZE).offset((page - 1) * PAGE_SIZE))
     return Page(list(db.session.scalars(statement)), total, page, pages)
+
+
+def holders(role: str, region_codes: Iterable[str], tier: str, limit: int = 200) -> list[Account]:
+    """Active accounts whose duties of `role` cover all the regions at `tier`, by name; looked for among the first `limit`
+    that hold the role at all."""
+    wanted = list(region_codes)
+    found = db.session.scalars(select(Account).where(Account.active, Account.duties.any(Duty.role == role))
+                               .order_by(Account.display_name).limit(limit))
+    return [account for account in found if may(account, role, wanted, tier)]
 
 
 def _within(by: Account) -> ColumnElement[bool]:
