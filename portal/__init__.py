@@ -10,10 +10,10 @@ from portal.config import Settings
 
 #: What each surface serves: modules with a `make_blueprint()`, in the order in which they are registered.
 SURFACE_MODULES = {
-    "site": (),
-    "desk": ("portal.identity.pages",),
+    "site": ("portal.site.pages",),
+    "desk": ("portal.identity.pages", "portal.channels.sms.pages", "portal.desk"),
     "api": (),
-    "hooks": (),
+    "hooks": ("portal.dispatch.hooks",),
 }
 
 

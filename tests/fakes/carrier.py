@@ -64,9 +64,11 @@ class Carrier:
         self.callbacks: asyncio.Queue[tuple[str, str, dict[str, str]]] = asyncio.Queue(PENDING_CALLBACKS)
         self.http: aiohttp.ClientSession | None = None
         self.serial = itertools.count(1)
+        self.resets = 0
         self.reset()
 
     def reset(self) -> None:
+        self.resets += 1  # what is still being delayed belongs to what is forgotten
         self.faults = Faults()
         self.chance = random.Random(1)
         self.counts: Counter[str] = Counter()
@@ -255,7 +257,11 @@ class Connection(asyncio.Protocol):
         self.answer(200, self.carrier.summary())
 
     async def slowly(self, wait: float, path: str, headers: dict[str, str], body: bytes) -> None:
+        resets = self.carrier.resets
         await asyncio.sleep(wait)
+        if resets != self.carrier.resets:
+            self.transport.abort()
+            return
         refusal, form = self.check(path, headers, body)
         if refusal or not self.carrier.faults.callback_first or not form.get("StatusCallback"):
             self.message(path, headers, body)

@@ -13,9 +13,9 @@ from datetime import datetime
 
 from twilio.request_validator import RequestValidator
 from twilio.rest import Client
-from urllib3.exceptions import HTTPError, TimeoutError
+from urllib3.exceptions import HTTPError, NewConnectionError, TimeoutError
 
-from portal.channels.sms.flow import Answer, Flow
+from portal.channels.sms.flow import Answer, Flow, Pace
 from portal.channels.sms.provider import (
     ACCEPTED,
     DELIVERED,
@@ -70,6 +70,7 @@ class TwilioProvider:
             if settings.twilio_messaging_service_sid
             else {"from_": settings.twilio_from}
         )
+        self._pace = Pace()
         self._pool = ThreadPoolExecutor(size, thread_name_prefix="twilio")
 
     def send(
@@ -94,7 +95,9 @@ class TwilioProvider:
         def over() -> bool:
             return _seconds_left(expires_at) < VALIDITY_SECONDS[0] or halted()
 
-        Flow(self._pool, hand_over, limit=self._limit, halted=over, on_result=on_result).run(messages)
+        Flow(self._pool, self._pace, hand_over, limit=self._limit, halted=over, on_result=on_result).run(
+            messages
+        )
 
     def parse_callback(self, url: str, form: Mapping[str, str], headers: Mapping[str, str]) -> Receipt | None:
         """The receipt in a status callback; `url` is exactly the one that Twilio was told, with its query."""
@@ -127,6 +130,8 @@ class TwilioProvider:
             return _refusal(message.ref, error)
         except Unreadable:
             return Answer(Result(message.ref, RETRY, "unreadable"))
+        except NewConnectionError:  # which urllib3 counts among the timeouts
+            return Answer(Result(message.ref, RETRY, "connection"))
         except TimeoutError:
             return Answer(Result(message.ref, RETRY, "timeout"))
         except (HTTPError, OSError):

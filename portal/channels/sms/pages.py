@@ -1,0 +1,100 @@
+"""The sandbox's phones, for operators. There only where the sandbox is the carrier."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import Blueprint, abort, make_response, render_template, request
+from flask_babel import get_locale
+
+from portal import current_settings
+from portal.channels.sms import phones
+from portal.core.errors import Invalid, Problem
+from portal.core.i18n import LANGUAGES
+from portal.identity.guard import signed_in
+from portal.regions import lookup
+
+REFRESH_SECONDS = 3
+LARGEST_ID = 2**63 - 1
+
+
+def make_blueprint() -> Blueprint:
+    blueprint = Blueprint("sandbox", __name__, url_prefix="/desk/sandbox", template_folder="templates",
+                          static_folder="static", static_url_path="/static")
+
+    @blueprint.before_request
+    def only_with_the_sandbox() -> None:
+        if current_settings().sms_provider != "sandbox":
+            abort(404)
+
+    blueprint.add_url_rule("/", "phones", signed_in()(phones_page))
+    # By itself it asks again every few seconds, which must not keep a session alive.
+    blueprint.add_url_rule("/live", "live", signed_in(touch=False)(live_page))
+    return blueprint
+
+
+def phones_page() -> Any:
+    return _page(live=False)
+
+
+def live_page() -> Any:
+    answer = make_response(_page(live=True))
+    answer.headers["Refresh"] = str(REFRESH_SECONDS)
+    return answer
+
+
+def _page(live: bool) -> Any:
+    chosen = phones.Filter(request.args.get("digits", "")[:30], _known_region(), _known_language())
+    problem: Problem | None = None
+    try:
+        counts = phones.counts(chosen)
+        messages, older = phones.page(chosen, None if live else _before())
+    except Invalid as refusal:
+        problem, counts, messages, older = refusal.problems[0], phones.Counts(0, 0, 0), [], None
+    body = render_template(
+        "sandbox/phones.html", chosen=chosen, counts=counts, messages=messages, older=older, refreshing=live,
+        texts=phones.texts(), problem=problem, regions=_regions(), names=_names(messages),
+        first_page=_before() is None, query={k: v for k, v in _query(chosen).items() if v})
+    return (body, 422) if problem else body
+
+
+def _query(chosen: phones.Filter) -> dict[str, str]:
+    return {"digits": chosen.digits, "region": chosen.region, "language": chosen.language}
+
+
+def _before() -> int | None:
+    text = request.args.get("before", "")
+    if not (text.isascii() and text.isdigit()):
+        return None
+    return min(int(text[:20]), LARGEST_ID)
+
+
+def _known_region() -> str:
+    code = request.args.get("region", "")
+    return code if code and lookup.get(code) else ""
+
+
+def _known_language() -> str:
+    language = request.args.get("language", "")
+    return language if language in LANGUAGES else ""
+
+
+def _regions() -> list[tuple[str, str, int]]:
+    """(code, name, depth) of the district's streets and communities, in the order of the tree."""
+    root = lookup.tree(current_settings().district)
+    if root is None:
+        return []
+    language = _language()
+    return [(node.code, node.name(language), int(node.level == "community"))
+            for node in root.walk() if node.level in ("street", "community")]
+
+
+def _names(messages: list[phones.Shown]) -> dict[str, str]:
+    language = _language()
+    found = lookup.names({code for message in messages for code in message.regions})
+    return {code: name[language] for code, name in found.items()}
+
+
+def _language() -> str:
+    locale = get_locale()
+    return "en" if locale and locale.language == "en" else "zh"
