@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import sys
+
 import click
 
+from portal import doctor
 from portal.channels.speakers import commands as speakers
+from portal.config import load_settings
 from portal.core import commands as core
 from portal.identity import commands as identity
 from portal.regions import commands as regions
@@ -21,6 +25,7 @@ def main() -> None:
 main.add_command(core.messages)
 main.add_command(core.db)
 main.add_command(core.settings)
+main.add_command(doctor.doctor)
 main.add_command(identity.admin)
 main.add_command(regions.regions)
 main.add_command(site.site)
@@ -28,6 +33,60 @@ main.add_command(speakers.speaker)
 main.add_command(speakers.speakers)
 main.add_command(subscribers.subscribers)
 main.add_command(warnings.content)
+
+
+@main.command()
+def run() -> None:
+    """Web, clock and sending in one process; with ANLAN_DEMO=1 the demonstration district."""
+    from portal.run import run_all
+
+    run_all(load_settings())
+
+
+@main.command()
+def web() -> None:
+    """Answer requests only; `worker` and `scheduler` do the rest."""
+    from portal.run import run_web
+
+    run_web(load_settings())
+
+
+@main.command()
+def worker() -> None:
+    """Plan and send what is issued. Any number of workers share one database."""
+    from portal.run import run_worker
+
+    run_worker(load_settings())
+
+
+@main.command()
+def scheduler() -> None:
+    """What happens by the clock: expiry, fresh public pages."""
+    from portal.run import run_scheduler
+
+    run_scheduler(load_settings())
+
+
+@main.group()
+def audit() -> None:
+    """The audit trail."""
+
+
+@audit.command("verify")
+def audit_verify() -> None:
+    """Find a changed, removed or inserted entry; exit 1 when there is one."""
+    from portal import create_app
+    from portal.core import audit as trail
+    from portal.core.db import db
+
+    wrong = 0
+    with create_app(load_settings()).app_context():
+        for problem in trail.verify(db.session):
+            click.echo(problem)
+            wrong += 1
+        head = db.session.get(trail.AuditHead, 1)
+        click.echo(f"{head.seq if head else 0} entries, {wrong} problems")
+    sys.exit(1 if wrong else 0)
 
 
 if __name__ == "__main__":

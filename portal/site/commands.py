@@ -1,0 +1,31 @@
+"""`anlan site`: the rendered pages by hand."""
+
+from __future__ import annotations
+
+import click
+
+from portal import create_app
+
+
+@click.group()
+def site() -> None:
+    """What residents read: the rendered pages and feeds."""
+
+
+@site.command("publish")
+@click.option(
+    "--all",
+    "everything",
+    is_flag=True,
+    help="Render every file again, also those whose facts did not change.",
+)
+def site_publish(everything: bool) -> None:
+    """Render the public pages and swap them in."""
+    from portal.config import load_settings
+    from portal.site.publish import publish, root_of
+
+    settings = load_settings()
+    done = publish(create_app(settings), everything=everything)
+    click.echo(
+        f"{done.rendered} files rendered, {done.unchanged} unchanged, in {done.seconds:.2f} s: {root_of(settings) / 'current'}"
+    )

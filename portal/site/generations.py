@@ -1,0 +1,201 @@
+"""Generations of rendered files: built aside, swapped in by one rename, the one before kept.
+
+`root/current` is a symbolic link to the newest complete generation, a directory that any web server can serve: each
+file with its `.gz` and `.br` beside it, and `manifest.json`, which says under which path each is served. Whatever
+happens while a generation is built, `current` goes on naming the last complete one.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import gzip
+import hashlib
+import json
+import os
+import shutil
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import brotli
+
+MANIFEST = "manifest.json"
+CURRENT = "current"
+BUILDING = ".building-"
+#: A publisher that waits longer than this for another one gives up with an error.
+LOCK_SECONDS = 60
+# Brotli's highest levels take thirty times as long for a few per cent.
+BROTLI_QUALITY = 9
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One served path. `file` is relative to its generation; `key` says from which facts it was rendered; the sizes
+    are those of the plain, gzip and brotli forms, 0 where there is none."""
+
+    file: str
+    type: str
+    key: str
+    etag: str
+    size: int
+    gzip: int
+    brotli: int
+
+
+@dataclass(frozen=True)
+class Manifest:
+    rendered: str
+    entries: dict[str, Entry]
+
+
+def name_of_current(root: Path) -> str | None:
+    """The generation in force; None when nothing was ever published."""
+    try:
+        return os.readlink(root / CURRENT)
+    except OSError:
+        return None
+
+
+def read_manifest(directory: Path) -> Manifest | None:
+    """What a generation holds; None when it is missing or damaged."""
+    try:
+        data = json.loads((directory / MANIFEST).read_bytes())
+        return Manifest(data["rendered"], {path: Entry(**entry) for path, entry in data["entries"].items()})
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return None
+
+
+@contextlib.contextmanager
+def locked(root: Path) -> Iterator[None]:
+    """One publisher at a time, across processes; the lock of a killed process is freed by the kernel.
+
+    Raises TimeoutError after :data:`LOCK_SECONDS`."""
+    root.mkdir(parents=True, exist_ok=True)
+    handle = os.open(root / ".lock", os.O_RDWR | os.O_CREAT, 0o644)
+    try:
+        deadline = time.monotonic() + LOCK_SECONDS
+        while True:
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                if time.monotonic() > deadline:
+                    raise TimeoutError(
+                        "another process has been publishing the public pages for too long"
+                    ) from None
+                time.sleep(0.005)
+        yield
+    finally:
+        os.close(handle)
+
+
+class Building:
+    """A generation in the making. Use under :func:`locked`; nothing of it shows before :meth:`finish`."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.before = name_of_current(root)
+        self._sweep()
+        self._old = (read_manifest(root / self.before) if self.before else None) or Manifest("", {})
+        numbers = [int(p.name) for p in root.iterdir() if p.name.isdigit()]
+        self.name = f"{max(numbers, default=0) + 1:012d}"
+        self.directory = root / (BUILDING + self.name)
+        self.directory.mkdir()
+        self.entries: dict[str, Entry] = {}
+        self.rendered = self.linked = 0
+
+    def put(self, path: str, file: str, content_type: str, key: str, make: Callable[[], bytes]) -> None:
+        """Serve `file` under `path`. `make` is called only when `key` differs from the one in force."""
+        target = self.directory / file
+        target.parent.mkdir(parents=True, exist_ok=True)
+        old = self._old.entries.get(path)
+        if old and old.key == key and old.file == file and self._link(old, target):
+            self.entries[path] = old
+            self.linked += 1
+            return
+        body = make()
+        forms = {
+            "": body,
+            ".gz": gzip.compress(body, 9, mtime=0),
+            ".br": brotli.compress(body, quality=BROTLI_QUALITY),
+        }
+        sizes = {}
+        for suffix, data in forms.items():
+            worth = not suffix or len(data) < len(body)
+            sizes[suffix] = len(data) if worth else 0
+            if worth:
+                _write(target.with_name(target.name + suffix), data)
+        etag = hashlib.sha256(body).hexdigest()[:24]
+        self.entries[path] = Entry(file, content_type, key, etag, sizes[""], sizes[".gz"], sizes[".br"])
+        self.rendered += 1
+
+    def finish(self, rendered: str) -> None:
+        """Swap this generation in, and remove those older than the one before it."""
+        manifest = {"rendered": rendered, "entries": {path: asdict(e) for path, e in self.entries.items()}}
+        _write(self.directory / MANIFEST, json.dumps(manifest, ensure_ascii=False).encode())
+        for directory, _folders, _files in os.walk(self.directory):
+            _sync(Path(directory))
+        self.directory.rename(self.root / self.name)
+        _sync(self.root)
+        link = self.root / ".current.new"
+        link.unlink(missing_ok=True)
+        link.symlink_to(self.name)
+        link.replace(self.root / CURRENT)
+        _sync(self.root)
+        self._sweep(keep={self.name, self.before})
+
+    def abandon(self) -> None:
+        """Remove what was built so far; what is in force stays."""
+        shutil.rmtree(self.directory, ignore_errors=True)
+
+    def _link(self, old: Entry, target: Path) -> bool:
+        """Take an unchanged file over from the generation in force; False when it is not whole there."""
+        source = self.root / (self.before or "") / old.file
+        for suffix, size in (("", old.size), (".gz", old.gzip), (".br", old.brotli)):
+            if suffix and not size:
+                continue
+            origin = source.with_name(source.name + suffix)
+            try:
+                if origin.stat().st_size != size:
+                    return False
+                _link_or_copy(origin, target.with_name(target.name + suffix))
+            except FileNotFoundError:
+                return False
+        return True
+
+    def _sweep(self, keep: set[str | None] | None = None) -> None:
+        """Remove what crashed publishers left and, with `keep`, the generations that are not in it."""
+        for path in self.root.iterdir():
+            unfinished = path.name.startswith(BUILDING)
+            if unfinished or (keep is not None and path.name.isdigit() and path.name not in keep):
+                shutil.rmtree(path, ignore_errors=True)
+
+
+def _link_or_copy(source: Path, target: Path) -> None:
+    target.unlink(missing_ok=True)
+    try:
+        os.link(source, target)
+    except FileNotFoundError:
+        raise
+    except OSError:  # a file system without hard links, or too many of them
+        shutil.copyfile(source, target)
+
+
+def _write(path: Path, data: bytes) -> None:
+    """Written to the disk, not only to its cache. A file that is there is replaced, never written into: it may be
+    linked from an older generation."""
+    path.unlink(missing_ok=True)
+    with path.open("xb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _sync(directory: Path) -> None:
+    handle = os.open(directory, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

@@ -1,0 +1,258 @@
+"""Renders what residents and their programs read into plain files, after every change of what is public.
+
+Files whose facts did not change are taken over from the generation before; the key of a file names those facts.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import secrets
+import time
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from flask import Flask, current_app
+
+from portal.config import Settings
+from portal.core.clock import local, utcnow
+from portal.core.i18n import LANGUAGES
+from portal.site import feeds
+from portal.site.generations import Building, locked
+from portal.site.render import Renderer
+from portal.site.stories import Story, facts
+from portal.warnings import archive
+from portal.warnings.archive import Head
+from portal.warnings.models import IN_FORCE, Warning
+
+HERE = Path(__file__).resolve().parent
+HTML, XML = "text/html; charset=utf-8", "application/xml; charset=utf-8"
+CAP, ATOM = "application/cap+xml; charset=utf-8", "application/atom+xml; charset=utf-8"
+GEOJSON, JSON = "application/geo+json", "application/json"
+ASSET_TYPES = {
+    ".css": "text/css; charset=utf-8",
+    ".js": "text/javascript; charset=utf-8",
+    ".svg": "image/svg+xml",
+}
+#: Past warnings on the front page, and on one page of the archive.
+RECENT, ARCHIVE_PAGE = 5, 50
+
+
+@dataclass(frozen=True)
+class Published:
+    """What one publishing did. `seconds` includes waiting for other publishers."""
+
+    generation: str
+    rendered: int
+    unchanged: int
+    seconds: float
+
+
+def root_of(settings: Settings) -> Path:
+    """Where the generations are; `root_of(...) / "current"` may be served by any web server."""
+    return settings.instance / "public"
+
+
+def publish(app: Flask | None = None, *, everything: bool = False) -> Published:
+    """Render every public file whose facts changed and swap the new generation in.
+
+    Call it after the transaction that changed a warning, at each expiry, and at start. With `everything`, nothing is
+    taken over from before (after a change of regions, whose outlines are on the maps). Any error leaves the last
+    generation in force. Raises TimeoutError when other publishers hold the lock too long.
+    """
+    started = time.monotonic()
+    app = app or current_app._get_current_object()  # type: ignore[attr-defined]
+    settings: Settings = app.extensions["anlan"]
+    with locked(root_of(settings)), app.app_context():  # a context of its own: nothing read earlier is used
+        now = utcnow()
+        building = Building(root_of(settings))
+        try:
+            _Publishing(building, settings, now, secrets.token_hex(8) if everything else "").fill()
+            building.finish(now.isoformat())
+        except BaseException:
+            building.abandon()
+            raise
+    return Published(building.name, building.rendered, building.linked, time.monotonic() - started)
+
+
+@cache
+def _code_version() -> str:
+    """Changes with everything that pages are made by, so that an upgrade renders them again."""
+    digest = hashlib.sha256()
+    for path in sorted(
+        [*HERE.rglob("*"), HERE.parent / "regions" / "svg.py", HERE.parent / "warnings" / "archive.py"]
+    ):
+        if path.is_file() and path.suffix in (".py", ".html", ".css", ".js", ".svg", ".po"):
+            digest.update(path.name.encode() + b"\0" + path.read_bytes())
+    return digest.hexdigest()
+
+
+class _Publishing:
+    """One run: reads what is public, and puts each file into the building."""
+
+    def __init__(self, building: Building, settings: Settings, now: datetime, nonce: str) -> None:
+        self.building, self.settings, self.now = building, settings, now
+        self.salt = [
+            _code_version(),
+            nonce,
+            settings.authority_zh,
+            settings.authority_en,
+            settings.base_url,
+            settings.timezone,
+            settings.demo,
+            settings.sms_provider,
+        ]
+        self.warnings = archive.public_warnings()
+        self.heads: dict[Any, list[Head]] = defaultdict(list)
+        self.newest = archive.heads()
+        for head in reversed(self.newest):
+            self.heads[head.warning_id].append(head)
+        self.warnings = [w for w in self.warnings if self.heads.get(w.id)]
+        self.assets = {path.name: self._asset(path) for path in sorted((HERE / "static").iterdir())}
+        self.render = Renderer(settings, now, {name: url for name, (url, _body) in self.assets.items()})
+
+    def key(self, *parts: Any) -> str:
+        text = json.dumps([*self.salt, *parts], ensure_ascii=False, default=str)
+        return hashlib.sha256(text.encode()).hexdigest()[:32]
+
+    def put(self, path: str, content_type: str, key: str, make: Callable[[], bytes]) -> None:
+        file = path.lstrip("/") + ("index.html" if path.endswith("/") else "")
+        self.building.put(path, file, content_type, key, make)
+
+    def fill(self) -> None:
+        for name, (url, body) in self.assets.items():
+            self.put(url, ASSET_TYPES[Path(name).suffix], self.key(url), lambda body=body: body)
+        self._warnings()
+        self._front()
+        self._archive()
+        self._feeds()
+        for language in LANGUAGES:
+            path = f"/{language}/about/"
+            self.put(
+                path,
+                HTML,
+                self.key(path),
+                lambda path=path, language=language: self.render.about(language, path),
+            )
+        self.put(
+            "/robots.txt",
+            "text/plain; charset=utf-8",
+            self.key("robots"),
+            lambda: b"User-agent: *\nDisallow: /desk/\n",
+        )
+
+    # -- warnings ------------------------------------------------------------------------------------------
+    def _state(self, warning: Warning) -> str:
+        return archive.state_at(warning, self.now)
+
+    def _facts(self, warning: Warning) -> list[Any]:
+        return [
+            facts(warning),
+            self._state(warning),
+            [(h.identifier, h.cap_sha256) for h in self.heads[warning.id]],
+        ]
+
+    def _story(self, warning: Warning) -> Story:
+        return Story(warning, archive.bulletins_of(warning.id), self._state(warning))
+
+    def _warnings(self) -> None:
+        for warning in self.warnings:
+            story = _once(lambda warning=warning: self._story(warning))
+            for language in LANGUAGES:
+                path = f"/{language}/warnings/{warning.number}/"
+                self.put(
+                    path,
+                    HTML,
+                    self.key(path, self._facts(warning)),
+                    lambda story=story, language=language, path=path: self.render.warning(
+                        story(), language, path
+                    ),
+                )
+            for at, head in enumerate(self.heads[warning.id]):
+                self.put(
+                    f"/cap/{head.identifier}.xml",
+                    CAP,
+                    head.cap_sha256,
+                    lambda story=story, at=at: story().bulletins[at].cap,
+                )
+
+    def _front(self) -> None:
+        live = [self._story(w) for w in archive.in_force(self.now) if self.heads.get(w.id)]
+        past = [self._story(w) for w in archive.recent_past(RECENT, self.now) if self.heads.get(w.id)]
+        for language in LANGUAGES:
+            path = f"/{language}/"
+            # The moment is one of its facts: the front page always says how old it is.
+            self.put(
+                path,
+                HTML,
+                self.key(path, self.now),
+                lambda path=path, language=language: self.render.front(live, past, language, path),
+            )
+        self.put(
+            "/feeds/warnings.geojson",
+            GEOJSON,
+            self.key("geojson", [self._facts(s.warning) for s in live]),
+            lambda: feeds.geojson(live, self.settings),
+        )
+        newest = self.newest[0].sent_at if self.newest else None
+        self.put(
+            "/feeds/index.json",
+            JSON,
+            self.key("index", self.now),
+            lambda: feeds.index(live, newest, self.now, self.settings),
+        )
+
+    # -- archive -------------------------------------------------------------------------------------------
+    def _archive(self) -> None:
+        months: dict[str, list[Warning]] = defaultdict(list)
+        for warning in self.warnings:
+            if self._state(warning) != IN_FORCE:
+                months[f"{local(warning.issued_at, self.settings.timezone):%Y-%m}"].append(warning)
+        counts = [(month, len(found)) for month, found in months.items()]
+        newest = next(iter(months.values()), [])[:ARCHIVE_PAGE]
+        self._archive_page("/archive/", newest, counts=counts)
+        for month, found in months.items():
+            pages = [found[at : at + ARCHIVE_PAGE] for at in range(0, len(found), ARCHIVE_PAGE)]
+            for number, part in enumerate(pages, 1):
+                self._archive_page(
+                    f"/archive/{month}/" + (f"{number}/" if number > 1 else ""),
+                    part,
+                    month=month,
+                    page=number,
+                    pages=len(pages),
+                )
+
+    def _archive_page(self, path: str, part: Sequence[Warning], **more: Any) -> None:
+        stories = _once(lambda: [self._story(w) for w in part])
+        for language in LANGUAGES:
+            own = f"/{language}{path}"
+            self.put(
+                own,
+                HTML,
+                self.key(own, more, [self._facts(w) for w in part]),
+                lambda own=own, language=language: self.render.archive(stories(), language, own, **more),
+            )
+
+    def _feeds(self) -> None:
+        ids = [head.id for head in self.newest[: feeds.FEED_LENGTH]]
+        self.put(
+            "/feeds/cap.atom",
+            ATOM,
+            self.key("atom", [h.cap_sha256 for h in self.newest[: feeds.FEED_LENGTH]]),
+            lambda: feeds.atom(list(archive.public_bulletins(ids)), self.settings),
+        )
+
+    @staticmethod
+    def _asset(path: Path) -> tuple[str, bytes]:
+        body = path.read_bytes()
+        return f"/assets/{path.stem}-{hashlib.sha256(body).hexdigest()[:10]}{path.suffix}", body
+
+
+def _once(make: Callable[[], Any]) -> Callable[[], Any]:
+    """Calls `make` when first asked, and keeps the answer."""
+    return cache(make)

@@ -1,0 +1,129 @@
+"""Templates to bytes, outside any request and independent of which surfaces this process serves."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from flask_babel import force_locale, gettext, ngettext
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+
+from portal.config import TIERS, Settings
+from portal.regions.svg import map_svg
+from portal.site import stories
+from portal.site.stories import Story
+
+#: Pixels; small numbers make small pages.
+MAP_WIDTH = 560
+TEMPLATES = Path(__file__).resolve().parent / "templates"
+
+
+@cache
+def _environment() -> Environment:
+    environment = Environment(
+        loader=FileSystemLoader(TEMPLATES),
+        autoescape=True,
+        extensions=["jinja2.ext.i18n"],
+        trim_blocks=True,
+        lstrip_blocks=True,
+        undefined=StrictUndefined,
+    )
+    environment.install_gettext_callables(gettext, ngettext, newstyle=True)  # type: ignore[attr-defined]
+    return environment
+
+
+class Renderer:
+    """Renders the pages of one generation. `assets`: name of a static file → the path that it is served under."""
+
+    def __init__(self, settings: Settings, now: datetime, assets: Mapping[str, str]) -> None:
+        self.settings, self.now, self.assets = settings, now, assets
+
+    def front(self, live: Sequence[Story], past: Sequence[Story], language: str, path: str) -> bytes:
+        return self._page("site/front.html", language, path, live=live, past=past)
+
+    def warning(self, story: Story, language: str, path: str) -> bytes:
+        return self._page(
+            "site/warning.html",
+            language,
+            path,
+            story=story,
+            shown=story.substance,
+            map=self._map(story, language),
+        )
+
+    def archive(
+        self,
+        found: Sequence[Story],
+        language: str,
+        path: str,
+        *,
+        month: str = "",
+        page: int = 1,
+        pages: int = 1,
+        counts: Sequence[tuple[str, int]] = (),
+    ) -> bytes:
+        return self._page(
+            "site/archive.html",
+            language,
+            path,
+            found=found,
+            month=month,
+            page=page,
+            pages=pages,
+            counts=counts,
+        )
+
+    def about(self, language: str, path: str) -> bytes:
+        return self._page("site/about.html", language, path)
+
+    def _map(self, story: Story, language: str) -> Markup:
+        """The whole district with the warned regions marked, so that people find themselves on it; empty where no
+        boundary is known."""
+        bulletin = story.substance
+        return map_svg(
+            [self.settings.district],
+            language,
+            highlight=bulletin.region_codes,
+            width=MAP_WIDTH,
+            area=bulletin.snapshot.get("target", {}).get("area"),
+        )
+
+    def _page(self, template: str, language: str, path: str, **context: Any) -> bytes:
+        zone, other = self.settings.timezone, "en" if language == "zh" else "zh"
+        with force_locale(language):
+            text = (
+                _environment()
+                .get_template(template)
+                .render(
+                    language=language,
+                    tag=stories.TAGS[language],
+                    other=other,
+                    other_tag=stories.TAGS[other],
+                    path=path,
+                    other_path=f"/{other}/" + path.split("/", 2)[2],
+                    assets=self.assets,
+                    settings=self.settings,
+                    now=self.now,
+                    authority=self.settings.authority_zh if language == "zh" else self.settings.authority_en,
+                    tiers=tuple(reversed(TIERS)),
+                    tier_names=stories.TIER_NAMES,
+                    tier_grades=stories.TIER_GRADES,
+                    kind_names=stories.KIND_NAMES,
+                    when=lambda moment: stories.when(moment, language, zone),
+                    iso=lambda moment: stories.iso(moment, zone),
+                    month_name=lambda month: stories.month_name(month, language),
+                    word=lambda bulletin, field: stories.word(bulletin, language, field),
+                    headline=lambda bulletin: stories.headline(bulletin, language),
+                    issuer=lambda bulletin: stories.authority(bulletin, language),
+                    areas=lambda bulletin: stories.area_names(bulletin, language),
+                    hazard=lambda bulletin: stories.hazard_name(bulletin, language),
+                    paragraphs=stories.paragraphs,
+                    steps=stories.steps,
+                    **context,
+                )
+            )
+        return text.encode()

@@ -1,0 +1,214 @@
+"""Serves the rendered files from memory, in front of the application and without it: no database, no template.
+
+Only paths in the manifest of the generation in force are served, so no request can name a file. Everything else goes
+on to the application.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from werkzeug.http import parse_accept_header
+
+from portal.core.i18n import LANGUAGES
+from portal.site.generations import Entry, Manifest, name_of_current, read_manifest
+from portal.web import CONTENT_SECURITY
+
+logger = logging.getLogger(__name__)
+
+#: Memory for bodies; beyond it the oldest are read from the disk again when asked for.
+CACHE_BYTES = 64 * 1024 * 1024
+#: How long to wait before trying again to render pages that were never rendered.
+FIRST_SECONDS = 10
+FRESH = "public, max-age=10, stale-while-revalidate=60, stale-if-error=86400"
+FOREVER = "public, max-age=31536000, immutable"
+ASSETS = "/assets/"
+OPEN = ("/cap/", "/feeds/")
+
+Environ = dict[str, Any]
+Start = Callable[..., Any]
+
+
+@dataclass(frozen=True)
+class _Loaded:
+    """One generation as it is served: never changed, so that a request sees one generation from end to end."""
+
+    name: str
+    manifest: Manifest
+
+
+class PublicFiles:
+    """WSGI middleware. `first` renders the first generation when there is none yet."""
+
+    def __init__(
+        self,
+        application: Callable[[Environ, Start], Iterable[bytes]],
+        root: Path,
+        first: Callable[[], Any] | None = None,
+    ) -> None:
+        self._application, self._root, self._first = application, root, first
+        self._lock = threading.Lock()
+        self._loaded: _Loaded | None = None
+        self._bodies: dict[tuple[str, str], bytes] = {}
+        self._held = 0
+        self._tried = -FIRST_SECONDS * 1.0
+
+    def __call__(self, environ: Environ, start: Start) -> Iterable[bytes]:
+        if environ["REQUEST_METHOD"] not in ("GET", "HEAD"):
+            return self._application(environ, start)
+        path = _path(environ)
+        for _attempt in range(3):  # a generation may be swept between reading its manifest and its file
+            if (loaded := self._current()) is None:
+                break
+            if (entry := loaded.manifest.entries.get(path)) is None:
+                if (elsewhere := _elsewhere(environ, path, loaded.manifest)) is not None:
+                    return _redirect(environ, start, elsewhere)
+                break
+            if (answer := self._answer(environ, start, path, loaded, entry)) is not None:
+                return answer
+            self._loaded = None
+        return self._application(environ, start)
+
+    def _current(self) -> _Loaded | None:
+        """The generation that `current` names; the one already in memory when the new one cannot be read."""
+        loaded, name = self._loaded, name_of_current(self._root)
+        if loaded is not None and (name is None or name == loaded.name):
+            return loaded
+        manifest = read_manifest(self._root / name) if name else None
+        if manifest is None and loaded is None and (name := self._render_first()):
+            manifest = read_manifest(self._root / name)
+        if name is None or manifest is None:
+            return loaded
+        with self._lock:
+            wanted = {entry.etag for entry in manifest.entries.values()}
+            self._bodies = {key: body for key, body in self._bodies.items() if key[0] in wanted}
+            self._held = sum(map(len, self._bodies.values()))
+            self._loaded = loaded = _Loaded(name, manifest)
+        return loaded
+
+    def _render_first(self) -> str | None:
+        if self._first is None:
+            return None
+        with self._lock:
+            if time.monotonic() - self._tried < FIRST_SECONDS:
+                return None
+            self._tried = time.monotonic()
+        try:
+            self._first()
+        except Exception:  # the application answers instead; the next try comes after a pause
+            logger.exception("the public pages could not be rendered")
+        return name_of_current(self._root)
+
+    def _answer(
+        self, environ: Environ, start: Start, path: str, loaded: _Loaded, entry: Entry
+    ) -> list[bytes] | None:
+        suffix, encoding, size = _encoding(environ.get("HTTP_ACCEPT_ENCODING", ""), entry)
+        etag = f'"{entry.etag}{suffix.replace(".", "-")}"'
+        headers = [
+            ("ETag", etag),
+            ("Cache-Control", FOREVER if path.startswith(ASSETS) else FRESH),
+            ("Vary", "Accept-Encoding"),
+            *_security(environ, path),
+        ]
+        if _matches(environ.get("HTTP_IF_NONE_MATCH", ""), etag):
+            start("304 Not Modified", headers)
+            return []
+        if (body := self._body(loaded, entry, suffix, size)) is None:
+            return None
+        headers += [("Content-Type", entry.type), ("Content-Length", str(len(body)))]
+        if encoding:
+            headers.append(("Content-Encoding", encoding))
+        start("200 OK", headers)
+        return [] if environ["REQUEST_METHOD"] == "HEAD" else [body]
+
+    def _body(self, loaded: _Loaded, entry: Entry, suffix: str, size: int) -> bytes | None:
+        """The bytes of one form; None when its file is gone or is not whole."""
+        key = (entry.etag, suffix)
+        if (body := self._bodies.get(key)) is not None:
+            return body
+        try:
+            body = (self._root / loaded.name / (entry.file + suffix)).read_bytes()
+        except OSError:
+            return None
+        if len(body) != size:
+            return None
+        with self._lock:
+            while self._bodies and self._held + len(body) > CACHE_BYTES:
+                self._held -= len(self._bodies.pop(next(iter(self._bodies))))
+            if key not in self._bodies:
+                self._bodies[key] = body
+                self._held += len(body)
+        return body
+
+
+def _path(environ: Environ) -> str:
+    """The path as text; WSGI hands its bytes over as Latin-1."""
+    return str(environ.get("PATH_INFO", "")).encode("latin-1", "replace").decode("utf-8", "replace") or "/"
+
+
+def _encoding(accepted: str, entry: Entry) -> tuple[str, str, int]:
+    """Suffix, name and size of the best form that the client takes."""
+    best, chosen = 0.0, ("", "", entry.size)
+    accept = parse_accept_header(accepted)
+    for size, suffix, name in ((entry.brotli, ".br", "br"), (entry.gzip, ".gz", "gzip")):
+        if size and accept.quality(name) > best:
+            best, chosen = accept.quality(name), (suffix, name, size)
+    return chosen
+
+
+def _matches(header: str, etag: str) -> bool:
+    tags = [tag.strip().removeprefix("W/") for tag in header.split(",")]
+    return "*" in tags or etag in tags
+
+
+def _security(environ: Environ, path: str) -> list[tuple[str, str]]:
+    headers = [
+        ("Content-Security-Policy", CONTENT_SECURITY),
+        ("X-Content-Type-Options", "nosniff"),
+        ("Referrer-Policy", "same-origin"),
+        ("X-Frame-Options", "DENY"),
+        ("Permissions-Policy", "camera=(), microphone=(), geolocation=(self)"),
+        ("Cross-Origin-Opener-Policy", "same-origin"),
+    ]
+    if environ.get("wsgi.url_scheme") == "https":
+        headers.append(("Strict-Transport-Security", "max-age=31536000"))
+    if path.startswith(OPEN):  # the feeds are for everybody's programs
+        headers.append(("Access-Control-Allow-Origin", "*"))
+    return headers
+
+
+def _elsewhere(environ: Environ, path: str, manifest: Manifest) -> str | None:
+    """Where a path that is not a file leads: `/` to the reader's language, a forgotten slash to the page."""
+    if path == "/" and manifest.entries:
+        return f"/{preferred_language(environ.get('HTTP_ACCEPT_LANGUAGE', ''))}/"
+    return path + "/" if path + "/" in manifest.entries else None
+
+
+def preferred_language(header: str) -> str:
+    """The first of the portal's languages that the browser asks for; Chinese when it asks for none of them."""
+    for value, quality in parse_accept_header(header):
+        short = value.replace("_", "-").split("-")[0].strip().lower()
+        if quality > 0 and short in LANGUAGES:
+            return short
+    return LANGUAGES[0]
+
+
+def _redirect(environ: Environ, start: Start, target: str) -> list[bytes]:
+    location = str(environ.get("SCRIPT_NAME", "")) + target
+    start(
+        "302 Found",
+        [
+            ("Location", location),
+            ("Content-Length", "0"),
+            ("Vary", "Accept-Language"),
+            ("Cache-Control", "no-cache"),
+            *_security(environ, target),
+        ],
+    )
+    return []
