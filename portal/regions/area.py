@@ -17,7 +17,7 @@ from shapely.geometry import Polygon
 from portal import current_settings
 from portal.core.errors import Invalid
 from portal.regions import lookup
-from portal.regions.geodesy import DECIMALS, to_polygon
+from portal.regions.geodesy import DECIMALS, NOTHING, to_polygon
 
 __all__ = ["MAX_POINTS", "MAX_RADIUS", "MIN_RADIUS", "check_area", "to_polygon"]
 
@@ -68,7 +68,7 @@ def _check_polygon(coordinates: Any, within: Box | None, field: str) -> dict[str
         _refuse_many(field, len(ring))
     _check_place(ring, within, field)
     polygon = Polygon(ring)
-    if not polygon.area:
+    if polygon.convex_hull.area < NOTHING:  # its own area is zero for a symmetric bow tie too
         _refuse(field, _l("All points of the area lie on one line, so it holds nothing. Draw it again."))
     if not polygon.is_valid:
         _refuse_crossing(polygon, field)

@@ -10,7 +10,7 @@ from typing import Any
 import shapely
 from shapely.geometry import MultiPolygon, Polygon, mapping
 
-from portal.regions.geodesy import DECIMALS
+from portal.regions.geodesy import DECIMALS, NOTHING
 
 #: Box around China's land and seas (west, south, east, north). Its longitudes and latitudes do not overlap, so that
 #: swapped coordinates are always seen.
@@ -97,7 +97,7 @@ def _check_axes(points: list[Point]) -> None:
 
 def _polygon(rings: list[list[Point]]) -> Polygon:
     polygon = Polygon(rings[0], rings[1:])
-    if not polygon.area:
+    if polygon.convex_hull.area < NOTHING:  # its own area is zero for a symmetric bow tie too
         raise BadBoundary(f"the ring at {_show(rings[0][0])} encloses nothing")
     return polygon
 

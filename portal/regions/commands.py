@@ -24,7 +24,7 @@ def import_(files: tuple[Path, ...], check: bool, skip_bad: bool) -> None:
     boundaries (.geojson: features with the property `code`). All of it, or nothing. Exit 1 where something is
     bad."""
     from portal import create_app
-    from portal.cli import load_settings
+    from portal.config import load_settings
     from portal.core.errors import Conflict
     from portal.regions.importer import import_files
 

@@ -13,6 +13,8 @@ from typing import Any
 AXIS, FLATTENING = 6_378_137.0, 1 / 298.257223563
 CORNERS = 64
 DECIMALS = 6
+#: Square degrees (about 0.01 m²) below which a ring is a line: sums of decimals are seldom exactly zero.
+NOTHING = 1e-12
 _MAX_ROUNDS = 50
 
 

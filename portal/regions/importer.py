@@ -152,7 +152,10 @@ class _Run:
                 raise Unreadable("", "only files called .csv, .geojson or .json can be imported")
         except Unreadable as error:
             self.report.fatal = True
-            self._fault(MAX_ROWS, error.place, "", f"{error.reason}; nothing was imported")
+            self.report.bad += 1
+            # This one is named in any case, and after the file's others: it is why nothing was imported.
+            self.report.faults.append(Finding((len(self.files) - 1, MAX_ROWS + 1), path.name, error.place, "",
+                                              f"{error.reason}; nothing was imported"))
 
     def _read_rows(self, path: Path, encoding: str) -> None:
         heading: list[str] = []
