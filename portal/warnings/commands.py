@@ -17,7 +17,7 @@ def content() -> None:
 @content.command("lint")
 def lint() -> None:
     """Check every hazard and every text that comes of it; exit 1 where anything is wrong."""
-    from portal.cli import load_settings
+    from portal.config import load_settings
     from portal.warnings import hazards, templates
 
     settings = load_settings()

@@ -67,14 +67,14 @@ _UNITS = (
     ("社区", "社区", "communities"),
     ("镇", "镇", "towns"),
     ("村", "村", "villages"),
-    ("区", "区", "districts"),
 )
 _MIXED = ("区域", "areas")
 #: How many places are named, by channel: a page may list them, a text message and a horn must come to the
 #: point.
 NAMED = {"headline": 3, "description": 12, "instruction": 3, "sms": 3, "speaker": 2}
-#: A horn's sentence stays under twenty characters, and the words around the places take six of them.
-_SPOKEN_ZH, _SPOKEN_EN_WORDS = 14, 9
+#: Where the places must be short: characters, or for English that is spoken, words. A horn's sentence stays
+#: under twenty characters with what stands around the places; a headline is cut by others beyond 160.
+_SHORT = {"speaker": {"zh": 14, "en": 9}, "headline": {"zh": 60, "en": 75}}
 
 
 def areas(names: Sequence[tuple[str, str]], language: str, channel: str) -> str:
@@ -87,8 +87,14 @@ def areas(names: Sequence[tuple[str, str]], language: str, channel: str) -> str:
     if spoken:
         own = [aloud(name) for name in own]
     shown = len(own) if len(own) <= limit else min(2, limit)
-    while spoken and shown > 1 and _too_long(_cut(names, own, shown, language, spoken=True), language):
+    while (
+        shown > 1
+        and channel in _SHORT
+        and _too_long(_cut(names, own, shown, language, spoken=spoken), language, channel)
+    ):
         shown -= 1
+    if channel in _SHORT and _too_long(_cut(names, own, shown, language, spoken=spoken), language, channel):
+        own.sort(key=len)  # the shortest name stands for the rest
     return _cut(names, own, shown, language, spoken=spoken)
 
 
@@ -98,9 +104,10 @@ def _cut(
     rest = len(own) - shown
     if language == "zh":
         text = "、".join(own[:shown])
-        return (
-            f"{text}等{chinese_number(len(own)) if spoken else len(own)}个{_unit(names)[0]}" if rest else text
-        )
+        if not rest:
+            return text
+        count = len(own) if not spoken else "两" if len(own) == 2 else chinese_number(len(own))
+        return f"{text}等{count}个{_unit(names)[0]}"
     if not rest:
         return own[0] if len(own) == 1 else f"{', '.join(own[:-1])} and {own[-1]}"
     if rest == 1:
@@ -108,8 +115,9 @@ def _cut(
     return f"{', '.join(own[:shown])} and {english_number(rest) if spoken else rest} other {_unit(names)[1]}"
 
 
-def _too_long(text: str, language: str) -> bool:
-    return len(text) > _SPOKEN_ZH if language == "zh" else len(text.split()) > _SPOKEN_EN_WORDS
+def _too_long(text: str, language: str, channel: str) -> bool:
+    spoken_english = channel == "speaker" and language != "zh"
+    return len(text.split() if spoken_english else text) > _SHORT[channel][language]
 
 
 def _unit(names: Sequence[tuple[str, str]]) -> tuple[str, str]:
