@@ -1,7 +1,7 @@
 """Keeping the catalogues in step with the code: extract, update, check.
 
 A *room* is a directory with strings of its own: each package of the portal, each package inside `channels`,
-and `core`, which also keeps the strings of the modules beside it (`portal/cli.py`, `portal/doctor.py`). What
+and `core`, which also keeps the strings of the modules beside it (`portal/cli.py`). What
 is written depends on nothing but the strings and their translations: no dates and no line numbers, so that a
 catalogue changes only where the words did.
 """
@@ -101,11 +101,9 @@ def _translation(entry: Entry, language: str, kept: Message | None) -> str | tup
     if language == "en":
         return entry.ids
     forms = 1 if _PLURALS[language].startswith("nplurals=1") else 2
-    words = kept.string if kept is not None and not kept.fuzzy else ""
-    if entry.plural is None:
-        return words if isinstance(words, str) else words[0]
-    given = (words,) if isinstance(words, str) else tuple(words)
-    return (given + ("",) * forms)[:forms]
+    given = _forms(kept) if kept is not None and not kept.fuzzy else []
+    padded = (*given, *[""] * forms)
+    return padded[0] if entry.plural is None else padded[:forms]
 
 
 def rendered(entries: dict[Key, Entry], language: str, kept: dict[Key, Message]) -> str:
@@ -123,7 +121,7 @@ def rendered(entries: dict[Key, Entry], language: str, kept: dict[Key, Message])
 
 
 def _forms(message: Message) -> list[str]:
-    return [message.string] if isinstance(message.string, str) else list(message.string)
+    return [message.string] if isinstance(message.string, str) else list(message.string or ())
 
 
 def _translated(messages: dict[Key, Message]) -> dict[Key, Message]:

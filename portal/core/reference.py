@@ -25,7 +25,7 @@ _FIELD = re.compile(r"^    (\w+): ")
 
 def _sections() -> Iterator[tuple[str, list[str]]]:
     """Headings and field names, as `portal/config.py` groups them."""
-    title, names = "", []
+    title, names = "", list[str]()
     for line in Path(config.__file__).read_text(encoding="utf-8").splitlines():
         if match := _SECTION.match(line):
             if names:

@@ -1,0 +1,70 @@
+"""`anlan doctor`: looks at a configuration as a whole and says what is missing and how to mend it.
+
+Each check looks at one thing and yields findings. It changes nothing but the scratch files with which it
+tries whether a directory can be written, and asks nobody but the broker unless it is told `--online`.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+
+import click
+from flask import Flask
+from flask_babel import force_locale
+from flask_babel import gettext as _
+
+from portal.config import Settings
+from portal.doctor.choices import exposure, public_address, secrets, two_people
+from portal.doctor.data import administrator, content, database, migrations, regions
+from portal.doctor.findings import FAIL, MARKS, WARN, Finding
+from portal.doctor.machine import catalogues, clock, instance_directory, speech, static_files
+from portal.doctor.outside import broker, carrier
+
+Check = Callable[[Settings], Iterator[Finding]]
+
+CHECKS: tuple[Check, ...] = (
+    clock, instance_directory, database, migrations, content, regions, administrator, secrets, two_people,
+    exposure, public_address, broker, speech, static_files, catalogues,
+)
+ONLINE: tuple[Check, ...] = (carrier,)
+
+
+def examine(app: Flask, online: bool = False) -> Iterator[Finding]:
+    """All findings about an application's configuration, in the language of the context."""
+    settings: Settings = app.extensions["anlan"]
+    for check in (*CHECKS, *(ONLINE if online else ())):
+        yield from check(settings)
+
+
+def language() -> str:
+    """The operator's language, as the terminal's environment says it; English where it says no other."""
+    for name in ("LC_ALL", "LC_MESSAGES", "LANG"):
+        if value := os.environ.get(name):
+            return "zh" if value.lower().startswith("zh") else "en"
+    return "en"
+
+
+@click.command()
+@click.option("--online", is_flag=True, help="Also ask the carrier whether it knows the account.")
+def doctor(online: bool) -> None:
+    """Check the configuration and say in words what is missing. Exit 1 where something must be mended."""
+    from portal import create_app
+    from portal.config import load_settings
+
+    settings = load_settings()
+    try:
+        app = create_app(settings)
+    except (ValueError, OSError) as error:
+        raise click.ClickException(f"the application cannot start: {error}") from error
+    levels = []
+    with app.app_context(), force_locale(language()):
+        for finding in examine(app, online):
+            levels.append(finding.level)
+            click.echo(f"{MARKS[finding.level]} {finding.message}")
+            if finding.mend:
+                click.echo(f"    → {finding.mend}")
+        failed, warned = levels.count(FAIL), levels.count(WARN)
+        click.echo(_("To mend: %(failed)s. To think about: %(warned)s.", failed=failed, warned=warned))
+    if failed:
+        raise SystemExit(1)
