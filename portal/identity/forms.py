@@ -7,7 +7,7 @@ from typing import Any
 from flask_babel import lazy_gettext as _l
 from flask_wtf import FlaskForm
 from wtforms import Field, PasswordField, SelectField, StringField
-from wtforms.validators import EqualTo, InputRequired, Length
+from wtforms.validators import EqualTo, InputRequired, Length, ValidationError
 
 from portal.core.errors import Invalid
 
@@ -35,7 +35,7 @@ class ChoiceField(SelectField):
 
     def pre_validate(self, form: Any) -> None:
         if self.data not in {value for value, _label, *_rest in self.iter_choices()}:
-            raise ValueError(_l("Choose one of the list."))
+            raise ValidationError(_l("Choose one of the list."))
 
 
 class DutyForm(FlaskForm):

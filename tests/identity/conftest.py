@@ -17,7 +17,7 @@ from werkzeug.test import TestResponse
 from portal.core import audit
 from portal.core.clock import utcnow
 from portal.core.db import db, transaction
-from portal.identity import passwords
+from portal.identity import library, passwords
 from portal.identity.models import Account, Duty
 
 PASSWORD = "heron walks slowly upstream"
@@ -51,6 +51,18 @@ class Person:
     @property
     def is_in(self) -> bool:
         return self.get("/desk/sign-out").status_code == 200
+
+
+@pytest.fixture(autouse=True)
+def _quick_hashing(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Real argon2 with small numbers: what is tested here is who gets in, not how long guessing takes."""
+    if "real_hashing" not in request.fixturenames:
+        monkeypatch.setattr(library, "HASHING", {"argon2__memory_cost": 256, "argon2__time_cost": 1, "argon2__parallelism": 1})
+
+
+@pytest.fixture
+def real_hashing() -> None:
+    """Hash as the product does."""
 
 
 @pytest.fixture

@@ -54,10 +54,10 @@ def test_duties_locks_and_states_are_changed_by_buttons(context, admin, make_acc
     page = f"/desk/accounts/{officer.id}"
     added = admin.post(f"{page}/duties", page, role="drafter", region_code=STREET, highest_tier="yellow")
     assert added.location == page
-    duty = next(d for d in reread(officer).duties if d.role == "viewer")
-    assert admin.post(f"{page}/duties/{duty.id}/remove", page).status_code == 302
+    duty_id = next(d.id for d in reread(officer).duties if d.role == "viewer")
+    assert admin.post(f"{page}/duties/{duty_id}/remove", page).status_code == 302
     assert [d.role for d in reread(officer).duties] == ["drafter"]
-    again = admin.post(f"{page}/duties/{duty.id}/remove", page)
+    again = admin.post(f"{page}/duties/{duty_id}/remove", page)
     assert again.status_code == 409
     assert "该职责已被移除" in again.text
     for act in ("deactivate", "reactivate", "unlock"):

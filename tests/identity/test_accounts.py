@@ -175,7 +175,7 @@ def test_a_second_click_is_told_that_it_was_done_already(chief, make_account):
     with pytest.raises(Conflict):
         accounts.reactivate(chief, officer.id)
     with pytest.raises(Invalid):
-        accounts.add_duty(chief, officer.id, Grant(*[(d.role, d.region_code, d.highest_tier) for d in reread(officer).duties][0]))
+        accounts.add_duty(chief, officer.id, Grant("drafter", STREET, "red"))
     assert [a for a, _who in audited()] == ["identity.duty_remove", "identity.deactivate", "identity.reactivate"]
 
 

@@ -218,6 +218,7 @@ def test_pages_for_everybody_stay_the_same_for_everybody(make_app, make_account)
 
 @pytest.mark.parametrize(("target", "found"), [
     ("/desk/?a=1&b=//x", "/desk/?a=1&b=//x"), ("/预警", "/预警"), ("", "/else"), (None, "/else"), ("//x", "/else"),
-    ("/\\x", "/else"), ("/a\nb", "/else"), ("https:/x", "/else"), ("desk", "/else")])
+    ("/\\x", "/else"), ("/a\nb", "/else"), ("/\t/evil.example", "/else"), ("\\\\evil.example", "/else"),
+    (" //evil.example", "/else"), ("/" + "a" * 3000, "/else"), ("/desk\r\nSet-Cookie: x=1", "/else"), ("https:/x", "/else"), ("desk", "/else")])
 def test_only_paths_of_this_site_are_gone_on_to(target, found):
     assert local_path(target, "/else") == found
