@@ -33,8 +33,12 @@ def find(by: Account, search: str = "", state: str = "", page: int = 1) -> Page:
     """Accounts within the administrator's regions (and tiers), by user name; `search` looks in both names."""
     conditions = [_within(by)]
     if text := search.strip()[:80]:
-        conditions.append(or_(func.lower(Account.username).contains(text.lower(), autoescape=True),
-                              func.lower(Account.display_name).contains(text.lower(), autoescape=True)))
+        conditions.append(
+            or_(
+                func.lower(Account.username).contains(text.lower(), autoescape=True),
+                func.lower(Account.display_name).contains(text.lower(), autoescape=True),
+            )
+        )
     is_locked = and_(Account.locked_until.is_not(None), Account.locked_until > utcnow())
     if state == "active":
         conditions.append(Account.active)
@@ -45,8 +49,13 @@ def find(by: Account, search: str = "", state: str = "", page: int = 1) -> Page:
     total = db.session.scalar(select(func.count()).select_from(Account).where(*conditions)) or 0
     pages = max(1, -(-total // PAGE_SIZE))
     page = min(max(1, page), pages)
-    statement = (select(Account).where(*conditions).order_by(Account.username)
-                 .limit(PAGE_SIZE).offset((page - 1) * PAGE_SIZE))
+    statement = (
+        select(Account)
+        .where(*conditions)
+        .order_by(Account.username)
+        .limit(PAGE_SIZE)
+        .offset((page - 1) * PAGE_SIZE)
+    )
     return Page(list(db.session.scalars(statement)), total, page, pages)
 
 
@@ -54,8 +63,12 @@ def holders(role: str, region_codes: Iterable[str], tier: str, limit: int = 200)
     """Active accounts whose duties of `role` cover all the regions at `tier`, by name; looked for among the first `limit`
     that hold the role at all."""
     wanted = list(region_codes)
-    found = db.session.scalars(select(Account).where(Account.active, Account.duties.any(Duty.role == role))
-                               .order_by(Account.display_name).limit(limit))
+    found = db.session.scalars(
+        select(Account)
+        .where(Account.active, Account.duties.any(Duty.role == role))
+        .order_by(Account.display_name)
+        .limit(limit)
+    )
     return [account for account in found if may(account, role, wanted, tier)]
 
 
@@ -65,8 +78,12 @@ def _within(by: Account) -> ColumnElement[bool]:
     for duty in by.duties if by.active else []:
         if duty.role == ADMINISTRATOR:
             low, high = codes.code_range(duty.region_code)
-            covered.append(and_(Duty.region_code.between(low, high),
-                                Duty.highest_tier.in_(TIERS[: TIERS.index(duty.highest_tier) + 1])))
+            covered.append(
+                and_(
+                    Duty.region_code.between(low, high),
+                    Duty.highest_tier.in_(TIERS[: TIERS.index(duty.highest_tier) + 1]),
+                )
+            )
     outside = exists().where(Duty.account_id == Account.id, not_(or_(*covered)))
     whole = any(codes.contains(c, current_settings().district) for c in regions_for(by, ADMINISTRATOR))
     has_duty = exists().where(Duty.account_id == Account.id)

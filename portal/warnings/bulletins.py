@@ -31,8 +31,7 @@ def freeze(session: Session, draft: Draft, approver: Account, *, now: datetime) 
     audit.serialise(session)  # numbers and identifiers below are counted; two issues must not count the same
     earlier = of_warning(session, draft.warning_id) if draft.warning_id else []
     warning = session.get(Warning, draft.warning_id) if draft.warning_id else None
-    onset = max(draft.onset, now) if draft.onset and draft.onset > now else now
-    expires = max(draft.expires, now + timedelta(hours=CANCEL_HOURS)) if draft.kind == CANCEL else draft.expires
+    onset, expires = _times(draft, now)
     if warning is None:
         warning = Warning(number=_next_number(session, draft.exercise, now, settings), exercise=draft.exercise, hazard=draft.hazard,
                           tier=draft.tier, state=IN_FORCE, onset=onset, expires=expires, issued_at=now, region_codes=draft.region_codes)
@@ -43,16 +42,41 @@ def freeze(session: Session, draft: Draft, approver: Account, *, now: datetime) 
     else:
         warning.tier, warning.onset, warning.expires = draft.tier, onset, expires
         warning.region_codes = lookup.topmost([*warning.region_codes, *draft.region_codes])
+    bulletin = _made(session, draft, approver, warning_id=warning.id, number=warning.number, earlier=earlier, onset=onset,
+                     expires=expires, now=now, settings=settings)
+    session.add(bulletin)
+    session.flush()
+    draft.bulletin_id = bulletin.id
+    return bulletin
+
+
+def foresee(draft: Draft, viewer: Account, *, now: datetime) -> Bulletin:
+    """The bulletin that the draft would become if the viewer approved it now, for reading only: nothing is stored, and
+    the identifier is the one that this second would give. Raises ValueError where CAP cannot state the draft's facts."""
+    settings, now = current_settings(), now.replace(microsecond=0)
+    earlier = of_warning(db.session, draft.warning_id) if draft.warning_id else []
+    found = warning(draft.warning_id) if draft.warning_id else None
+    number = found.number if found else _next_number(db.session, draft.exercise, now, settings)
+    onset, expires = _times(draft, now)
+    return _made(db.session, draft, viewer, warning_id=draft.warning_id, number=number, earlier=earlier, onset=onset,
+                 expires=expires, now=now, settings=settings)
+
+
+def _times(draft: Draft, now: datetime) -> tuple[datetime, datetime]:
+    """Onset and expiry when it is issued at `now`."""
+    onset = draft.onset if draft.onset and draft.onset > now else now
+    return onset, max(draft.expires, now + timedelta(hours=CANCEL_HOURS)) if draft.kind == CANCEL else draft.expires
+
+
+def _made(session: Session, draft: Draft, approver: Account, *, warning_id: uuid.UUID | None, number: str, earlier: list[Bulletin],
+          onset: datetime, expires: datetime, now: datetime, settings: Settings) -> Bulletin:
     bulletin = Bulletin(
-        warning_id=warning.id, warning_number=warning.number, position=len(earlier) + 1, kind=draft.kind, exercise=draft.exercise,
+        warning_id=warning_id, warning_number=number, position=len(earlier) + 1, kind=draft.kind, exercise=draft.exercise,
         identifier=_next_identifier(session, now, settings), sender=settings.cap_sender, hazard=draft.hazard, tier=draft.tier,
         region_codes=draft.region_codes, audiences=draft.target["audiences"], sent_at=now, onset=onset, expires=expires,
         snapshot=_snapshot(draft, approver, settings, earlier), draft_hash=draft.content_hash)
     bulletin.cap = _cap_bytes(bulletin, earlier, settings)
     bulletin.cap_sha256 = hashlib.sha256(bulletin.cap).hexdigest()
-    session.add(bulletin)
-    session.flush()
-    draft.bulletin_id = bulletin.id
     return bulletin
 
 
