@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+import json
 import re
 from dataclasses import dataclass
 from math import isfinite
 from typing import Any
 
 import shapely
-from shapely.geometry import MultiPolygon, Polygon, mapping
+from shapely.geometry import MultiPolygon, Polygon
 
 from portal.regions.geodesy import DECIMALS, NOTHING
 
 #: Box around China's land and seas (west, south, east, north). Its longitudes and latitudes do not overlap, so that
 #: swapped coordinates are always seen.
 CHINA = (73.0, 3.0, 136.0, 54.0)
+WORLD = (-180.0, -90.0, 180.0, 90.0)
 _AT = re.compile(r"(.*)\[(-?[\d.eE+-]+) (-?[\d.eE+-]+)\]")
 Point = tuple[float, float]
+Box = tuple[float, float, float, float]
 
 
 class BadBoundary(Exception):
@@ -29,7 +32,7 @@ class Boundary:
     box (west, south, east, north); and what is odd about it."""
 
     geojson: dict[str, Any]
-    box: tuple[float, float, float, float]
+    box: Box
     warnings: tuple[str, ...]
 
 
@@ -50,9 +53,8 @@ def check_boundary(geometry: Any) -> Boundary:
     if not whole.is_valid:
         raise BadBoundary(_plain(shapely.is_valid_reason(whole)))
     whole = shapely.orient_polygons(whole)
-    odd = () if all(_inside(p, CHINA) for p in points) else ("the boundary lies outside China",)
-    coordinates = _lists(mapping(whole)["coordinates"])
-    return Boundary({"type": whole.geom_type, "coordinates": coordinates}, whole.bounds, odd)
+    odd = () if _within(whole.bounds, CHINA) else ("the boundary lies outside China",)
+    return Boundary(json.loads(shapely.to_geojson(whole)), whole.bounds, odd)
 
 
 def _where(part: int, ring: int, parts: int) -> str:
@@ -63,7 +65,7 @@ def _where(part: int, ring: int, parts: int) -> str:
 def _ring(ring: Any, where: str) -> list[Point]:
     if not isinstance(ring, list):
         raise BadBoundary(f"{where} is not a list of positions")
-    points = [_point(position, f"position {n} of {where}") for n, position in enumerate(ring, 1)]
+    points = [_point(position, n, where) for n, position in enumerate(ring, 1)]
     if len(points) < 4:
         raise BadBoundary(f"{where} has {len(points)} positions; a closed ring needs at least 4")
     if points[0] != points[-1]:
@@ -71,27 +73,27 @@ def _ring(ring: Any, where: str) -> list[Point]:
     return points
 
 
-def _point(position: Any, where: str) -> Point:
+def _point(position: Any, number: int, where: str) -> Point:
     if not isinstance(position, list) or len(position) < 2:
-        raise BadBoundary(f"{where} is not [longitude, latitude]")
+        raise BadBoundary(f"position {number} of {where} is not [longitude, latitude]")
     for value in position[:2]:
         if isinstance(value, bool) or not isinstance(value, (int, float)):
-            raise BadBoundary(f"{where} holds something that is not a number")
+            raise BadBoundary(f"position {number} of {where} holds something that is not a number")
         # A whole number of hundreds of digits is legal JSON and too large for a float.
         if (isinstance(value, int) and abs(value) > 10**9) or not isfinite(value):
-            raise BadBoundary(f"{where} holds a number that is not finite or far too large")
+            raise BadBoundary(f"position {number} of {where} holds a number that is not finite or far too large")
     return round(float(position[0]), DECIMALS), round(float(position[1]), DECIMALS)
 
 
 def _check_axes(points: list[Point]) -> None:
-    turned = [(lat, lon) for lon, lat in points]
-    world = (-180.0, -90.0, 180.0, 90.0)
-    in_world = all(_inside(p, world) for p in points)
-    if all(_inside(p, CHINA) for p in turned) or (not in_world and all(_inside(p, world) for p in turned)):
-        raise BadBoundary(f"latitude and longitude are swapped: {_show(points[0])} must be {_show(turned[0])} "
+    box = _box(points)
+    turned = (box[1], box[0], box[3], box[2])
+    in_world = _within(box, WORLD)
+    if _within(turned, CHINA) or (not in_world and _within(turned, WORLD)):
+        raise BadBoundary(f"latitude and longitude are swapped: {_show(points[0])} must be {_show(points[0][::-1])} "
                           "(GeoJSON has the longitude first)")
     if not in_world:
-        outside = next(p for p in points if not _inside(p, world))
+        outside = next(p for p in points if not _within(_box([p]), WORLD))
         raise BadBoundary(f"{_show(outside)} is not on Earth: longitudes go to 180 and latitudes to 90 degrees")
 
 
@@ -115,9 +117,10 @@ def _show(point: Point) -> str:
     return f"[{point[0]:.6g}, {point[1]:.6g}]"
 
 
-def _inside(point: Point, box: tuple[float, float, float, float]) -> bool:
-    return box[0] <= point[0] <= box[2] and box[1] <= point[1] <= box[3]
+def _box(points: list[Point]) -> Box:
+    xs, ys = zip(*points, strict=True)
+    return min(xs), min(ys), max(xs), max(ys)
 
 
-def _lists(value: Any) -> Any:
-    return [_lists(v) for v in value] if isinstance(value, (tuple, list)) else value
+def _within(inner: Box, outer: Box) -> bool:
+    return outer[0] <= inner[0] and outer[1] <= inner[1] and inner[2] <= outer[2] and inner[3] <= outer[3]
