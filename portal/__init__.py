@@ -27,8 +27,13 @@ def create_app(settings: Settings | None = None) -> Flask:
     settings = settings or Settings()
     settings.instance.mkdir(parents=True, exist_ok=True)
     app = Flask(__name__, instance_path=str(settings.instance.resolve()), static_folder=None, template_folder=None)
-    app.config.update(SECRET_KEY=keys.secret_key(settings), SQLALCHEMY_ENGINES={"default": engine_options(settings.sqlalchemy_url)},
-                      MAX_CONTENT_LENGTH=2 * 1024 * 1024, MAX_FORM_MEMORY_SIZE=1024 * 1024, MAX_FORM_PARTS=2000)
+    app.config.update(
+        SECRET_KEY=keys.secret_key(settings),
+        SQLALCHEMY_ENGINES={"default": engine_options(settings.sqlalchemy_url)},
+        MAX_CONTENT_LENGTH=2 * 1024 * 1024,
+        MAX_FORM_MEMORY_SIZE=1024 * 1024,
+        MAX_FORM_PARTS=2000,
+    )
     app.extensions["anlan"] = settings
     app.extensions["phones"] = PhoneBook(keys.phone_key(settings))
     db.init_app(app)

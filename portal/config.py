@@ -32,35 +32,60 @@ class Settings(BaseSettings):
     database_url: str = Field("", description="SQLAlchemy URL; empty means SQLite in the instance directory.")
     content: Path = Field(ROOT / "content", description="Directory of hazards, templates and demonstration data.")
     host: str = Field("127.0.0.1", description="Address that the web server listens on.")
-    port: int = Field(8000, ge=1, le=65535, validation_alias=AliasChoices("ANLAN_PORT", "PORT"),
-                      description="Port that the web server listens on; `PORT` works too.")
-    public_url: str = Field("", description="How residents and carriers reach this server, e.g. `https://warn.example`."
-                            " Empty: `http://localhost:PORT`; carriers' callbacks then cannot arrive.")
-    surfaces: CommaList = Field(SURFACES, validation_alias=AliasChoices("ANLAN_SURFACES", "SURFACES"),
-                                description="What this process serves: `site`, `desk`, `api`, `hooks`, comma separated.")
+    port: int = Field(
+        8000,
+        ge=1,
+        le=65535,
+        validation_alias=AliasChoices("ANLAN_PORT", "PORT"),
+        description="Port that the web server listens on; `PORT` works too.",
+    )
+    public_url: str = Field(
+        "",
+        description="How residents and carriers reach this server, e.g. `https://warn.example`."
+        " Empty: `http://localhost:PORT`; carriers' callbacks then cannot arrive.",
+    )
+    surfaces: CommaList = Field(
+        SURFACES,
+        validation_alias=AliasChoices("ANLAN_SURFACES", "SURFACES"),
+        description="What this process serves: `site`, `desk`, `api`, `hooks`, comma separated.",
+    )
     web_threads: int = Field(8, ge=1, le=256, description="Threads of the embedded web server.")
     trusted_proxies: int = Field(0, ge=0, le=5, description="Reverse proxies in front, whose forwarded headers are believed.")
 
     # -- secrets ----------------------------------------------------------------------------------
-    secret_key: SecretStr = Field(SecretStr(""), description="Signs sessions and the audit trail; 32 random bytes or more."
-                                  " Empty: made once and kept in the instance directory.")
-    phone_key: SecretStr = Field(SecretStr(""), description="Encrypts phone numbers at rest (32 bytes as hex)."
-                                 " Empty: made once and kept in the instance directory. Losing it loses the numbers.")
-    speaker_key: SecretStr = Field(SecretStr(""), description="Signs what loudspeakers are told (Ed25519, 32 bytes as"
-                                   " hex). Empty: made once and kept in the instance directory. Devices hold its public half.")
+    secret_key: SecretStr = Field(
+        SecretStr(""),
+        description="Signs sessions and the audit trail; 32 random bytes or more."
+        " Empty: made once and kept in the instance directory.",
+    )
+    phone_key: SecretStr = Field(
+        SecretStr(""),
+        description="Encrypts phone numbers at rest (32 bytes as hex)."
+        " Empty: made once and kept in the instance directory. Losing it loses the numbers.",
+    )
+    speaker_key: SecretStr = Field(
+        SecretStr(""),
+        description="Signs what loudspeakers are told (Ed25519, 32 bytes as"
+        " hex). Empty: made once and kept in the instance directory. Devices hold its public half.",
+    )
 
     # -- the district -----------------------------------------------------------------------------
     demo: bool = Field(False, description="Demonstration mode: sample district, accounts, sandbox, simulated speakers.")
     district: str = Field("440310000000", pattern=r"^\d{12}$", description="Code of the region that this portal serves.")
     timezone: str = Field("Asia/Shanghai", description="Zone in which times are shown and typed.")
     authority_zh: str = Field("坪山区应急管理局（演示）", description="Name of the issuing authority in Chinese.")
-    authority_en: str = Field("Pingshan Emergency Management Bureau (demonstration)",
-                              description="Name of the issuing authority in English.")
+    authority_en: str = Field(
+        "Pingshan Emergency Management Bureau (demonstration)", description="Name of the issuing authority in English."
+    )
     sms_signature: str = Field("坪山应急", description="Signature in front of Chinese text messages, without brackets.")
-    unit_code: str = Field("44031041600000", pattern=r"^\d{14}$",
-                           description="14-digit unit code that begins each bulletin's identifier.")
-    cap_sender: str = Field("warning@pingshan.example", pattern=r"^[^\s,<&]+$",
-                            description="CAP `sender`: an address or domain that is this authority's own.")
+    unit_code: str = Field(
+        "44031041600000", pattern=r"^\d{14}$", description="14-digit unit code that begins each bulletin's identifier."
+    )
+    cap_sender: str = Field(
+        "warning@pingshan.example",
+        pattern=r"^[^\s,<&]+$",
+        description="CAP `sender`: an address or domain that is this authority's own.",
+    )
 
     # -- who must agree ---------------------------------------------------------------------------
     two_people_tiers: CommaList = Field(("orange", "red"), description="Tiers whose real bulletins need two different people.")
@@ -74,12 +99,19 @@ class Settings(BaseSettings):
     # -- dispatch ---------------------------------------------------------------------------------
     batch_size: int = Field(1000, ge=1, le=5000, description="Most recipients in a batch.")
     flush_size: int = Field(250, ge=1, le=1500, description="Outcomes written at once.")
-    max_in_flight: int = Field(32, ge=1, le=1000, description="Requests to the carrier in flight per sending thread. With"
-                               " the flush size this bounds what a killed process may send twice.")
+    max_in_flight: int = Field(
+        32,
+        ge=1,
+        le=1000,
+        description="Requests to the carrier in flight per sending thread. With"
+        " the flush size this bounds what a killed process may send twice.",
+    )
     lease_seconds: int = Field(30, ge=2, le=600, description="How long a batch stays with a worker that has gone silent.")
     sms_threads: int = Field(2, ge=1, le=16, description="Batches of text messages sent at the same time by one process.")
     retry_seconds: float = Field(5, gt=0, le=300, description="First pause after a passing error; it doubles up to a minute.")
-    receipt_timeout_minutes: int = Field(60, ge=1, description="After this, an accepted message without a receipt counts as silent.")
+    receipt_timeout_minutes: int = Field(
+        60, ge=1, description="After this, an accepted message without a receipt counts as silent."
+    )
 
     # -- SMS --------------------------------------------------------------------------------------
     sms_provider: Literal["sandbox", "twilio"] = Field("sandbox", description="Who carries text messages.")
@@ -94,8 +126,11 @@ class Settings(BaseSettings):
     twilio_timeout: float = Field(10, gt=0, le=60, description="Seconds until a request to Twilio is given up.")
 
     # -- loudspeakers -----------------------------------------------------------------------------
-    mqtt_url: str = Field("", description="Broker of the loudspeakers, `mqtt://user:password@host:1883` or `mqtts://…`."
-                          " Empty: in demonstration mode one is embedded; otherwise there are no loudspeakers.")
+    mqtt_url: str = Field(
+        "",
+        description="Broker of the loudspeakers, `mqtt://user:password@host:1883` or `mqtts://…`."
+        " Empty: in demonstration mode one is embedded; otherwise there are no loudspeakers.",
+    )
     mqtt_topic: str = Field("anlan", pattern=r"^[A-Za-z0-9_\-/]+$", description="First part of every MQTT topic.")
     mqtt_embedded_port: int = Field(0, ge=0, le=65535, description="Port of the embedded broker; 0 takes a free one.")
     simulated_speakers: int = Field(195, ge=0, le=5000, description="Simulated loudspeakers in demonstration mode.")

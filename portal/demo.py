@@ -45,7 +45,9 @@ def fill(app: Flask, step: Step) -> None:
         if db.session.execute(select(Draft.id).limit(1)).first() is None:
             with step(f"{SUBSCRIBERS:,} 名演示订阅者", f"{SUBSCRIBERS:,} sandbox subscribers"):
                 subscribers.seed(settings.district, SUBSCRIBERS)
-            with step(f"{settings.simulated_speakers} 个模拟喇叭", f"{settings.simulated_speakers} simulated loudspeakers registered"):
+            with step(
+                f"{settings.simulated_speakers} 个模拟喇叭", f"{settings.simulated_speakers} simulated loudspeakers registered"
+            ):
                 speakers.seed(settings.simulated_speakers, settings.district)
             with step("两条历史预警和一份待审草稿", "two past warnings, one draft waiting for approval"):
                 for past in PAST:
@@ -66,8 +68,11 @@ def horns(app: Flask, step: Step) -> Iterator[str]:
         url = broker.start()
     with app.app_context():
         addresses = list(registry.all_addresses("mqtt", demonstration=True))
-    simulator = Simulator(url, settings.mqtt_topic, addresses, keys.speaker_key(settings).public_key())
-    with step(f"{len(addresses)} 个喇叭上线", f"{len(addresses)} loudspeakers online"):
+    offline, failing = speakers.faults(addresses)
+    simulator = Simulator(
+        url, settings.mqtt_topic, keys.speaker_key(settings).public_key(), addresses, offline=offline, failing=failing
+    )
+    with step(f"{len(addresses)} 个模拟喇叭正在上线", f"{len(addresses)} simulated loudspeakers are connecting"):
         simulator.start()
     try:
         yield url
@@ -80,10 +85,25 @@ def _account(username: str) -> Account:
     return db.session.execute(select(Account).where(Account.username == username)).scalar_one()
 
 
-def _content(kind: str, warning_id: uuid.UUID | None, hazard_code: str, tier: str, region_codes: list[str], begin: datetime,
-             expires: datetime) -> drafts.Content:
-    text = words.first(kind, hazards.catalogue().hazards[hazard_code], tier, region_codes, onset=begin, expires=expires,
-                       exercise=False, settings=current_settings())
+def _content(
+    kind: str,
+    warning_id: uuid.UUID | None,
+    hazard_code: str,
+    tier: str,
+    region_codes: list[str],
+    begin: datetime,
+    expires: datetime,
+) -> drafts.Content:
+    text = words.first(
+        kind,
+        hazards.catalogue().hazards[hazard_code],
+        tier,
+        region_codes,
+        onset=begin,
+        expires=expires,
+        exercise=False,
+        settings=current_settings(),
+    )
     aim = {"regions": region_codes, "area": None, "audiences": [], "channels": ["sms", "speakers"]}
     return drafts.Content(kind, warning_id, False, hazard_code, tier, aim, None, expires, text)
 
@@ -105,18 +125,34 @@ def _past_warning(hazard: str, tier: str, region_codes: list[str], days: int, ho
     author, approver = _account("drafter"), _account("approver")
     first = _content(ALERT, None, hazard, tier, region_codes, begin, begin + timedelta(hours=hours + 2))
     warning_id = _frozen_then(author, approver, first, begin)
-    _frozen_then(author, approver, _content(CANCEL, warning_id, hazard, tier, region_codes, begin + timedelta(hours=hours),
-                                            begin + timedelta(hours=hours + 3)), begin + timedelta(hours=hours))
+    _frozen_then(
+        author,
+        approver,
+        _content(
+            CANCEL, warning_id, hazard, tier, region_codes, begin + timedelta(hours=hours), begin + timedelta(hours=hours + 3)
+        ),
+        begin + timedelta(hours=hours),
+    )
 
 
 def _frozen_then(author: Account, approver: Account, content: drafts.Content, moment: datetime) -> uuid.UUID:
     with transaction() as session:
         content = drafts.check(content, complete=False, settings=current_settings(), now=moment)
         draft = drafts.filed(author, content, moment)
-        draft.status, draft.submitted_at, draft.submitted_by, draft.submitter_id = "issued", moment, author.display_name, author.id
+        draft.status, draft.submitted_at, draft.submitted_by, draft.submitter_id = (
+            "issued",
+            moment,
+            author.display_name,
+            author.id,
+        )
         session.add(draft)
         session.flush()
         bulletin = bulletins.freeze(session, draft, approver, now=moment)
-        audit.append(session, audit.SYSTEM, "demo.bulletin", f"bulletin:{bulletin.id}",
-                     {"sent": f"{local(moment, current_settings().timezone):%Y-%m-%d %H:%M}", "number": bulletin.warning_number})
+        audit.append(
+            session,
+            audit.SYSTEM,
+            "demo.bulletin",
+            f"bulletin:{bulletin.id}",
+            {"sent": f"{local(moment, current_settings().timezone):%Y-%m-%d %H:%M}", "number": bulletin.warning_number},
+        )
         return bulletin.warning_id

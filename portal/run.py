@@ -135,14 +135,18 @@ def _run_part(part: Any, name: str) -> None:
 def _stop_on_signals() -> None:
     def end(_signal: int, _frame: Any) -> NoReturn:
         raise KeyboardInterrupt
+
     signal.signal(signal.SIGTERM, end)
 
 
 def _listen(app: Flask, settings: Settings) -> Any:
     options: dict[str, Any] = {"threads": settings.web_threads, "ident": None, "clear_untrusted_proxy_headers": True}
     if settings.trusted_proxies:
-        options |= {"trusted_proxy": "*", "trusted_proxy_count": settings.trusted_proxies,
-                    "trusted_proxy_headers": {"x-forwarded-for", "x-forwarded-proto", "x-forwarded-host"}}
+        options |= {
+            "trusted_proxy": "*",
+            "trusted_proxy_count": settings.trusted_proxies,
+            "trusted_proxy_headers": {"x-forwarded-for", "x-forwarded-proto", "x-forwarded-host"},
+        }
     try:
         return waitress.create_server(app, host=settings.host, port=settings.port, **options)
     except OSError as error:

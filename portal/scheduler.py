@@ -21,8 +21,10 @@ REFRESH_SECONDS = 300
 def make_scheduler(app: Flask, publish: Callable[[], object]) -> BackgroundScheduler:
     """A scheduler, not yet started: expiry of warnings, and the public pages made afresh."""
     scheduler = BackgroundScheduler(
-        timezone="UTC", executors={"default": ThreadPoolExecutor(2)},
-        job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": 60})
+        timezone="UTC",
+        executors={"default": ThreadPoolExecutor(2)},
+        job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": 60},
+    )
 
     def expire() -> None:
         with app.app_context():

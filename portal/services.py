@@ -37,15 +37,25 @@ class Sender:
         self.states = StateBuffer(app)
         self.provider = make_provider(settings, on_receipt=on_sms_receipts)
         self.bridge = self._make_bridge(settings, mqtt_url or settings.mqtt_url)
-        channels: dict[str, Channel] = {SMS: SmsChannel(self.provider), WEB: WebChannel(publish),
-                                        SPEAKERS: SpeakerChannel({"mqtt": self.bridge} if self.bridge else {})}
+        channels: dict[str, Channel] = {
+            SMS: SmsChannel(self.provider),
+            WEB: WebChannel(publish),
+            SPEAKERS: SpeakerChannel({"mqtt": self.bridge} if self.bridge else {}),
+        }
         self.engine = Engine(app, channels, box=self.box, alone=alone)
 
     def _make_bridge(self, settings: Settings, url: str) -> MqttBridge | None:
         if not url:
             return None
-        return MqttBridge(url, settings.mqtt_topic, keys.speaker_key(settings), on_answer=self.box.put, on_state=self.states.put,
-                          client_id=f"anlan-{socket.gethostname()[:20]}-{os.getpid()}", ack_seconds=settings.speaker_ack_seconds)
+        return MqttBridge(
+            url,
+            settings.mqtt_topic,
+            keys.speaker_key(settings),
+            on_answer=self.box.put,
+            on_state=self.states.put,
+            client_id=f"anlan-{socket.gethostname()[:20]}-{os.getpid()}",
+            ack_seconds=settings.speaker_ack_seconds,
+        )
 
     def start(self) -> None:
         if self.bridge:

@@ -23,8 +23,12 @@ _numbers = itertools.count(1)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--database", choices=("both", "sqlite", "postgresql"), default="both",
-                     help="which databases the tests that need one run on (default: both)")
+    parser.addoption(
+        "--database",
+        choices=("both", "sqlite", "postgresql"),
+        default="both",
+        help="which databases the tests that need one run on (default: both)",
+    )
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -82,10 +86,17 @@ def database_url(database_kind: str, request: pytest.FixtureRequest, tmp_path: P
 @pytest.fixture
 def make_settings(tmp_path: Path, database_url: str, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Settings]:
     """Settings on the test's database; keyword arguments override."""
+
     def make(**overrides: object) -> Settings:
-        values: dict = {"instance": tmp_path / "instance", "database_url": database_url,
-                        "secret_key": "test " * 10, "phone_key": "ab" * 32, "public_url": "http://localhost"}
+        values: dict = {
+            "instance": tmp_path / "instance",
+            "database_url": database_url,
+            "secret_key": "test " * 10,
+            "phone_key": "ab" * 32,
+            "public_url": "http://localhost",
+        }
         return Settings(**(values | overrides))
+
     return make
 
 
@@ -98,6 +109,7 @@ def make_app(make_settings: Callable[..., Settings]) -> Iterator[Callable[..., F
         app.testing = True
         made.append(app)
         return app
+
     yield make
     for app in made:
         with app.app_context():

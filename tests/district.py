@@ -28,8 +28,16 @@ def settle_regions() -> None:
 
 def office(name: str, *duties: tuple[str, str, str]) -> Account:
     """An account with duties (role, region, highest tier)."""
-    account = Account(id=uuid7(), username=name, display_name=f"{name} office", password=None, active=True, fs_uniquifier=name,
-                      created_at=utcnow(), duties=[Duty(role=r, region_code=c, highest_tier=t) for r, c, t in duties])
+    account = Account(
+        id=uuid7(),
+        username=name,
+        display_name=f"{name} office",
+        password=None,
+        active=True,
+        fs_uniquifier=name,
+        created_at=utcnow(),
+        duties=[Duty(role=r, region_code=c, highest_tier=t) for r, c, t in duties],
+    )
     with transaction() as session:
         session.add(account)
     return account
@@ -58,8 +66,15 @@ def speakers(*codes: str) -> list[int]:
     ids = []
     for n, code in enumerate(codes):
         west, south, east, north = lookup.box(code)
-        row = Speaker(address=f"horn-{n}", bridge="mqtt", name_zh=f"{n}号喇叭", name_en=f"Horn {n}", region_code=code,
-                      longitude=(west + east) / 2, latitude=(south + north) / 2)
+        row = Speaker(
+            address=f"horn-{n}",
+            bridge="mqtt",
+            name_zh=f"{n}号喇叭",
+            name_en=f"Horn {n}",
+            region_code=code,
+            longitude=(west + east) / 2,
+            latitude=(south + north) / 2,
+        )
         with transaction() as session:
             session.add(row)
         ids.append(row.id)
@@ -69,15 +84,30 @@ def speakers(*codes: str) -> list[int]:
 def content(**changes) -> drafts.Content:
     """A red rainstorm warning for two streets, six hours, in the template's words."""
     now = utcnow()
-    values: dict = {"kind": ALERT, "warning_id": None, "exercise": False, "hazard": "11B03", "tier": "red", "onset": None,
-                    "expires": now + timedelta(hours=6),
-                    "target": {"regions": [PINGSHAN, KENGZI], "area": None, "audiences": [], "channels": ["sms", "speakers"]}}
+    values: dict = {
+        "kind": ALERT,
+        "warning_id": None,
+        "exercise": False,
+        "hazard": "11B03",
+        "tier": "red",
+        "onset": None,
+        "expires": now + timedelta(hours=6),
+        "target": {"regions": [PINGSHAN, KENGZI], "area": None, "audiences": [], "channels": ["sms", "speakers"]},
+    }
     values |= changes
     if "words" not in values:
         hazard = hazards.catalogue().get(values["hazard"])
         tier = values["tier"] if hazard.has(values["tier"]) else hazard.tiers[-1]
-        values["words"] = words.first(values["kind"], hazard, tier, values["target"]["regions"], onset=values["onset"],
-                                      expires=values["expires"], exercise=values["exercise"], settings=current_settings())
+        values["words"] = words.first(
+            values["kind"],
+            hazard,
+            tier,
+            values["target"]["regions"],
+            onset=values["onset"],
+            expires=values["expires"],
+            exercise=values["exercise"],
+            settings=current_settings(),
+        )
     return drafts.Content(**values)
 
 

@@ -26,8 +26,9 @@ def free_port() -> int:
 
 
 def _binaries() -> Path:
-    found = sorted(glob.glob("/usr/lib/postgresql/*/bin/initdb"), key=lambda p: int(p.split("/")[4])) \
-        or [p for p in [shutil.which("initdb")] if p]
+    found = sorted(glob.glob("/usr/lib/postgresql/*/bin/initdb"), key=lambda p: int(p.split("/")[4])) or [
+        p for p in [shutil.which("initdb")] if p
+    ]
     if not found:
         raise RuntimeError("PostgreSQL's server is not installed; on Debian: apt-get install postgresql")
     return Path(found[-1]).parent
@@ -46,14 +47,44 @@ def postgres_server() -> Iterator[str]:
     environment = {"PATH": os.environ["PATH"], "LC_ALL": "C.UTF-8", "HOME": str(root), "TZ": "UTC"}
     process = None
     try:
-        subprocess.run([binaries / "initdb", "-D", root / "data", "-U", "postgres", "-A", "trust", "-E", "UTF8", "--no-sync"],
-                       check=True, capture_output=True, env=environment, cwd=root, **as_user)
+        subprocess.run(
+            [binaries / "initdb", "-D", root / "data", "-U", "postgres", "-A", "trust", "-E", "UTF8", "--no-sync"],
+            check=True,
+            capture_output=True,
+            env=environment,
+            cwd=root,
+            **as_user,
+        )
         port = free_port()
         log = (root / "log").open("wb")
         process = subprocess.Popen(
-            [binaries / "postgres", "-D", root / "data", "-p", str(port), "-k", str(root), "-h", "127.0.0.1",
-             "-c", "fsync=off", "-c", "synchronous_commit=off", "-c", "full_page_writes=off", "-c", "max_connections=200",
-             "-c", "shared_buffers=128MB"], stdout=log, stderr=log, env=environment, cwd=root, **as_user)
+            [
+                binaries / "postgres",
+                "-D",
+                root / "data",
+                "-p",
+                str(port),
+                "-k",
+                str(root),
+                "-h",
+                "127.0.0.1",
+                "-c",
+                "fsync=off",
+                "-c",
+                "synchronous_commit=off",
+                "-c",
+                "full_page_writes=off",
+                "-c",
+                "max_connections=200",
+                "-c",
+                "shared_buffers=128MB",
+            ],
+            stdout=log,
+            stderr=log,
+            env=environment,
+            cwd=root,
+            **as_user,
+        )
         deadline = time.monotonic() + 30
         while subprocess.run([binaries / "pg_isready", "-q", "-h", "127.0.0.1", "-p", str(port)], check=False).returncode:
             if process.poll() is not None or time.monotonic() > deadline:

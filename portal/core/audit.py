@@ -65,10 +65,23 @@ def _key() -> bytes:
     return hashlib.sha256(b"anlan audit trail\0" + (secret if isinstance(secret, bytes) else secret.encode())).digest()
 
 
-def _link(key: bytes, previous: str, seq: int, at: datetime, actor_id: str | None, actor: str, action: str,
-          subject: str, details: dict[str, Any]) -> str:
-    body = json.dumps([previous, seq, at.isoformat(), actor_id, actor, action, subject, details],
-                      ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+def _link(
+    key: bytes,
+    previous: str,
+    seq: int,
+    at: datetime,
+    actor_id: str | None,
+    actor: str,
+    action: str,
+    subject: str,
+    details: dict[str, Any],
+) -> str:
+    body = json.dumps(
+        [previous, seq, at.isoformat(), actor_id, actor, action, subject, details],
+        ensure_ascii=False,
+        sort_keys=True,
+        separators=(",", ":"),
+    )
     return hmac.new(key, body.encode(), hashlib.sha256).hexdigest()
 
 
@@ -78,8 +91,9 @@ def serialise(session: Session) -> AuditHead:
 
 
 def _lock_head(session: Session) -> AuditHead | None:
-    return session.execute(select(AuditHead).where(AuditHead.id == 1).with_for_update()
-                           .execution_options(populate_existing=True)).scalar_one_or_none()
+    return session.execute(
+        select(AuditHead).where(AuditHead.id == 1).with_for_update().execution_options(populate_existing=True)
+    ).scalar_one_or_none()
 
 
 def _first_head(session: Session) -> AuditHead:
@@ -101,8 +115,9 @@ def append(session: Session, actor: Actor, action: str, subject: str, details: d
     details = json.loads(json.dumps(details or {}, ensure_ascii=False, default=str))
     at, seq = utcnow(), head.seq + 1
     link = _link(_key(), head.link, seq, at, actor.id, actor.name, action, subject, details)
-    entry = AuditEntry(seq=seq, at=at, actor_id=actor.id, actor=actor.name, action=action, subject=subject,
-                       details=details, link=link)
+    entry = AuditEntry(
+        seq=seq, at=at, actor_id=actor.id, actor=actor.name, action=action, subject=subject, details=details, link=link
+    )
     session.add(entry)
     head.seq, head.link = seq, link
     session.flush()

@@ -6,7 +6,9 @@ the beginning of a write transaction, so that two writers queue instead of faili
 
 from __future__ import annotations
 
+import threading
 import uuid
+from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -27,11 +29,15 @@ db = SQLAlchemy(require_default_engine=False, session_options={"expire_on_commit
 
 
 class Base(DeclarativeBase):
-    metadata = MetaData(naming_convention={
-        "ix": "ix_%(column_0_N_label)s", "uq": "uq_%(table_name)s_%(column_0_N_name)s",
-        "ck": "ck_%(table_name)s_%(constraint_name)s", "fk": "fk_%(table_name)s_%(column_0_N_name)s",
-        "pk": "pk_%(table_name)s",
-    })
+    metadata = MetaData(
+        naming_convention={
+            "ix": "ix_%(column_0_N_label)s",
+            "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+            "ck": "ck_%(table_name)s_%(constraint_name)s",
+            "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+            "pk": "pk_%(table_name)s",
+        }
+    )
 
 
 class UtcDateTime(TypeDecorator[datetime]):
@@ -69,8 +75,14 @@ def engine_options(url: str) -> dict[str, Any]:
     """Pool and driver options for `url`."""
     if url.startswith("sqlite"):
         return {"url": url, "connect_args": {"timeout": SQLITE_BUSY_SECONDS, "check_same_thread": False}}
-    return {"url": url, "pool_size": 10, "max_overflow": 20, "pool_pre_ping": True, "pool_timeout": 30,
-            "connect_args": {"connect_timeout": 10, "options": "-c statement_timeout=60000"}}
+    return {
+        "url": url,
+        "pool_size": 10,
+        "max_overflow": 20,
+        "pool_pre_ping": True,
+        "pool_timeout": 30,
+        "connect_args": {"connect_timeout": 10, "options": "-c statement_timeout=60000"},
+    }
 
 
 def tune(engine: Engine) -> None:
@@ -82,8 +94,13 @@ def tune(engine: Engine) -> None:
     def _pragmas(connection: Any, _record: Any) -> None:
         connection.isolation_level = None  # the begin event below speaks instead of the driver
         cursor = connection.cursor()
-        for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "temp_store=MEMORY",
-                       f"busy_timeout={SQLITE_BUSY_SECONDS * 1000}"):
+        for pragma in (
+            "journal_mode=WAL",
+            "synchronous=FULL",
+            "foreign_keys=ON",
+            "temp_store=MEMORY",
+            f"busy_timeout={SQLITE_BUSY_SECONDS * 1000}",
+        ):
             cursor.execute(f"PRAGMA {pragma}")
         cursor.close()
 
@@ -91,6 +108,67 @@ def tune(engine: Engine) -> None:
     def _begin(connection: Any) -> None:
         writes = connection.get_execution_options().get("writes")
         connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+
+class FairLock:
+    """A lock whose waiters get it in the order in which they came.
+
+    SQLite lets waiting writers try again after naps of up to a tenth of a second, so that a busy thread takes the write
+    lock again and again before an unlucky one wakes: a warning's first message once waited for 18 seconds. Threads of
+    one process therefore queue here; only other processes meet SQLite's own waiting.
+    """
+
+    def __init__(self) -> None:
+        self._guard = threading.Lock()
+        self._waiting: deque[threading.Event] = deque()
+        self._taken = False
+
+    def acquire(self, seconds: float) -> bool:
+        with self._guard:
+            if not self._taken:
+                self._taken = True
+                return True
+            turn = threading.Event()
+            self._waiting.append(turn)
+        if turn.wait(seconds):
+            return True
+        with self._guard:
+            if turn.is_set():
+                return True
+            self._waiting.remove(turn)
+            return False
+
+    def release(self) -> None:
+        with self._guard:
+            if self._waiting:
+                self._waiting.popleft().set()
+            else:
+                self._taken = False
+
+
+_fair_locks: dict[str, FairLock] = {}
+_fair_locks_guard = threading.Lock()
+
+
+def _fair_lock(url: str) -> FairLock:
+    with _fair_locks_guard:
+        return _fair_locks.setdefault(url, FairLock())
+
+
+@contextmanager
+def _in_turn(session: Session) -> Iterator[None]:
+    """Wait for the turn to write, on SQLite."""
+    bind = session.get_bind()
+    if bind.dialect.name != "sqlite":
+        yield
+        return
+    lock = _fair_lock(str(bind.engine.url))
+    if not lock.acquire(SQLITE_BUSY_SECONDS):
+        raise TimeoutError(f"the database was busy for {SQLITE_BUSY_SECONDS} s")
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 @contextmanager
@@ -107,14 +185,15 @@ def transaction() -> Iterator[Session]:
         raise RuntimeError("a write transaction is already open")
     if session.in_transaction():
         session.commit()
-    session.connection(execution_options={"writes": True})
-    session.expire_all()
-    session.info["writing"] = True
-    try:
-        yield session
-        session.commit()
-    except BaseException:
-        session.rollback()
-        raise
-    finally:
-        session.info.pop("writing", None)
+    with _in_turn(session):
+        try:
+            session.connection(execution_options={"writes": True})
+            session.expire_all()
+            session.info["writing"] = True
+            yield session
+            session.commit()
+        except BaseException:
+            session.rollback()
+            raise
+        finally:
+            session.info.pop("writing", None)

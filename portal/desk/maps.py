@@ -16,13 +16,19 @@ CLASSES = {"finished": "good", "playing": "good", "heard": "some", "accepted": "
 
 def area(bulletin: Bulletin) -> Markup:
     """The district with the bulletin's regions and drawn area."""
-    drawn = bulletin.snapshot["target"]["area"]
-    return Markup(svg.map_svg([current_settings().district], select_language(), highlight=bulletin.region_codes,  # noqa: S704
-                              polygons=[bulletin.snapshot["polygons"][0]] if drawn else []))
+    return svg.map_svg(
+        [current_settings().district],
+        select_language(),
+        highlight=bulletin.region_codes,
+        area=bulletin.snapshot["target"]["area"],
+    )
 
 
 def horns(bulletin: Bulletin, found: list[Horn]) -> Markup:
     """The same with a sign for each horn: filled for spoken, half for heard, cross for silent or failed."""
-    points = [(h.speaker.longitude, h.speaker.latitude, f"horn-{CLASSES.get(h.status, 'bad')}", str(escape(h.speaker.name_zh)))  # type: ignore[attr-defined]
-              for h in found if h.speaker is not None]
+    points = [
+        (h.speaker.longitude, h.speaker.latitude, f"horn-{CLASSES.get(h.status, 'bad')}", str(escape(h.speaker.name_zh)))  # type: ignore[attr-defined]
+        for h in found
+        if h.speaker is not None
+    ]
     return Markup(svg.map_svg([current_settings().district], select_language(), highlight=bulletin.region_codes, points=points))  # noqa: S704

@@ -26,7 +26,11 @@ def _page(before: int | None, action: str, actor: str, subject: str) -> tuple[li
     query = select(audit.AuditEntry).order_by(audit.AuditEntry.seq.desc()).limit(PAGE + 1)
     if before:
         query = query.where(audit.AuditEntry.seq < before)
-    for column, value in ((audit.AuditEntry.action, action), (audit.AuditEntry.actor, actor), (audit.AuditEntry.subject, subject)):
+    for column, value in (
+        (audit.AuditEntry.action, action),
+        (audit.AuditEntry.actor, actor),
+        (audit.AuditEntry.subject, subject),
+    ):
         if value:
             query = query.where(column.startswith(value, autoescape=True))
     entries = list(db.session.execute(query).scalars())

@@ -67,8 +67,10 @@ class AnswerBox:
             except ValueError:
                 return None
             rows = db.session.execute(
-                select(Batch.id, Batch.recipients).join(Dispatch, Dispatch.id == Batch.dispatch_id)
-                .where(Dispatch.bulletin_id == bulletin_id, Dispatch.channel == SPEAKERS)).all()
+                select(Batch.id, Batch.recipients)
+                .join(Dispatch, Dispatch.id == Batch.dispatch_id)
+                .where(Dispatch.bulletin_id == bulletin_id, Dispatch.channel == SPEAKERS)
+            ).all()
             db.session.rollback()
             if len(self._batches) >= BULLETINS_KEPT:
                 self._batches.clear()

@@ -31,8 +31,9 @@ class Later:
 
 
 class Channel(Protocol):
-    def deliver(self, lease: Lease, bulletin: Bulletin, *, report: Callable[[Ended | Later], None],
-                halted: Callable[[], bool]) -> None:
+    def deliver(
+        self, lease: Lease, bulletin: Bulletin, *, report: Callable[[Ended | Later], None], halted: Callable[[], bool]
+    ) -> None:
         """Hand the bulletin over to each pending recipient of the lease and report each once, from any thread."""
 
 
@@ -42,7 +43,9 @@ class SmsChannel:
 
     provider: sms.Provider
 
-    def deliver(self, lease: Lease, bulletin: Bulletin, *, report: Callable[[Ended | Later], None], halted: Callable[[], bool]) -> None:
+    def deliver(
+        self, lease: Lease, bulletin: Bulletin, *, report: Callable[[Ended | Later], None], halted: Callable[[], bool]
+    ) -> None:
         body = bulletin.snapshot["words"][lease.language]["sms"]
         ids = lease.pending.tolist()
         numbers = store.phones(ids)  # only those who still want it: an opt-out counts up to this moment
@@ -63,9 +66,14 @@ class SmsChannel:
 
         settings = current_settings()
         base = f"{settings.base_url}/hooks/sms/{self.provider.name}"
-        self.provider.send(body, [sms.Message(f"{lease.batch_id}/{i}", number) for i, number in numbers.items()],
-                           expires_at=lease.expires_at, callback_url=(lambda ref: f"{base}/{ref}") if settings.public_url else None,
-                           on_result=on_result, halted=halted)
+        self.provider.send(
+            body,
+            [sms.Message(f"{lease.batch_id}/{i}", number) for i, number in numbers.items()],
+            expires_at=lease.expires_at,
+            callback_url=(lambda ref: f"{base}/{ref}") if settings.public_url else None,
+            on_result=on_result,
+            halted=halted,
+        )
         for recipient in refused[sms.OPTED_OUT]:
             store.opt_out(recipient, source="carrier")
         if refused[sms.INVALID]:
@@ -78,8 +86,12 @@ class SpeakerChannel:
 
     bridges: dict[str, horns.Bridge]
 
-    def deliver(self, lease: Lease, bulletin: Bulletin, *, report: Callable[[Ended | Later], None], halted: Callable[[], bool]) -> None:
-        earlier = tuple(str(b.id) for b in bulletins.of_warning(db.session, bulletin.warning_id) if b.position < bulletin.position)
+    def deliver(
+        self, lease: Lease, bulletin: Bulletin, *, report: Callable[[Ended | Later], None], halted: Callable[[], bool]
+    ) -> None:
+        earlier = tuple(
+            str(b.id) for b in bulletins.of_warning(db.session, bulletin.warning_id) if b.position < bulletin.position
+        )
         groups: dict[tuple[str, str], list[horns.Device]] = {}
         speakers = {s.id: s for s in registry.load(lease.pending.tolist())}
         db.session.rollback()
@@ -89,14 +101,16 @@ class SpeakerChannel:
                 report(Ended(recipient, tallies.FAILED, "removed"))
             else:
                 groups.setdefault((speaker.bridge, speaker.language), []).append(
-                    horns.Device(f"{lease.batch_id}/{recipient}", speaker.address))
+                    horns.Device(f"{lease.batch_id}/{recipient}", speaker.address)
+                )
         for (bridge, language), devices in groups.items():
             if bridge not in self.bridges:
                 for _device in devices:
                     report(Later("no bridge"))
                 continue
-            self.bridges[bridge].command(_command(bulletin, language, earlier), devices, halted=halted,
-                                         on_result=lambda result: report(_ended(result)))
+            self.bridges[bridge].command(
+                _command(bulletin, language, earlier), devices, halted=halted, on_result=lambda result: report(_ended(result))
+            )
 
 
 def _ended(result: horns.Result) -> Ended | Later:
@@ -108,9 +122,20 @@ def _ended(result: horns.Result) -> Ended | Later:
 def _command(bulletin: Bulletin, language: str, earlier: tuple[str, ...]) -> horns.Command:
     settings = current_settings()
     return horns.Command(
-        id=str(bulletin.id), action=horns.START, exercise=bulletin.exercise, tier=bulletin.tier, event_code=bulletin.hazard,
-        language=language, text=bulletin.snapshot["words"][language]["speaker"], issued_at=utcnow(), start_at=bulletin.sent_at,
-        expires_at=bulletin.expires, repeats=settings.speaker_repeats, volume=settings.speaker_volume, stops=earlier)
+        id=str(bulletin.id),
+        action=horns.START,
+        exercise=bulletin.exercise,
+        tier=bulletin.tier,
+        event_code=bulletin.hazard,
+        language=language,
+        text=bulletin.snapshot["words"][language]["speaker"],
+        issued_at=utcnow(),
+        start_at=bulletin.sent_at,
+        expires_at=bulletin.expires,
+        repeats=settings.speaker_repeats,
+        volume=settings.speaker_volume,
+        stops=earlier,
+    )
 
 
 @dataclass
@@ -119,7 +144,9 @@ class WebChannel:
 
     publish: Callable[[], object]
 
-    def deliver(self, lease: Lease, bulletin: Bulletin, *, report: Callable[[Ended | Later], None], halted: Callable[[], bool]) -> None:
+    def deliver(
+        self, lease: Lease, bulletin: Bulletin, *, report: Callable[[Ended | Later], None], halted: Callable[[], bool]
+    ) -> None:
         try:
             self.publish()
         except OSError as error:  # a full or read-only disk: what was published stands, and it is tried again

@@ -94,7 +94,8 @@ def deliver_next(name: str, channel: Channel, owner: str, stopping: threading.Ev
         return False
     app: Flask = current_app._get_current_object()  # type: ignore[attr-defined]
     bulletin = bulletins.get(lease.bulletin_id)
-    assert bulletin is not None  # a dispatch holds a key to its bulletin
+    if bulletin is None:
+        raise RuntimeError("a dispatch holds a key to its bulletin")
     ledger = Ledger(app, lease, stopping)
     try:
         if len(lease.pending):
@@ -119,5 +120,3 @@ def _deliver(channel: Channel, lease: Lease, bulletin: object, ledger: Ledger) -
         # operator sees that something is wrong.
         log.exception("channel failed on batch %d", lease.batch_id)
         ledger.error = f"internal: {type(error).__name__}"
-
-

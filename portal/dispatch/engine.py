@@ -27,9 +27,9 @@ from portal.dispatch.models import SMS
 
 log = logging.getLogger(__name__)
 
-IDLE = 1.0       # seconds until a thread looks again without a signal
-WAITING = 0.2    # seconds until a plan that waits for an earlier bulletin's workers is tried again
-BROKEN = 2.0     # seconds after an unexpected error, as a database that is down
+IDLE = 1.0  # seconds until a thread looks again without a signal
+WAITING = 0.2  # seconds until a plan that waits for an earlier bulletin's workers is tried again
+BROKEN = 2.0  # seconds after an unexpected error, as a database that is down
 PATIENCE = 20.0  # seconds for threads to end in an orderly way
 
 
@@ -37,7 +37,9 @@ class Engine:
     """Plans and sends in threads of this process. `alone`: no other process sends from this database, so that leases
     found at the start are a dead predecessor's."""
 
-    def __init__(self, app: Flask, channels: dict[str, Channel], *, box: answers.AnswerBox | None = None, alone: bool = False) -> None:
+    def __init__(
+        self, app: Flask, channels: dict[str, Channel], *, box: answers.AnswerBox | None = None, alone: bool = False
+    ) -> None:
         self.app, self.channels, self.box, self.alone = app, channels, box, alone
         self.stopping = threading.Event()
         self._wake = threading.Condition()

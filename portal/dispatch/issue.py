@@ -32,13 +32,37 @@ def issue(account: Account, draft_id: uuid.UUID, *, version: int, content_hash: 
         bulletin = bulletins.freeze(session, draft, account, now=now)
         halt_earlier(session, bulletin)
         for channel in _channels(draft):
-            session.add(Dispatch(
-                bulletin_id=bulletin.id, warning_id=bulletin.warning_id, channel=channel, exercise=bulletin.exercise,
-                lane=lane_of(bulletin.tier, bulletin.exercise), state=PLANNING, created_at=now, expires_at=bulletin.expires))
-        audit.append(session, account.actor, "bulletin.issue", f"bulletin:{bulletin.id}", {
-            "draft": str(draft.id), "version": draft.version, "content": draft.content_hash, "kind": bulletin.kind,
-            "exercise": bulletin.exercise, "tier": bulletin.tier, "hazard": bulletin.hazard, "regions": bulletin.region_codes,
-            "number": bulletin.warning_number, "identifier": bulletin.identifier, "cap_sha256": bulletin.cap_sha256})
+            session.add(
+                Dispatch(
+                    bulletin_id=bulletin.id,
+                    warning_id=bulletin.warning_id,
+                    channel=channel,
+                    exercise=bulletin.exercise,
+                    lane=lane_of(bulletin.tier, bulletin.exercise),
+                    state=PLANNING,
+                    created_at=now,
+                    expires_at=bulletin.expires,
+                )
+            )
+        audit.append(
+            session,
+            account.actor,
+            "bulletin.issue",
+            f"bulletin:{bulletin.id}",
+            {
+                "draft": str(draft.id),
+                "version": draft.version,
+                "content": draft.content_hash,
+                "kind": bulletin.kind,
+                "exercise": bulletin.exercise,
+                "tier": bulletin.tier,
+                "hazard": bulletin.hazard,
+                "regions": bulletin.region_codes,
+                "number": bulletin.warning_number,
+                "identifier": bulletin.identifier,
+                "cap_sha256": bulletin.cap_sha256,
+            },
+        )
     events.work.send("issue")
     return bulletin
 

@@ -60,10 +60,19 @@ class Ended:
 def claim(channel: str, owner: str) -> Lease | None:
     """Lease the most urgent due batch of a channel; None when nothing is due."""
     now = utcnow()
-    due = (select(Batch.id).join(Dispatch, Dispatch.id == Batch.dispatch_id)
-           .where(Batch.channel == channel, Batch.state == READY, Batch.due_at <= now,
-                  Dispatch.state.in_((PLANNING, RUNNING)), Dispatch.expires_at > now)
-           .order_by(Batch.lane, Batch.id).limit(1))
+    due = (
+        select(Batch.id)
+        .join(Dispatch, Dispatch.id == Batch.dispatch_id)
+        .where(
+            Batch.channel == channel,
+            Batch.state == READY,
+            Batch.due_at <= now,
+            Dispatch.state.in_((PLANNING, RUNNING)),
+            Dispatch.expires_at > now,
+        )
+        .order_by(Batch.lane, Batch.id)
+        .limit(1)
+    )
     if db.session.execute(due).first() is None:  # a plain read first: an idle worker must not take the write lock
         db.session.rollback()
         return None
@@ -78,10 +87,22 @@ def claim(channel: str, owner: str) -> Lease | None:
         dispatch = session.get(Dispatch, batch.dispatch_id)
         recipients = unpack(batch.recipients)
         if batch.fence > 1:
-            recorded = np.fromiter(session.execute(select(Outcome.recipient_id).where(Outcome.batch_id == batch_id)).scalars(), dtype="<i8")
+            recorded = np.fromiter(
+                session.execute(select(Outcome.recipient_id).where(Outcome.batch_id == batch_id)).scalars(), dtype="<i8"
+            )
             recipients = recipients[~np.isin(recipients, recorded)]
-        return Lease(batch.id, batch.fence, dispatch.id, dispatch.bulletin_id, channel, batch.region_code, batch.language,
-                     batch.attempts, dispatch.expires_at, recipients)
+        return Lease(
+            batch.id,
+            batch.fence,
+            dispatch.id,
+            dispatch.bulletin_id,
+            channel,
+            batch.region_code,
+            batch.language,
+            batch.attempts,
+            dispatch.expires_at,
+            recipients,
+        )
 
 
 def renew(lease: Lease) -> bool:
@@ -131,37 +152,70 @@ def finish(lease: Lease, ended: Sequence[Ended], *, left: int, retry_after: floa
 def give_back(lease: Lease) -> None:
     """Let go of a batch at an orderly end of the process, so that the next one need not wait for the lease to lapse."""
     with transaction() as session:
-        session.execute(update(Batch).where(Batch.id == lease.batch_id, Batch.fence == lease.fence, Batch.state == READY)
-                        .values(lease_owner=None, due_at=utcnow()))
+        session.execute(
+            update(Batch)
+            .where(Batch.id == lease.batch_id, Batch.fence == lease.fence, Batch.state == READY)
+            .values(lease_owner=None, due_at=utcnow())
+        )
 
 
 def complete(session: Session, dispatch_id: uuid.UUID, now: datetime) -> None:
     """Mark a running dispatch as done when all is planned and no batch is left."""
-    session.execute(update(Dispatch).where(
-        Dispatch.id == dispatch_id, Dispatch.state == RUNNING, Dispatch.planned_at.is_not(None),
-        ~select(Batch.id).where(Batch.dispatch_id == dispatch_id, Batch.state == READY).exists(),
-    ).values(state=DONE, ended_at=now).execution_options(synchronize_session=False))
+    session.execute(
+        update(Dispatch)
+        .where(
+            Dispatch.id == dispatch_id,
+            Dispatch.state == RUNNING,
+            Dispatch.planned_at.is_not(None),
+            ~select(Batch.id).where(Batch.dispatch_id == dispatch_id, Batch.state == READY).exists(),
+        )
+        .values(state=DONE, ended_at=now)
+        .execution_options(synchronize_session=False)
+    )
 
 
 def reclaim_all() -> int:
     """At the start of the only worker: whoever held a lease is dead, so that nobody waits for it to lapse."""
     with transaction() as session:
-        return session.execute(update(Batch).where(Batch.state == READY, Batch.lease_owner.is_not(None), Batch.due_at > utcnow())
-                               .values(due_at=utcnow()).execution_options(synchronize_session=False)).rowcount
+        return session.execute(
+            update(Batch)
+            .where(Batch.state == READY, Batch.lease_owner.is_not(None), Batch.due_at > utcnow())
+            .values(due_at=utcnow())
+            .execution_options(synchronize_session=False)
+        ).rowcount
 
 
 def _hold(session: Session, lease: Lease) -> bool:
     until = utcnow() + timedelta(seconds=current_settings().lease_seconds)
-    return session.execute(update(Batch).where(Batch.id == lease.batch_id, Batch.fence == lease.fence, Batch.state == READY)
-                           .values(due_at=until).execution_options(synchronize_session=False)).rowcount == 1
+    return (
+        session.execute(
+            update(Batch)
+            .where(Batch.id == lease.batch_id, Batch.fence == lease.fence, Batch.state == READY)
+            .values(due_at=until)
+            .execution_options(synchronize_session=False)
+        ).rowcount
+        == 1
+    )
 
 
 def _append(session: Session, lease: Lease, ended: Sequence[Ended]) -> None:
     if not ended:
         return
     now = utcnow()
-    session.execute(insert(Outcome), [{"batch_id": lease.batch_id, "recipient_id": e.recipient_id, "status": e.status,
-                                       "code": e.code[:40], "carrier_id": e.carrier_id[:64], "at": now} for e in ended])
+    session.execute(
+        insert(Outcome),
+        [
+            {
+                "batch_id": lease.batch_id,
+                "recipient_id": e.recipient_id,
+                "status": e.status,
+                "code": e.code[:40],
+                "carrier_id": e.carrier_id[:64],
+                "at": now,
+            }
+            for e in ended
+        ],
+    )
     counts: Counter[tuple[str, str, str]] = Counter()
     for e in ended:
         counts[lease.region_code, lease.language, e.status] += 1
@@ -169,5 +223,9 @@ def _append(session: Session, lease: Lease, ended: Sequence[Ended]) -> None:
             counts[lease.region_code, lease.language, f"{tallies.REASON}{e.status}:{e.code}"] += 1
     tallies.add(session, lease.dispatch_id, counts)
     if any(e.status == tallies.ACCEPTED for e in ended):
-        session.execute(update(Dispatch).where(Dispatch.id == lease.dispatch_id).values(
-            first_at=func.coalesce(Dispatch.first_at, literal(now, UtcDateTime())), last_at=now).execution_options(synchronize_session=False))
+        session.execute(
+            update(Dispatch)
+            .where(Dispatch.id == lease.dispatch_id)
+            .values(first_at=func.coalesce(Dispatch.first_at, literal(now, UtcDateTime())), last_at=now)
+            .execution_options(synchronize_session=False)
+        )

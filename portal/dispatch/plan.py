@@ -14,6 +14,7 @@ import uuid
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import datetime
 
 import numpy as np
 from sqlalchemy import insert, select
@@ -30,7 +31,7 @@ from portal.dispatch.models import BATCH_DONE, PLANNING, READY, RUNNING, SMS, SP
 from portal.dispatch.recipients import pack, unpack
 from portal.subscribers import store
 from portal.warnings import bulletins, target
-from portal.warnings.models import ALERT, CANCEL, Bulletin
+from portal.warnings.models import ALERT, CANCEL
 
 #: Batches planned in one transaction. The first slice is a single batch, so that sending begins at once.
 SLICE = 20
@@ -48,6 +49,18 @@ class Slice:
     cursor: tuple
 
 
+@dataclass(frozen=True)
+class Job:
+    """What a plan needs to know of its dispatch and bulletin: none of it changes while it is planned."""
+
+    id: uuid.UUID
+    channel: str
+    warning_id: uuid.UUID
+    created_at: datetime
+    kind: str
+    target: dict
+
+
 class Waiting(Exception):
     """What is replaced is still being stopped; try again in a moment."""
 
@@ -61,7 +74,8 @@ def plan(dispatch_id: uuid.UUID) -> Iterator[bool]:
     if dispatch is None or bulletin is None:
         return
     cursor = tuple(json.loads(dispatch.cursor)) if dispatch.cursor else ()
-    slices = _slices(dispatch, bulletin, cursor)
+    job = Job(dispatch.id, dispatch.channel, dispatch.warning_id, dispatch.created_at, bulletin.kind, bulletin.snapshot["target"])
+    slices = _slices(job, cursor)
     size = 1
     while True:
         batch: list[Slice] = []
@@ -76,9 +90,9 @@ def plan(dispatch_id: uuid.UUID) -> Iterator[bool]:
                 break
             except Waiting:
                 waiting = True
-                slices = _slices(dispatch, bulletin, batch[-1].cursor if batch else cursor)
+                slices = _slices(job, batch[-1].cursor if batch else cursor)
                 break
-        if not _write(dispatch, batch, cursor, last=exhausted):
+        if not _write(job, batch, cursor, last=exhausted):
             return
         if batch:
             cursor = batch[-1].cursor
@@ -89,20 +103,32 @@ def plan(dispatch_id: uuid.UUID) -> Iterator[bool]:
         yield not waiting
 
 
-def _write(dispatch: Dispatch, slices: list[Slice], seen: tuple, *, last: bool) -> bool:
+def _write(job: Job, slices: list[Slice], seen: tuple, *, last: bool) -> bool:
     """Write a slice, provided that the dispatch still is being planned and nobody else has planned further."""
     now = utcnow()
     with transaction() as session:
-        row = session.execute(select(Dispatch).where(Dispatch.id == dispatch.id).with_for_update()).scalar_one()
+        row = session.execute(select(Dispatch).where(Dispatch.id == job.id).with_for_update()).scalar_one()
         if row.state != PLANNING or (tuple(json.loads(row.cursor)) if row.cursor else ()) != seen:
             return False
         counts: Counter[tuple[str, str, str]] = Counter()
         rows = []
         for part in (part for part in slices if part.ids):
             counts[part.region_code, part.language, tallies.PLANNED] += len(part.ids)
-            rows.append({"dispatch_id": row.id, "channel": row.channel, "lane": row.lane, "region_code": part.region_code,
-                         "language": part.language, "size": len(part.ids), "recipients": pack(part.ids), "state": READY,
-                         "due_at": now, "fence": 0, "attempts": 0})
+            rows.append(
+                {
+                    "dispatch_id": row.id,
+                    "channel": row.channel,
+                    "lane": row.lane,
+                    "region_code": part.region_code,
+                    "language": part.language,
+                    "size": len(part.ids),
+                    "recipients": pack(part.ids),
+                    "state": READY,
+                    "due_at": now,
+                    "fence": 0,
+                    "attempts": 0,
+                }
+            )
         if rows:
             session.execute(insert(Batch), rows)
         if slices:
@@ -115,28 +141,25 @@ def _write(dispatch: Dispatch, slices: list[Slice], seen: tuple, *, last: bool) 
     return True
 
 
-def _slices(dispatch: Dispatch, bulletin: Bulletin, cursor: tuple) -> Iterator[Slice]:
+def _slices(job: Job, cursor: tuple) -> Iterator[Slice]:
     """The slices after `cursor`, which is () or begins with the phase: "target", then "earlier"."""
     phase = cursor[0] if cursor else "target"
-    if bulletin.kind != CANCEL and phase == "target":
-        yield from _PLANS[dispatch.channel](bulletin, cursor)
-    if dispatch.channel == WEB:
-        if bulletin.kind == CANCEL and not cursor:
-            yield from _web(bulletin, cursor)
-    elif bulletin.kind != ALERT:
+    if phase == "target" and (job.kind != CANCEL or job.channel == WEB):
+        yield from _PLANS[job.channel](job, cursor)
+    if job.channel != WEB and job.kind != ALERT:
         if phase == "target":
             yield Slice("", "", [], ("earlier", 0))
-        yield from _earlier(dispatch, cursor[1] if phase == "earlier" else 0)
+        yield from _earlier(job, cursor[1] if phase == "earlier" else 0)
 
 
-def _sms(bulletin: Bulletin, cursor: tuple) -> Iterator[Slice]:
+def _sms(job: Job, cursor: tuple) -> Iterator[Slice]:
     """Community by community and language by language; who belongs to several is taken in the first."""
-    aim, size = bulletin.snapshot["target"], current_settings().batch_size
+    aim, size = job.target, current_settings().batch_size
     places, mask = target.communities(aim), target.audience_mask(aim)
     _phase, place_at, language_at, after = cursor or ("target", "", "", 0)
     for at, place in enumerate(places):
         for language in LANGUAGES:
-            if place < place_at or place == place_at and LANGUAGES.index(language) < LANGUAGES.index(language_at):
+            if place < place_at or (place == place_at and LANGUAGES.index(language) < LANGUAGES.index(language_at)):
                 continue
             last = after if (place, language) == (place_at, language_at) else 0
             while ids := store.page(place, language, mask, after_id=last, limit=size, excluded_regions=places[:at]):
@@ -144,9 +167,9 @@ def _sms(bulletin: Bulletin, cursor: tuple) -> Iterator[Slice]:
                 yield Slice(place, language, ids, ("target", place, language, last))
 
 
-def _speakers(bulletin: Bulletin, cursor: tuple) -> Iterator[Slice]:
+def _speakers(job: Job, cursor: tuple) -> Iterator[Slice]:
     _phase, place_at, after = cursor or ("target", "", 0)
-    for place, area in target.speaker_parts(bulletin.snapshot["target"]):
+    for place, area in target.speaker_parts(job.target):
         if place < place_at:
             continue
         last = after if place == place_at else 0
@@ -155,7 +178,7 @@ def _speakers(bulletin: Bulletin, cursor: tuple) -> Iterator[Slice]:
             yield Slice(place, "", ids, ("target", place, last))
 
 
-def _web(_bulletin: Bulletin, cursor: tuple) -> Iterator[Slice]:
+def _web(_job: Job, cursor: tuple) -> Iterator[Slice]:
     """Publishing is one act for everybody."""
     if not cursor:
         yield Slice(current_settings().district, "", [0], ("target", "published"))
@@ -164,28 +187,41 @@ def _web(_bulletin: Bulletin, cursor: tuple) -> Iterator[Slice]:
 _PLANS = {SMS: _sms, SPEAKERS: _speakers, WEB: _web}
 
 
-def _earlier(dispatch: Dispatch, after: int) -> Iterator[Slice]:
+def _earlier(job: Job, after: int) -> Iterator[Slice]:
     """Those who were sent an earlier bulletin of the warning through this channel, batch by batch, each once.
 
     Who was planned already is remembered in memory, 8 bytes a recipient.
     """
-    taken = _planned(dispatch.id)
+    taken = _planned(job.id)
     while True:
         batch = db.session.execute(
-            select(Batch.id, Batch.state, Batch.region_code, Batch.language).join(Dispatch, Dispatch.id == Batch.dispatch_id)
-            .where(Dispatch.warning_id == dispatch.warning_id, Dispatch.channel == dispatch.channel,
-                   Dispatch.created_at < dispatch.created_at, Dispatch.id != dispatch.id, Batch.id > after)
-            .order_by(Batch.id).limit(1)).first()
+            select(Batch.id, Batch.state, Batch.region_code, Batch.language)
+            .join(Dispatch, Dispatch.id == Batch.dispatch_id)
+            .where(
+                Dispatch.warning_id == job.warning_id,
+                Dispatch.channel == job.channel,
+                Dispatch.created_at < job.created_at,
+                Dispatch.id != job.id,
+                Batch.id > after,
+            )
+            .order_by(Batch.id)
+            .limit(1)
+        ).first()
         if batch is None:
-            if _still_planning_or_sending(dispatch):
+            if _still_planning_or_sending(job):
                 raise Waiting
             return
         if batch.state != BATCH_DONE:
             raise Waiting
         after = batch.id
-        reached = np.fromiter(db.session.execute(
-            select(Outcome.recipient_id).where(Outcome.batch_id == batch.id, Outcome.status.in_(REACHED))
-            .order_by(Outcome.recipient_id)).scalars(), dtype="<i8")
+        reached = np.fromiter(
+            db.session.execute(
+                select(Outcome.recipient_id)
+                .where(Outcome.batch_id == batch.id, Outcome.status.in_(REACHED))
+                .order_by(Outcome.recipient_id)
+            ).scalars(),
+            dtype="<i8",
+        )
         fresh = reached[~np.isin(reached, taken)]
         if len(fresh):
             taken = np.union1d(taken, fresh)
@@ -193,18 +229,33 @@ def _earlier(dispatch: Dispatch, after: int) -> Iterator[Slice]:
 
 
 def _planned(dispatch_id: uuid.UUID) -> np.ndarray:
-    parts = [unpack(packed) for packed in db.session.execute(
-        select(Batch.recipients).where(Batch.dispatch_id == dispatch_id)).scalars()]
+    parts = [
+        unpack(packed)
+        for packed in db.session.execute(select(Batch.recipients).where(Batch.dispatch_id == dispatch_id)).scalars()
+    ]
     return np.unique(np.concatenate(parts)) if parts else np.empty(0, dtype="<i8")
 
 
-def _still_planning_or_sending(dispatch: Dispatch) -> bool:
+def _still_planning_or_sending(job: Job) -> bool:
     """Whether an earlier dispatch of the chain is not yet at rest, so that its batches may still grow or change."""
-    return db.session.execute(select(Dispatch.id).where(
-        Dispatch.warning_id == dispatch.warning_id, Dispatch.channel == dispatch.channel, Dispatch.id != dispatch.id,
-        Dispatch.created_at < dispatch.created_at, Dispatch.ended_at.is_(None)).limit(1)).first() is not None
+    return (
+        db.session.execute(
+            select(Dispatch.id)
+            .where(
+                Dispatch.warning_id == job.warning_id,
+                Dispatch.channel == job.channel,
+                Dispatch.id != job.id,
+                Dispatch.created_at < job.created_at,
+                Dispatch.ended_at.is_(None),
+            )
+            .limit(1)
+        ).first()
+        is not None
+    )
 
 
 def waiting_dispatches(session: Session) -> list[uuid.UUID]:
     """Dispatches still to be planned, most urgent first."""
-    return list(session.execute(select(Dispatch.id).where(Dispatch.state == PLANNING).order_by(Dispatch.lane, Dispatch.id)).scalars())
+    return list(
+        session.execute(select(Dispatch.id).where(Dispatch.state == PLANNING).order_by(Dispatch.lane, Dispatch.id)).scalars()
+    )

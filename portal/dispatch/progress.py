@@ -72,17 +72,31 @@ class Horn:
 
 def of_bulletin(bulletin_id: uuid.UUID) -> list[Progress]:
     """Progress of each channel of a bulletin."""
-    found = [Progress(d) for d in db.session.execute(
-        select(Dispatch).where(Dispatch.bulletin_id == bulletin_id).order_by(Dispatch.channel)
-        .execution_options(populate_existing=True)).scalars()]
+    found = [
+        Progress(d)
+        for d in db.session.execute(
+            select(Dispatch)
+            .where(Dispatch.bulletin_id == bulletin_id)
+            .order_by(Dispatch.channel)
+            .execution_options(populate_existing=True)
+        ).scalars()
+    ]
     return _filled(found)
 
 
 def of_warning(warning_id: uuid.UUID) -> dict[uuid.UUID, list[Progress]]:
     """Bulletin id → progress of its channels, for every bulletin of a warning."""
-    found = _filled([Progress(d) for d in db.session.execute(
-        select(Dispatch).where(Dispatch.warning_id == warning_id).order_by(Dispatch.channel)
-        .execution_options(populate_existing=True)).scalars()])
+    found = _filled(
+        [
+            Progress(d)
+            for d in db.session.execute(
+                select(Dispatch)
+                .where(Dispatch.warning_id == warning_id)
+                .order_by(Dispatch.channel)
+                .execution_options(populate_existing=True)
+            ).scalars()
+        ]
+    )
     grouped: dict[uuid.UUID, list[Progress]] = defaultdict(list)
     for progress in found:
         grouped[progress.dispatch.bulletin_id].append(progress)
@@ -92,7 +106,10 @@ def of_warning(warning_id: uuid.UUID) -> dict[uuid.UUID, list[Progress]]:
 def _filled(found: list[Progress]) -> list[Progress]:
     by_id = {p.dispatch.id: p for p in found}
     for dispatch_id, key, n in db.session.execute(
-            select(Tally.dispatch_id, Tally.key, func.sum(Tally.n)).where(Tally.dispatch_id.in_(by_id)).group_by(Tally.dispatch_id, Tally.key)):
+        select(Tally.dispatch_id, Tally.key, func.sum(Tally.n))
+        .where(Tally.dispatch_id.in_(by_id))
+        .group_by(Tally.dispatch_id, Tally.key)
+    ):
         _put(by_id[dispatch_id], key, int(n))
     return found
 
@@ -113,8 +130,11 @@ def by_region(dispatch_id: uuid.UUID) -> dict[str, dict[str, int]]:
     """Region code → count by key (`planned`, an end, `stage/…`), over all languages."""
     found: dict[str, dict[str, int]] = defaultdict(dict)
     for region, key, n in db.session.execute(
-            select(Tally.region_code, Tally.key, func.sum(Tally.n)).where(Tally.dispatch_id == dispatch_id)
-            .group_by(Tally.region_code, Tally.key).order_by(Tally.region_code)):
+        select(Tally.region_code, Tally.key, func.sum(Tally.n))
+        .where(Tally.dispatch_id == dispatch_id)
+        .group_by(Tally.region_code, Tally.key)
+        .order_by(Tally.region_code)
+    ):
         if not key.startswith(tallies.REASON):
             found[region][key] = int(n)
     return dict(found)
@@ -124,7 +144,10 @@ def by_language(dispatch_id: uuid.UUID) -> dict[str, dict[str, int]]:
     """Language → count by key."""
     found: dict[str, dict[str, int]] = defaultdict(dict)
     for language, key, n in db.session.execute(
-            select(Tally.language, Tally.key, func.sum(Tally.n)).where(Tally.dispatch_id == dispatch_id).group_by(Tally.language, Tally.key)):
+        select(Tally.language, Tally.key, func.sum(Tally.n))
+        .where(Tally.dispatch_id == dispatch_id)
+        .group_by(Tally.language, Tally.key)
+    ):
         if not key.startswith(tallies.REASON):
             found[language][key] = int(n)
     return dict(found)
@@ -135,12 +158,28 @@ def horns(dispatch_id: uuid.UUID) -> list[Horn]:
     batches = db.session.execute(select(Batch.id, Batch.recipients).where(Batch.dispatch_id == dispatch_id)).all()
     batch_ids = [b.id for b in batches]
     outcomes = {o.recipient_id: o for o in db.session.execute(select(Outcome).where(Outcome.batch_id.in_(batch_ids))).scalars()}
-    deliveries = {d.recipient_id: d for d in db.session.execute(select(Delivery).where(Delivery.batch_id.in_(batch_ids))).scalars()}
+    deliveries = {
+        d.recipient_id: d for d in db.session.execute(select(Delivery).where(Delivery.batch_id.in_(batch_ids))).scalars()
+    }
     ids = [int(i) for b in batches for i in unpack(b.recipients)]
     speakers = {s.id: s for s in registry.load(ids)}
     found = []
     for i in ids:
         known = deliveries.get(i) or outcomes.get(i)
-        found.append(Horn(speakers.get(i), known.status if known else "pending", known.code if known else "", known.at if known else None))
-    order = ("failed", "refused", "expired", "pending", "preempted", "stopped", "uncertain", "accepted", "heard", "playing", "finished")
+        found.append(
+            Horn(speakers.get(i), known.status if known else "pending", known.code if known else "", known.at if known else None)
+        )
+    order = (
+        "failed",
+        "refused",
+        "expired",
+        "pending",
+        "preempted",
+        "stopped",
+        "uncertain",
+        "accepted",
+        "heard",
+        "playing",
+        "finished",
+    )
     return sorted(found, key=lambda h: order.index(h.status) if h.status in order else 0)

@@ -21,8 +21,17 @@ log = logging.getLogger(__name__)
 
 #: How far a stage is: a later receipt counts only when it goes further.
 RANK = {
-    "sent": 1, "undelivered": 2, "failed": 2, "delivered": 3,
-    "heard": 1, "playing": 2, "preempted": 3, "stopped": 4, "expired": 4, "refused": 4, "finished": 5,
+    "sent": 1,
+    "undelivered": 2,
+    "failed": 2,
+    "delivered": 3,
+    "heard": 1,
+    "playing": 2,
+    "preempted": 3,
+    "stopped": 4,
+    "expired": 4,
+    "refused": 4,
+    "finished": 5,
 }
 FOLD_LIMIT = 2000
 #: SQLite takes some thousand bound values in a statement; keys are looked up in pieces of this size.
@@ -37,8 +46,13 @@ def record_many(rows: Sequence[tuple[int, int, str, str]]) -> None:
         return
     now = utcnow()
     with transaction() as session:
-        session.execute(insert(Receipt), [{"batch_id": batch, "recipient_id": recipient, "status": status, "code": code[:40], "at": now}
-                                          for batch, recipient, status, code in rows])
+        session.execute(
+            insert(Receipt),
+            [
+                {"batch_id": batch, "recipient_id": recipient, "status": status, "code": code[:40], "at": now}
+                for batch, recipient, status, code in rows
+            ],
+        )
     events.work.send("receipts")
 
 
@@ -48,12 +62,21 @@ def fold() -> int:
         db.session.rollback()
         return 0
     with transaction() as session:
-        receipts = session.execute(select(Receipt).order_by(Receipt.id).limit(FOLD_LIMIT).with_for_update(skip_locked=True)).scalars().all()
+        receipts = (
+            session.execute(select(Receipt).order_by(Receipt.id).limit(FOLD_LIMIT).with_for_update(skip_locked=True))
+            .scalars()
+            .all()
+        )
         if not receipts:
             return 0
-        batches = {b.id: b for b in session.execute(
-            select(Batch.id, Batch.dispatch_id, Batch.region_code, Batch.language)
-            .where(Batch.id.in_({r.batch_id for r in receipts})))}
+        batches = {
+            b.id: b
+            for b in session.execute(
+                select(Batch.id, Batch.dispatch_id, Batch.region_code, Batch.language).where(
+                    Batch.id.in_({r.batch_id for r in receipts})
+                )
+            )
+        }
         known = _known(session, sorted({(r.batch_id, r.recipient_id) for r in receipts}))
         furthest: dict[Key, Receipt] = {}
         for receipt in receipts:
@@ -65,15 +88,18 @@ def fold() -> int:
             if best is None or RANK[receipt.status] > RANK[best.status]:
                 furthest[key] = receipt
         _write(session, batches, known, furthest)
-        session.execute(delete(Receipt).where(Receipt.id.in_([r.id for r in receipts])).execution_options(synchronize_session=False))
+        session.execute(
+            delete(Receipt).where(Receipt.id.in_([r.id for r in receipts])).execution_options(synchronize_session=False)
+        )
         return len(receipts)
 
 
 def _known(session, keys: list[Key]) -> dict[Key, Delivery]:
     found = {}
     for start in range(0, len(keys), KEYS_AT_ONCE):
-        for row in session.execute(select(Delivery).where(
-                tuple_(Delivery.batch_id, Delivery.recipient_id).in_(keys[start:start + KEYS_AT_ONCE]))).scalars():
+        for row in session.execute(
+            select(Delivery).where(tuple_(Delivery.batch_id, Delivery.recipient_id).in_(keys[start : start + KEYS_AT_ONCE]))
+        ).scalars():
             found[row.batch_id, row.recipient_id] = row
     return found
 
@@ -92,8 +118,15 @@ def _write(session, batches: dict, known: dict[Key, Delivery], furthest: dict[Ke
                     counter[batch.region_code, batch.language, f"{tallies.REASON}{row.status}:{row.code}"] += step
     dialect = postgresql if session.get_bind().dialect.name == "postgresql" else sqlite
     upsert = dialect.insert(Delivery)
-    session.execute(upsert.on_conflict_do_update(index_elements=["batch_id", "recipient_id"], set_={
-        "status": upsert.excluded.status, "code": upsert.excluded.code, "at": upsert.excluded.at}),
-        [{"batch_id": b, "recipient_id": r, "status": x.status, "code": x.code, "at": x.at} for (b, r), x in sorted(furthest.items())])
+    session.execute(
+        upsert.on_conflict_do_update(
+            index_elements=["batch_id", "recipient_id"],
+            set_={"status": upsert.excluded.status, "code": upsert.excluded.code, "at": upsert.excluded.at},
+        ),
+        [
+            {"batch_id": b, "recipient_id": r, "status": x.status, "code": x.code, "at": x.at}
+            for (b, r), x in sorted(furthest.items())
+        ],
+    )
     for dispatch_id in sorted(counts):
         tallies.add(session, dispatch_id, counts[dispatch_id])

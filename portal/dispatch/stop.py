@@ -43,17 +43,29 @@ def stop(account: Account, dispatch_id: uuid.UUID) -> Dispatch:
         if dispatch.state not in ACTIVE:
             raise Conflict(_("This dispatch has already ended; nothing is left to stop."))
         dispatch.state, dispatch.stopped_by = STOPPED, account.display_name
-        audit.append(session, account.actor, "dispatch.stop", f"dispatch:{dispatch.id}",
-                     {"channel": dispatch.channel, "bulletin": str(dispatch.bulletin_id)})
+        audit.append(
+            session,
+            account.actor,
+            "dispatch.stop",
+            f"dispatch:{dispatch.id}",
+            {"channel": dispatch.channel, "bulletin": str(dispatch.bulletin_id)},
+        )
     events.work.send("stop")
     return dispatch
 
 
 def halt_earlier(session: Session, bulletin: Bulletin) -> None:
     """An update or all-clear ends what is still unsent of the bulletins that it replaces."""
-    session.execute(update(Dispatch).where(
-        Dispatch.warning_id == bulletin.warning_id, Dispatch.bulletin_id != bulletin.id, Dispatch.state.in_(ACTIVE),
-    ).values(state=STOPPED, stopped_by=bulletin.identifier).execution_options(synchronize_session=False))
+    session.execute(
+        update(Dispatch)
+        .where(
+            Dispatch.warning_id == bulletin.warning_id,
+            Dispatch.bulletin_id != bulletin.id,
+            Dispatch.state.in_(ACTIVE),
+        )
+        .values(state=STOPPED, stopped_by=bulletin.identifier)
+        .execution_options(synchronize_session=False)
+    )
 
 
 def sweep(now: datetime | None = None) -> int:
@@ -62,10 +74,17 @@ def sweep(now: datetime | None = None) -> int:
     due = select(Dispatch.id).where(Dispatch.state.in_(ACTIVE), Dispatch.expires_at <= now)
     if db.session.execute(due.limit(1)).first():
         with transaction() as session:
-            session.execute(update(Dispatch).where(Dispatch.state.in_(ACTIVE), Dispatch.expires_at <= now)
-                            .values(state=EXPIRED).execution_options(synchronize_session=False))
-    unsettled = list(db.session.execute(select(Dispatch.id).where(
-        Dispatch.state.in_((STOPPED, EXPIRED)), Dispatch.ended_at.is_(None)).limit(200)).scalars())
+            session.execute(
+                update(Dispatch)
+                .where(Dispatch.state.in_(ACTIVE), Dispatch.expires_at <= now)
+                .values(state=EXPIRED)
+                .execution_options(synchronize_session=False)
+            )
+    unsettled = list(
+        db.session.execute(
+            select(Dispatch.id).where(Dispatch.state.in_((STOPPED, EXPIRED)), Dispatch.ended_at.is_(None)).limit(200)
+        ).scalars()
+    )
     return sum(not settle(dispatch_id, now) for dispatch_id in unsettled)
 
 
@@ -76,12 +95,18 @@ def settle(dispatch_id: uuid.UUID, now: datetime) -> bool:
         key = tallies.STOPPED if dispatch.state == STOPPED else tallies.EXPIRED
         counts: Counter[tuple[str, str, str]] = Counter()
         for region, language, size in session.execute(
-                update(Batch).where(Batch.dispatch_id == dispatch_id, Batch.state == READY, Batch.fence == 0)
-                .values(state=BATCH_DONE).returning(Batch.region_code, Batch.language, Batch.size)):
+            update(Batch)
+            .where(Batch.dispatch_id == dispatch_id, Batch.state == READY, Batch.fence == 0)
+            .values(state=BATCH_DONE)
+            .returning(Batch.region_code, Batch.language, Batch.size)
+        ):
             counts[region, language, key] += size
         held = 0
-        for batch in session.execute(select(Batch).where(Batch.dispatch_id == dispatch_id, Batch.state == READY)
-                                     .with_for_update()).scalars().all():
+        for batch in (
+            session.execute(select(Batch).where(Batch.dispatch_id == dispatch_id, Batch.state == READY).with_for_update())
+            .scalars()
+            .all()
+        ):
             if batch.lease_owner and batch.due_at > now:
                 held += 1
                 continue
@@ -98,13 +123,16 @@ def settle(dispatch_id: uuid.UUID, now: datetime) -> bool:
 
 def _left_over(session: Session, batch: Batch, now: datetime) -> tuple[int, int]:
     """(never sent, uncertain) of a batch that its worker left; the uncertain ones get an outcome that says so."""
-    recorded = np.fromiter(session.execute(select(Outcome.recipient_id).where(Outcome.batch_id == batch.id)).scalars(), dtype="<i8")
+    recorded = np.fromiter(
+        session.execute(select(Outcome.recipient_id).where(Outcome.batch_id == batch.id)).scalars(), dtype="<i8"
+    )
     pending = unpack(batch.recipients)
     pending = pending[~np.isin(pending, recorded)]
     if batch.lease_owner is None:
         return len(pending), 0
     settings = current_settings()
     uncertain = pending[: settings.flush_size + settings.max_in_flight]
-    session.add_all(Outcome(batch_id=batch.id, recipient_id=int(i), status=UNCERTAIN, code="worker", carrier_id="", at=now)
-                    for i in uncertain)
+    session.add_all(
+        Outcome(batch_id=batch.id, recipient_id=int(i), status=UNCERTAIN, code="worker", carrier_id="", at=now) for i in uncertain
+    )
     return len(pending) - len(uncertain), len(uncertain)

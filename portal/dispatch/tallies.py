@@ -20,10 +20,17 @@ STAGE, REASON = "stage/", "reason/"
 
 def add(session: Session, dispatch_id: uuid.UUID, counts: Counter[tuple[str, str, str]]) -> None:
     """Add `counts` of (region code, language, key) inside the caller's transaction; negative numbers subtract."""
-    rows = [{"dispatch_id": dispatch_id, "region_code": region, "language": language, "key": key[:52], "n": n}
-            for (region, language, key), n in sorted(counts.items()) if n]  # sorted: two writers lock in the same order
+    rows = [
+        {"dispatch_id": dispatch_id, "region_code": region, "language": language, "key": key[:52], "n": n}
+        for (region, language, key), n in sorted(counts.items())
+        if n
+    ]  # sorted: two writers lock in the same order
     if not rows:
         return
     insert = (postgresql if session.get_bind().dialect.name == "postgresql" else sqlite).insert(Tally)
-    session.execute(insert.on_conflict_do_update(
-        index_elements=["dispatch_id", "region_code", "language", "key"], set_={"n": Tally.n + insert.excluded.n}), rows)
+    session.execute(
+        insert.on_conflict_do_update(
+            index_elements=["dispatch_id", "region_code", "language", "key"], set_={"n": Tally.n + insert.excluded.n}
+        ),
+        rows,
+    )

@@ -20,7 +20,7 @@ from portal.regions import area as drawn
 from portal.regions import lookup
 from portal.warnings import cap, hazards
 from portal.warnings.drafts import CANCEL_HOURS
-from portal.warnings.models import ALERT, CANCEL, CANCELLED, EXPIRED, IN_FORCE, Bulletin, Draft, Warning
+from portal.warnings.models import CANCEL, CANCELLED, EXPIRED, IN_FORCE, Bulletin, Draft, Warning
 
 
 def freeze(session: Session, draft: Draft, approver: Account, *, now: datetime) -> Bulletin:
@@ -33,8 +33,17 @@ def freeze(session: Session, draft: Draft, approver: Account, *, now: datetime) 
     warning = session.get(Warning, draft.warning_id) if draft.warning_id else None
     onset, expires = _times(draft, now)
     if warning is None:
-        warning = Warning(number=_next_number(session, draft.exercise, now, settings), exercise=draft.exercise, hazard=draft.hazard,
-                          tier=draft.tier, state=IN_FORCE, onset=onset, expires=expires, issued_at=now, region_codes=draft.region_codes)
+        warning = Warning(
+            number=_next_number(session, draft.exercise, now, settings),
+            exercise=draft.exercise,
+            hazard=draft.hazard,
+            tier=draft.tier,
+            state=IN_FORCE,
+            onset=onset,
+            expires=expires,
+            issued_at=now,
+            region_codes=draft.region_codes,
+        )
         session.add(warning)
         session.flush()
     elif draft.kind == CANCEL:
@@ -42,8 +51,18 @@ def freeze(session: Session, draft: Draft, approver: Account, *, now: datetime) 
     else:
         warning.tier, warning.onset, warning.expires = draft.tier, onset, expires
         warning.region_codes = lookup.topmost([*warning.region_codes, *draft.region_codes])
-    bulletin = _made(session, draft, approver, warning_id=warning.id, number=warning.number, earlier=earlier, onset=onset,
-                     expires=expires, now=now, settings=settings)
+    bulletin = _made(
+        session,
+        draft,
+        approver,
+        warning_id=warning.id,
+        number=warning.number,
+        earlier=earlier,
+        onset=onset,
+        expires=expires,
+        now=now,
+        settings=settings,
+    )
     session.add(bulletin)
     session.flush()
     draft.bulletin_id = bulletin.id
@@ -58,8 +77,18 @@ def foresee(draft: Draft, viewer: Account, *, now: datetime) -> Bulletin:
     found = warning(draft.warning_id) if draft.warning_id else None
     number = found.number if found else _next_number(db.session, draft.exercise, now, settings)
     onset, expires = _times(draft, now)
-    return _made(db.session, draft, viewer, warning_id=draft.warning_id, number=number, earlier=earlier, onset=onset,
-                 expires=expires, now=now, settings=settings)
+    return _made(
+        db.session,
+        draft,
+        viewer,
+        warning_id=draft.warning_id,
+        number=number,
+        earlier=earlier,
+        onset=onset,
+        expires=expires,
+        now=now,
+        settings=settings,
+    )
 
 
 def _times(draft: Draft, now: datetime) -> tuple[datetime, datetime]:
@@ -68,13 +97,37 @@ def _times(draft: Draft, now: datetime) -> tuple[datetime, datetime]:
     return onset, max(draft.expires, now + timedelta(hours=CANCEL_HOURS)) if draft.kind == CANCEL else draft.expires
 
 
-def _made(session: Session, draft: Draft, approver: Account, *, warning_id: uuid.UUID | None, number: str, earlier: list[Bulletin],
-          onset: datetime, expires: datetime, now: datetime, settings: Settings) -> Bulletin:
+def _made(
+    session: Session,
+    draft: Draft,
+    approver: Account,
+    *,
+    warning_id: uuid.UUID | None,
+    number: str,
+    earlier: list[Bulletin],
+    onset: datetime,
+    expires: datetime,
+    now: datetime,
+    settings: Settings,
+) -> Bulletin:
     bulletin = Bulletin(
-        warning_id=warning_id, warning_number=number, position=len(earlier) + 1, kind=draft.kind, exercise=draft.exercise,
-        identifier=_next_identifier(session, now, settings), sender=settings.cap_sender, hazard=draft.hazard, tier=draft.tier,
-        region_codes=draft.region_codes, audiences=draft.target["audiences"], sent_at=now, onset=onset, expires=expires,
-        snapshot=_snapshot(draft, approver, settings, earlier), draft_hash=draft.content_hash)
+        warning_id=warning_id,
+        warning_number=number,
+        position=len(earlier) + 1,
+        kind=draft.kind,
+        exercise=draft.exercise,
+        identifier=_next_identifier(session, now, settings),
+        sender=settings.cap_sender,
+        hazard=draft.hazard,
+        tier=draft.tier,
+        region_codes=draft.region_codes,
+        audiences=draft.target["audiences"],
+        sent_at=now,
+        onset=onset,
+        expires=expires,
+        snapshot=_snapshot(draft, approver, settings, earlier),
+        draft_hash=draft.content_hash,
+    )
     bulletin.cap = _cap_bytes(bulletin, earlier, settings)
     bulletin.cap_sha256 = hashlib.sha256(bulletin.cap).hexdigest()
     return bulletin
@@ -132,16 +185,18 @@ def cap_is_frozen(bulletin: Bulletin) -> bool:
 
 def _next_number(session: Session, exercise: bool, now: datetime, settings: Settings) -> str:
     day = f"{local(now, settings.timezone):%Y%m%d}-{'D' if exercise else ''}"
-    taken = session.execute(select(func.count()).select_from(Warning).where(
-        Warning.number.like(f"{day}%"), Warning.exercise == exercise)).scalar_one()
+    taken = session.execute(
+        select(func.count()).select_from(Warning).where(Warning.number.like(f"{day}%"), Warning.exercise == exercise)
+    ).scalar_one()
     return f"{day}{taken + 1:02d}"
 
 
 def _next_identifier(session: Session, now: datetime, settings: Settings) -> str:
     """Unit code, time, and from the second bulletin of a second on a number, as 12379 identifiers are formed."""
     base = f"{settings.unit_code}_{local(now, settings.timezone):%Y%m%d%H%M%S}"
-    taken = session.execute(select(func.count()).select_from(Bulletin).where(
-        Bulletin.identifier.between(base, base + "_~"))).scalar_one()
+    taken = session.execute(
+        select(func.count()).select_from(Bulletin).where(Bulletin.identifier.between(base, base + "_~"))
+    ).scalar_one()
     return f"{base}_{taken}" if taken else base
 
 
@@ -150,10 +205,15 @@ def _snapshot(draft: Draft, approver: Account, settings: Settings, earlier: list
     names = lookup.names(draft.region_codes)
     polygons = earlier[-1].snapshot["polygons"] if draft.kind == CANCEL and earlier else _polygons(draft)
     return {
-        "hazard": {"code": draft.hazard, "zh": hazard.name("zh") if hazard else draft.hazard,
-                   "en": hazard.name("en") if hazard else draft.hazard},
+        "hazard": {
+            "code": draft.hazard,
+            "zh": hazard.name("zh") if hazard else draft.hazard,
+            "en": hazard.name("en") if hazard else draft.hazard,
+        },
         "areas": [{"code": code, **names[code]} for code in draft.region_codes],
-        "polygons": polygons, "target": draft.target, "words": draft.words,
+        "polygons": polygons,
+        "target": draft.target,
+        "words": draft.words,
         "authority": {"zh": settings.authority_zh, "en": settings.authority_en},
         "people": {"author": draft.author_name, "submitter": draft.submitted_by, "approver": approver.display_name},
     }
@@ -172,12 +232,27 @@ def _polygons(draft: Draft) -> list[list[list[float]]]:
 
 def _cap_bytes(bulletin: Bulletin, earlier: list[Bulletin], settings: Settings) -> bytes:
     zone, shot = settings.timezone, bulletin.snapshot
-    return cap.render(cap.alert_for(
-        identifier=bulletin.identifier, sender=bulletin.sender, sent_local=local(bulletin.sent_at, zone), kind=bulletin.kind,
-        exercise=bulletin.exercise,
-        references=[(e.sender, e.identifier, local(e.sent_at, zone)) for e in earlier],
-        hazard=hazards.catalogue().get(bulletin.hazard) or shot["hazard"], tier=bulletin.tier, words=shot["words"],
-        areas=shot["areas"], polygons=shot["polygons"], codes=bulletin.region_codes, authority=shot["authority"],
-        onset_local=local(bulletin.onset, zone), expires_local=local(bulletin.expires, zone),
-        web_urls={language: f"{settings.base_url}/{language}/warnings/{bulletin.warning_number}/" for language in ("zh", "en")}
-        if not bulletin.exercise else {}))
+    return cap.render(
+        cap.alert_for(
+            identifier=bulletin.identifier,
+            sender=bulletin.sender,
+            sent_local=local(bulletin.sent_at, zone),
+            kind=bulletin.kind,
+            exercise=bulletin.exercise,
+            references=[(e.sender, e.identifier, local(e.sent_at, zone)) for e in earlier],
+            hazard=hazards.catalogue().get(bulletin.hazard) or shot["hazard"],
+            tier=bulletin.tier,
+            words=shot["words"],
+            areas=shot["areas"],
+            polygons=shot["polygons"],
+            codes=bulletin.region_codes,
+            authority=shot["authority"],
+            onset_local=local(bulletin.onset, zone),
+            expires_local=local(bulletin.expires, zone),
+            web_urls={
+                language: f"{settings.base_url}/{language}/warnings/{bulletin.warning_number}/" for language in ("zh", "en")
+            }
+            if not bulletin.exercise
+            else {},
+        )
+    )

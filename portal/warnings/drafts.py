@@ -44,14 +44,32 @@ class Content:
 
     def hash(self) -> str:
         """SHA-256 over one canonical form: equal content, equal hash."""
-        body = [self.kind, str(self.warning_id), self.exercise, self.hazard, self.tier, self.target,
-                self.onset.isoformat() if self.onset else None, self.expires.isoformat(), self.words]
+        body = [
+            self.kind,
+            str(self.warning_id),
+            self.exercise,
+            self.hazard,
+            self.tier,
+            self.target,
+            self.onset.isoformat() if self.onset else None,
+            self.expires.isoformat(),
+            self.words,
+        ]
         return hashlib.sha256(json.dumps(body, ensure_ascii=False, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
 
     @classmethod
     def of(cls, draft: Draft) -> Content:
-        return cls(draft.kind, draft.warning_id, draft.exercise, draft.hazard, draft.tier, draft.target, draft.onset,
-                   draft.expires, draft.words)
+        return cls(
+            draft.kind,
+            draft.warning_id,
+            draft.exercise,
+            draft.hazard,
+            draft.tier,
+            draft.target,
+            draft.onset,
+            draft.expires,
+            draft.words,
+        )
 
 
 def check(content: Content, *, complete: bool, settings: Settings, now: datetime) -> Content:
@@ -62,8 +80,12 @@ def check(content: Content, *, complete: bool, settings: Settings, now: datetime
     if hazard is None:
         problems.append(Problem("hazard", _("This kind of hazard is unknown: choose one from the list.")))
     elif not hazard.has(content.tier):
-        problems.append(Problem("tier", _("%(hazard)s has no such tier. Possible: %(tiers)s.", hazard=hazard.name("zh"),
-                                          tiers=", ".join(hazard.tiers))))
+        problems.append(
+            Problem(
+                "tier",
+                _("%(hazard)s has no such tier. Possible: %(tiers)s.", hazard=hazard.name("zh"), tiers=", ".join(hazard.tiers)),
+            )
+        )
     try:
         aim = target.normalise(content.target, complete=complete)
     except Invalid as error:
@@ -81,16 +103,32 @@ def _time_problems(content: Content, *, complete: bool, settings: Settings, now:
     found = []
     onset = content.onset or now
     if content.expires <= onset:
-        found.append(Problem("expires", _("The warning would end before it begins: set the end after the beginning.")
-                             if content.onset else _("The end has already passed: set a later one.")))
+        found.append(
+            Problem(
+                "expires",
+                _("The warning would end before it begins: set the end after the beginning.")
+                if content.onset
+                else _("The end has already passed: set a later one."),
+            )
+        )
     elif complete and content.expires <= now:
         found.append(Problem("expires", _("The end has already passed: set a later one.")))
     elif content.expires - onset > timedelta(hours=settings.max_duration_hours):
-        found.append(Problem("expires", _("A bulletin lasts at most %(n)d hours: set an earlier end, and issue an update later.",
-                                          n=settings.max_duration_hours)))
+        found.append(
+            Problem(
+                "expires",
+                _(
+                    "A bulletin lasts at most %(n)d hours: set an earlier end, and issue an update later.",
+                    n=settings.max_duration_hours,
+                ),
+            )
+        )
     if content.onset and content.onset > now + timedelta(hours=settings.max_duration_hours):
-        found.append(Problem("onset", _("The beginning lies more than %(n)d hours ahead: set an earlier one.",
-                                        n=settings.max_duration_hours)))
+        found.append(
+            Problem(
+                "onset", _("The beginning lies more than %(n)d hours ahead: set an earlier one.", n=settings.max_duration_hours)
+            )
+        )
     return found
 
 
@@ -112,8 +150,15 @@ def create(account: Account, content: Content) -> Draft:
 
 def filed(account: Account, content: Content, now: datetime) -> Draft:
     """A draft of checked content, not yet in a session."""
-    draft = Draft(status=EDITING, version=1, author_id=account.id, author_name=account.display_name,
-                  editor_ids=[str(account.id)], created_at=now, changed_at=now)
+    draft = Draft(
+        status=EDITING,
+        version=1,
+        author_id=account.id,
+        author_name=account.display_name,
+        editor_ids=[str(account.id)],
+        created_at=now,
+        changed_at=now,
+    )
     _write(draft, content, target.region_codes(content.target))
     return draft
 
@@ -126,11 +171,21 @@ def revise(account: Account, draft_id: uuid.UUID, version: int, content: Content
         if draft.status != EDITING:
             raise Conflict(_("This draft is no longer being edited. Your words were not saved; open it to see where it is."))
         if draft.version != version:
-            raise Conflict(_("Somebody changed this draft while you had it open. Your words were not saved; open it again and compare."))
+            raise Conflict(
+                _("Somebody changed this draft while you had it open. Your words were not saved; open it again and compare.")
+            )
         _require_drafter(account, draft.region_codes, draft.tier)
-        content = check(replace(content, kind=draft.kind, warning_id=draft.warning_id,
-                                exercise=content.exercise if draft.kind == ALERT else draft.exercise),
-                        complete=False, settings=current_settings(), now=now)
+        content = check(
+            replace(
+                content,
+                kind=draft.kind,
+                warning_id=draft.warning_id,
+                exercise=content.exercise if draft.kind == ALERT else draft.exercise,
+            ),
+            complete=False,
+            settings=current_settings(),
+            now=now,
+        )
         codes = target.region_codes(content.target)
         _require_drafter(account, codes, content.tier)
         if content.hash() != draft.content_hash:
@@ -156,8 +211,11 @@ def get(draft_id: uuid.UUID) -> Draft | None:
 
 def listing(*, statuses: tuple[str, ...], limit: int = 100) -> list[Draft]:
     """Drafts in these states, latest change first."""
-    return list(db.session.execute(select(Draft).where(Draft.status.in_(statuses)).order_by(Draft.changed_at.desc())
-                                   .limit(limit)).scalars())
+    return list(
+        db.session.execute(
+            select(Draft).where(Draft.status.in_(statuses)).order_by(Draft.changed_at.desc()).limit(limit)
+        ).scalars()
+    )
 
 
 def _of_chain(session: Session, content: Content) -> Content:
@@ -168,8 +226,12 @@ def _of_chain(session: Session, content: Content) -> Content:
         raise Conflict(_("This warning is no longer in force, so it can neither be updated nor cancelled."))
     content = replace(content, hazard=warning.hazard, exercise=warning.exercise)
     if content.kind == CANCEL:
-        content = replace(content, tier=warning.tier, onset=None,
-                          target=content.target | {"regions": warning.region_codes, "area": None, "audiences": []})
+        content = replace(
+            content,
+            tier=warning.tier,
+            onset=None,
+            target=content.target | {"regions": warning.region_codes, "area": None, "audiences": []},
+        )
     return content
 
 
@@ -187,5 +249,12 @@ def _write(draft: Draft, content: Content, codes: list[str]) -> None:
 
 def _told(draft: Draft) -> dict[str, Any]:
     """What the audit trail keeps of a draft."""
-    return {"kind": draft.kind, "exercise": draft.exercise, "hazard": draft.hazard, "tier": draft.tier,
-            "regions": draft.region_codes, "version": draft.version, "content": draft.content_hash}
+    return {
+        "kind": draft.kind,
+        "exercise": draft.exercise,
+        "hazard": draft.hazard,
+        "tier": draft.tier,
+        "regions": draft.region_codes,
+        "version": draft.version,
+        "content": draft.content_hash,
+    }

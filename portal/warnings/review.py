@@ -69,8 +69,13 @@ def move(account: Account, draft_id: uuid.UUID, verb: str, *, version: int, reas
         if verb in (RETURN, REJECT):
             draft.review_reason, draft.reviewed_by = reason, account.display_name
         draft.status, draft.changed_at = MOVES[verb].to, utcnow()
-        audit.append(session, account.actor, f"draft.{verb}", f"draft:{draft.id}",
-                     {"version": draft.version, "content": draft.content_hash} | ({"reason": reason} if reason else {}))
+        audit.append(
+            session,
+            account.actor,
+            f"draft.{verb}",
+            f"draft:{draft.id}",
+            {"version": draft.version, "content": draft.content_hash} | ({"reason": reason} if reason else {}),
+        )
     return draft
 
 
@@ -89,8 +94,12 @@ def check_the_move_is_allowed(account: Account, draft: Draft, verb: str, version
     step = MOVES[verb]
     rights.require(account, step.role, draft.region_codes or rights.regions_for(account, step.role, draft.tier), draft.tier)
     if draft.status != step.source:
-        raise Conflict(_("This draft has moved on since you opened it: it is now “%(status)s”. Nothing was changed.",
-                         status=_status_word(draft.status)))
+        raise Conflict(
+            _(
+                "This draft has moved on since you opened it: it is now “%(status)s”. Nothing was changed.",
+                status=_status_word(draft.status),
+            )
+        )
     if draft.version != version:
         raise Conflict(_("This draft was changed since you opened it. Read the new version first; nothing was changed."))
 
@@ -107,7 +116,11 @@ def two_people_needed(draft: Draft, settings: Settings) -> bool:
 
 def check_two_people_agree(account: Account, draft: Draft, settings: Settings) -> None:
     """Whoever wrote any of the words, or submitted them, is not the second person."""
-    if two_people_needed(draft, settings) and str(account.id) in {*draft.editor_ids, str(draft.author_id), str(draft.submitter_id)}:
+    if two_people_needed(draft, settings) and str(account.id) in {
+        *draft.editor_ids,
+        str(draft.author_id),
+        str(draft.submitter_id),
+    }:
         raise Forbidden(_("You wrote or submitted this draft yourself. At this tier another person must approve it."))
 
 
@@ -137,5 +150,10 @@ def possible_moves(account: Account, draft: Draft, settings: Settings) -> list[s
 
 
 def _status_word(status: str) -> str:
-    return {EDITING: _("being edited"), SUBMITTED: _("waiting for approval"), REJECTED: _("rejected"),
-            DISCARDED: _("discarded"), ISSUED: _("issued")}[status]
+    return {
+        EDITING: _("being edited"),
+        SUBMITTED: _("waiting for approval"),
+        REJECTED: _("rejected"),
+        DISCARDED: _("discarded"),
+        ISSUED: _("issued"),
+    }[status]

@@ -35,7 +35,9 @@ def normalise(target: dict[str, Any], *, complete: bool) -> dict[str, Any]:
     given = target.get("regions") or []
     regions = [code for code in given if isinstance(code, str) and codes.is_code(code) and lookup.get(code)]
     if unknown := [str(code)[:20] for code in given if code not in regions]:
-        problems.append(Problem("target.regions", _("Unknown region: %(codes)s. Choose it from the tree.", codes=", ".join(unknown[:5]))))
+        problems.append(
+            Problem("target.regions", _("Unknown region: %(codes)s. Choose it from the tree.", codes=", ".join(unknown[:5])))
+        )
     shape = None
     try:
         shape = drawn.check_area(target["area"]) if target.get("area") else None
@@ -51,9 +53,12 @@ def normalise(target: dict[str, Any], *, complete: bool) -> dict[str, Any]:
         problems.append(Problem("target.regions", _("No region is chosen: choose at least one, or draw an area on the map.")))
     if problems:
         raise Invalid(problems)
-    return {"regions": lookup.topmost(regions), "area": shape,
-            "audiences": [a.key for a in audiences.AUDIENCES if a.key in keys],
-            "channels": [name for name in OPTIONAL_CHANNELS if name in channels]}
+    return {
+        "regions": lookup.topmost(regions),
+        "area": shape,
+        "audiences": [a.key for a in audiences.AUDIENCES if a.key in keys],
+        "channels": [name for name in OPTIONAL_CHANNELS if name in channels],
+    }
 
 
 def region_codes(target: dict[str, Any]) -> list[str]:
@@ -89,6 +94,9 @@ def reach(target: dict[str, Any]) -> Reach:
         horns = registry.count_in(whole)
         if target["area"]:
             horns += sum(n for code, n in registry.in_area(target["area"]).items() if code not in set(whole))
-    return Reach(people=lookup.population_of(places),
-                 subscribers=store.count_in(places, audience_mask(target)) if "sms" in target["channels"] else {},
-                 horns=horns, communities=places)
+    return Reach(
+        people=lookup.population_of(places),
+        subscribers=store.count_in(places, audience_mask(target)) if "sms" in target["channels"] else {},
+        horns=horns,
+        communities=places,
+    )

@@ -79,9 +79,13 @@ def issued(workshop) -> Callable:
             people["author"], people["boss"] = district.drafter(), district.approver()
         draft = district.submitted(people["author"], **changes)
         return issue.issue(people["boss"], draft.id, version=draft.version, content_hash=draft.content_hash)
+
     return make
 
 
 def dispatch_of(bulletin, channel: str = "sms") -> Dispatch:
-    return db.session.execute(select(Dispatch).where(Dispatch.bulletin_id == bulletin.id, Dispatch.channel == channel)
-                              .execution_options(populate_existing=True)).scalar_one()
+    return db.session.execute(
+        select(Dispatch)
+        .where(Dispatch.bulletin_id == bulletin.id, Dispatch.channel == channel)
+        .execution_options(populate_existing=True)
+    ).scalar_one()

@@ -26,18 +26,27 @@ def planned(bulletin, channel="sms"):
 
 
 def reached(bulletin):
-    rows = db.session.execute(select(Outcome.recipient_id).join(Batch, Batch.id == Outcome.batch_id).where(
-        Batch.dispatch_id == dispatch_of(bulletin).id, Outcome.status == "accepted")).scalars()
+    rows = db.session.execute(
+        select(Outcome.recipient_id)
+        .join(Batch, Batch.id == Outcome.batch_id)
+        .where(Batch.dispatch_id == dispatch_of(bulletin).id, Outcome.status == "accepted")
+    ).scalars()
     return sorted(rows)
 
 
 def expected(regions, audiences=()):
     """The same question asked of every row in turn."""
     mask = mask_of(audiences)
-    living = {s.id for s in db.session.execute(select(Subscriber)).scalars()
-              if s.status == "active" and (not mask or s.audiences & mask)}
-    inside = {r.subscriber_id for r in db.session.execute(select(SubscriberRegion)).scalars()
-              if any(codes.contains(region, r.region_code) for region in regions)}
+    living = {
+        s.id
+        for s in db.session.execute(select(Subscriber)).scalars()
+        if s.status == "active" and (not mask or s.audiences & mask)
+    }
+    inside = {
+        r.subscriber_id
+        for r in db.session.execute(select(SubscriberRegion)).scalars()
+        if any(codes.contains(region, r.region_code) for region in regions)
+    }
     return living & inside
 
 
@@ -47,7 +56,11 @@ def test_the_plan_is_the_target_and_everybody_is_in_it_once(workshop, issued, se
     district.subscribers(1500)
     for unwilling in chance.sample(range(1, 1500), 40):
         store.opt_out(unwilling, source="test")
-    every = [district.DISTRICT, *[n.code for n in lookup.children(district.DISTRICT)], *lookup.communities_under([district.DISTRICT])]
+    every = [
+        district.DISTRICT,
+        *[n.code for n in lookup.children(district.DISTRICT)],
+        *lookup.communities_under([district.DISTRICT]),
+    ]
     for _ in range(3):
         regions = chance.sample(every, chance.randint(1, 5))
         audiences = chance.sample(["residents", "schools", "construction", "carers"], chance.randint(0, 2))
@@ -152,8 +165,12 @@ def test_an_update_goes_to_the_new_target_and_to_those_who_were_sent_the_old(wor
     district.subscribers(900)
     alert = issued(target={"regions": [district.PINGSHAN], "area": None, "audiences": [], "channels": ["sms"]})
     workshop.finish()
-    update = issued(kind=UPDATE, warning_id=alert.warning_id, tier="orange",
-                    target={"regions": [district.KENGZI], "area": None, "audiences": [], "channels": ["sms"]})
+    update = issued(
+        kind=UPDATE,
+        warning_id=alert.warning_id,
+        tier="orange",
+        target={"regions": [district.KENGZI], "area": None, "audiences": [], "channels": ["sms"]},
+    )
     workshop.finish()
     found = planned(update)
     assert len(found) == len(set(found))

@@ -43,24 +43,63 @@ def test_a_warning_goes_from_draft_to_bulletin_in_one_step_of_another_person():
     assert db.session.execute(select(Warning)).scalar_one().state == "in_force"
     assert list(audit.verify(db.session)) == []
     assert [e.action for e in db.session.execute(select(audit.AuditEntry).order_by(audit.AuditEntry.seq)).scalars()][-3:] == [
-        "draft.create", "draft.submit", "bulletin.issue"]
+        "draft.create",
+        "draft.submit",
+        "bulletin.issue",
+    ]
 
 
-@pytest.mark.parametrize(("changes", "field"), [
-    ({"hazard": "99Z99", "words": {}}, "hazard"),
-    ({"tier": "white"}, "tier"),
-    ({"hazard": "11B15", "tier": "blue", "words": {}}, "tier"),
-    ({"expires": utcnow() - timedelta(hours=1), "words": {}}, "expires"),
-    ({"onset": utcnow() + timedelta(hours=9), "expires": utcnow() + timedelta(hours=8)}, "expires"),
-    ({"expires": utcnow() + timedelta(days=30)}, "expires"),
-    ({"target": {"regions": ["999999999999"], "area": None, "audiences": []}}, "target.regions"),
-    ({"target": {"regions": [district.PINGSHAN], "area": None, "audiences": ["kings"]}}, "target.audiences"),
-    ({"target": {"regions": [], "area": {"type": "Polygon", "coordinates": [[[114.30, 22.65], [114.40, 22.75], [114.40, 22.65], [114.30, 22.75], [114.30, 22.65]]]},
-                 "audiences": []}}, "target.area"),
-    ({"target": {"regions": [], "area": {"type": "Polygon", "coordinates": [[[22.65, 114.30], [22.75, 114.40], [22.65, 114.40], [22.65, 114.30]]]},
-                 "audiences": []}}, "target.area"),
-], ids=["unknown hazard", "tier that rainstorm lacks", "hail has no blue", "past expiry", "expiry before onset", "too long", "unknown region",
-        "unknown audience", "self-crossing area", "latitude and longitude swapped"])
+@pytest.mark.parametrize(
+    ("changes", "field"),
+    [
+        ({"hazard": "99Z99", "words": {}}, "hazard"),
+        ({"tier": "white"}, "tier"),
+        ({"hazard": "11B15", "tier": "blue", "words": {}}, "tier"),
+        ({"expires": utcnow() - timedelta(hours=1), "words": {}}, "expires"),
+        ({"onset": utcnow() + timedelta(hours=9), "expires": utcnow() + timedelta(hours=8)}, "expires"),
+        ({"expires": utcnow() + timedelta(days=30)}, "expires"),
+        ({"target": {"regions": ["999999999999"], "area": None, "audiences": []}}, "target.regions"),
+        ({"target": {"regions": [district.PINGSHAN], "area": None, "audiences": ["kings"]}}, "target.audiences"),
+        (
+            {
+                "target": {
+                    "regions": [],
+                    "area": {
+                        "type": "Polygon",
+                        "coordinates": [[[114.30, 22.65], [114.40, 22.75], [114.40, 22.65], [114.30, 22.75], [114.30, 22.65]]],
+                    },
+                    "audiences": [],
+                }
+            },
+            "target.area",
+        ),
+        (
+            {
+                "target": {
+                    "regions": [],
+                    "area": {
+                        "type": "Polygon",
+                        "coordinates": [[[22.65, 114.30], [22.75, 114.40], [22.65, 114.40], [22.65, 114.30]]],
+                    },
+                    "audiences": [],
+                }
+            },
+            "target.area",
+        ),
+    ],
+    ids=[
+        "unknown hazard",
+        "tier that rainstorm lacks",
+        "hail has no blue",
+        "past expiry",
+        "expiry before onset",
+        "too long",
+        "unknown region",
+        "unknown audience",
+        "self-crossing area",
+        "latitude and longitude swapped",
+    ],
+)
 def test_bad_content_is_refused_at_its_field_and_nothing_is_stored(changes, field):
     account = district.drafter()
     with pytest.raises(Invalid) as error:
@@ -70,10 +109,27 @@ def test_bad_content_is_refused_at_its_field_and_nothing_is_stored(changes, fiel
     assert db.session.execute(select(func.count()).select_from(Draft)).scalar_one() == 0
 
 
-@pytest.mark.parametrize(("field", "text"), [
-    ("description", "小心<script>alert(1)</script>"), ("instruction", "stay &amp; wait"), ("sms", "【坪山应急】a\x07b"),
-    ("headline", "暴雨\u202e红色"), ("speaker", "请立即避险🌀"), ("sms", "【坪山应急】" + "雨" * 665), ("headline", "长" * 161),
-], ids=["html", "entity", "control character", "direction override", "sign that cannot be spoken", "eleven segments", "too long"])
+@pytest.mark.parametrize(
+    ("field", "text"),
+    [
+        ("description", "小心<script>alert(1)</script>"),
+        ("instruction", "stay &amp; wait"),
+        ("sms", "【坪山应急】a\x07b"),
+        ("headline", "暴雨\u202e红色"),
+        ("speaker", "请立即避险🌀"),
+        ("sms", "【坪山应急】" + "雨" * 665),
+        ("headline", "长" * 161),
+    ],
+    ids=[
+        "html",
+        "entity",
+        "control character",
+        "direction override",
+        "sign that cannot be spoken",
+        "eleven segments",
+        "too long",
+    ],
+)
 def test_words_that_a_channel_cannot_carry_are_refused_at_their_field(field, text):
     words = district.content().words
     words["zh"] = words["zh"] | {field: text}
@@ -157,6 +213,7 @@ def test_two_approvals_in_the_same_second_issue_once(context):
 
     def click(account_id):
         from portal.identity.models import Account
+
         with context.app_context():
             account = db.session.get(Account, account_id)
             barrier.wait()
@@ -164,6 +221,7 @@ def test_two_approvals_in_the_same_second_issue_once(context):
                 results.append(issue.issue(account, **seen))
             except Conflict as conflict:
                 results.append(conflict)
+
     threads = [threading.Thread(target=click, args=(b,)) for b in bosses]
     for t in threads:
         t.start()
@@ -212,6 +270,7 @@ def test_only_the_moves_of_the_table_are_possible(verb, status):
         if verb == review.APPROVE:
             return approve(actor, draft)
         return review.move(actor, draft.id, verb, version=draft.version, reason="r")
+
     if review.MOVES[verb].source == status:
         act()
         assert db.session.get(Draft, draft.id, populate_existing=True).status == review.MOVES[verb].to
