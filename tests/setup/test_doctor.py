@@ -235,13 +235,12 @@ def test_a_carrier_that_cannot_be_reached_is_named(settings, speak):
 @pytest.mark.parametrize(("answer", "level"), [
     ((200, '{"sid": "AC0", "status": "active"}'), OK), ((200, '{"sid": "AC0", "status": "suspended"}'), FAIL),
     ((401, '{"code": 20003}'), FAIL), ((200, "<html>"), FAIL)])
-def test_the_carrier_is_asked_whether_it_knows_the_account(settings, speak, carrier_that_answers, answer, level):
+def test_the_carrier_is_asked_whether_it_knows_us(settings, speak, carrier_that_answers, answer, level):
     url = carrier_that_answers(*answer)
     assert _one(speak(outside.carrier, settings(**_twilio(twilio_api_url=url))))[0] == level
 
 
-def test_the_command_speaks_the_language_of_the_terminal_and_fails_where_something_must_be_mended(
-        tmp_path, monkeypatch):
+def test_the_command_speaks_the_terminals_language_and_fails_where_something_is_amiss(tmp_path, monkeypatch):
     monkeypatch.setenv("ANLAN_INSTANCE", str(tmp_path))
     monkeypatch.setenv("ANLAN_TIMEZONE", "Asia/Nowhere")
     monkeypatch.delenv("LC_ALL", raising=False)

@@ -1,0 +1,163 @@
+"""A real Chromium, a real server, and the questions that every page must answer.
+
+`serve(make)` puts the application that `make()` makes on a free port. `demonstration` is `anlan run` in a process
+of its own, as a newcomer starts it. `page_phone` and `page_desktop` are windows of 390 and 1280 pixels.
+
+Playwright keeps an event loop in the thread of the test, and an application context cannot be left where one
+runs: applications live in threads or processes of their own here, and the browser ends with each module.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+import waitress
+from axe_playwright_python.sync_playwright import Axe
+from flask import Flask
+from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+
+from tests.browser.waiting import until_listening
+from tests.postgres import free_port
+
+ROOT = Path(__file__).resolve().parents[2]
+CHROMIUM = "/usr/bin/chromium"
+ARGUMENTS = ["--disable-background-networking", "--disable-component-update", "--disable-sync",
+             "--no-first-run", "--disable-dev-shm-usage",
+             "--disable-features=Translate,OptimizationHints"]
+PHONE, DESKTOP = {"width": 390, "height": 844}, {"width": 1280, "height": 900}
+OURS = ("http://127.0.0.1:", "http://localhost:", "data:", "blob:")
+#: WCAG 2.2 level AA and what lies below it.
+AXE = {"runOnly": {"type": "tag", "values": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]}}
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if "tests/browser/" in item.path.as_posix():
+            item.add_marker(pytest.mark.browser)
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Browser]:
+    if not Path(CHROMIUM).exists():
+        pytest.fail("Chromium is not installed; on Debian: apt-get install chromium")
+    arguments = [*ARGUMENTS, "--no-sandbox"] if os.geteuid() == 0 else ARGUMENTS
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=arguments)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def window(chromium: Browser) -> Iterator[Callable[..., Page]]:
+    """Opens windows. `window(PHONE, language="en")`; each has cookies of its own.
+
+    A page that breaks in its script, or asks anybody but our server for anything, fails the test.
+    """
+    contexts: list[BrowserContext] = []
+    wrong: list[str] = []
+
+    def open_window(size: dict = DESKTOP, language: str = "zh-CN", **options: object) -> Page:
+        context = chromium.new_context(viewport=size, locale=language, timezone_id="Asia/Shanghai", **options)
+        context.set_default_timeout(15_000)
+        contexts.append(context)
+        page = context.new_page()
+        page.on("pageerror", lambda error: wrong.append(f"script error: {error}"))
+        page.on("console", lambda said: wrong.append(f"console: {said.text}")
+                if said.type == "error" and "Content Security Policy" in said.text else None)
+        page.on("request", lambda request: wrong.append(f"asked a stranger: {request.url}")
+                if not request.url.startswith(OURS) else None)
+        return page
+    yield open_window
+    for context in contexts:
+        context.close()
+    assert not wrong, "\n".join(wrong)
+
+
+@pytest.fixture
+def page_phone(window: Callable[..., Page]) -> Page:
+    return window(PHONE)
+
+
+@pytest.fixture
+def page_desktop(window: Callable[..., Page]) -> Page:
+    return window(DESKTOP)
+
+
+@pytest.fixture
+def serve() -> Iterator[Callable[[Callable[[], Flask]], str]]:
+    """`serve(make)` is the address under which the application now answers, until the test ends."""
+    running = []
+
+    def start(make: Callable[[], Flask]) -> str:
+        with ThreadPoolExecutor(1) as elsewhere:
+            app = elsewhere.submit(make).result(60)
+        server = waitress.create_server(app, host="127.0.0.1", port=0, threads=4)
+        thread = threading.Thread(target=server.run, name="served", daemon=True)
+        thread.start()
+        running.append((server, thread))
+        return f"http://127.0.0.1:{server.effective_port}"
+    yield start
+    for server, thread in running:
+        server.close()
+        thread.join(10)
+        assert not thread.is_alive()
+
+
+@pytest.fixture(scope="module")
+def demonstration(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of `anlan run` in demonstration mode, on an instance of its own, stopped as by Ctrl-C."""
+    instance, port = tmp_path_factory.mktemp("demonstration"), free_port()
+    keep = {k: v for k, v in os.environ.items() if not k.startswith("ANLAN_")}
+    environment = keep | {"ANLAN_DEMO": "1", "ANLAN_INSTANCE": str(instance), "PORT": str(port)}
+    with (instance / "output").open("wb") as output:
+        process = subprocess.Popen([sys.executable, "-m", "portal.cli", "run"], cwd=ROOT, env=environment,
+                                   stdout=output, stderr=subprocess.STDOUT)
+    try:
+        until_listening(port, process, longest=120)
+        yield f"http://127.0.0.1:{port}"
+    except RuntimeError as error:
+        pytest.fail(f"{error}\n{(instance / 'output').read_text()[-4000:]}")
+    finally:
+        process.send_signal(signal.SIGINT)
+        try:
+            process.wait(30)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+@pytest.fixture
+def snapshot(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Page, str], Path]:
+    """`snapshot(page, "compose")` keeps a picture of the whole page; ANLAN_SNAPSHOTS names where."""
+    folder = Path(os.environ.get("ANLAN_SNAPSHOTS") or tmp_path_factory.mktemp("snapshots"))
+    folder.mkdir(parents=True, exist_ok=True)
+
+    def take(page: Page, name: str) -> Path:
+        path = folder / f"{name}-{page.viewport_size['width']}.png"
+        page.screenshot(path=path, full_page=True)
+        return path
+    return take
+
+
+def assert_accessible(page: Page) -> None:
+    """Fail with each violation of WCAG 2.2 AA that axe finds: the rule, what to do, and the elements."""
+    found = Axe().run(page, options=AXE).response["violations"]
+    lines = [f"{v['id']} ({v['impact']}): {v['help']}\n" + "\n".join(
+        f"    {' '.join(map(str, node['target']))}\n      {node['failureSummary']}" for node in v["nodes"][:5])
+        for v in found]
+    assert not found, f"{page.url} has {len(found)} kinds of barriers:\n" + "\n".join(lines)
+
+
+def assert_fits(page: Page) -> None:
+    """Fail where the page must be scrolled sideways."""
+    root = "document.documentElement"
+    wide = page.evaluate(f"{root}.scrollWidth - {root}.clientWidth")
+    assert wide <= 0, f"{page.url} is {wide} px wider than its window"
