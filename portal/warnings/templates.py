@@ -33,9 +33,7 @@ from portal.warnings.hazards import (
 _BRACED = re.compile(r"\{([A-Za-z_]+)\}")
 #: Signs that are common in names and would turn a whole English text message into UCS-2, at less than half
 #: the length.
-_PLAIN = str.maketrans(
-    {"‘": "'", "’": "'", "“": '"', "”": '"', "–": "-", "—": "-", "\u00a0": " ", "…": "..."}
-)
+_PLAIN = str.maketrans({"‘": "'", "’": "'", "“": '"', "”": '"', "–": "-", "—": "-", "\u00a0": " ", "…": "..."})
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,12 +63,15 @@ def render(hazard: Hazard, tier: str, kind: str, language: str, facts: Facts) ->
     words = {}
     for channel in CHANNELS:
         values = _values(hazard, tier, guidance, language, channel, facts)
-        text = _BRACED.sub(
-            lambda match, values=values: values[match.group(1)](),
-            hazard.template(tier, kind, language, channel),
-        )
-        words[channel] = text.translate(_PLAIN) if channel == "sms" and language == "en" else text
+        text = _fill(hazard.template(tier, kind, language, channel), values)
+        if channel == "sms":  # no empty brackets where there is no signature
+            text = text.removeprefix("【】") if language == "zh" else text.translate(_PLAIN)
+        words[channel] = text
     return mark_exercise({language: words})[language] if facts.exercise else words
+
+
+def _fill(template: str, values: Mapping[str, Callable[[], str]]) -> str:
+    return _BRACED.sub(lambda match: values[match.group(1)](), template)
 
 
 def _values(
@@ -93,9 +94,7 @@ def _values(
         "onset": lambda: time(facts.onset),
         "expires": lambda: time(facts.expires),
         "authority": lambda: (
-            phrases.aloud(facts.authority[language])
-            if channel in ("sms", "speaker")
-            else facts.authority[language]
+            phrases.aloud(facts.authority[language]) if channel in ("sms", "speaker") else facts.authority[language]
         ),
         "signature": lambda: facts.signature,
         "threat": lambda: guidance.threat[language],
@@ -114,11 +113,7 @@ def _grade(tier: str, language: str) -> str:
     """The grade in brackets, as 12379 headlines carry it; nothing for white, which has none."""
     if not (grade := GRADE[tier]):
         return ""
-    return (
-        f"[{grade}级/{GRADE_NAMES[tier].zh}]"
-        if language == "zh"
-        else f" [grade {grade}, {GRADE_NAMES[tier].en}]"
-    )
+    return f"[{grade}级/{GRADE_NAMES[tier].zh}]" if language == "zh" else f" [grade {grade}, {GRADE_NAMES[tier].en}]"
 
 
 # -- drills ------------------------------------------------------------------------------------------------
@@ -180,9 +175,7 @@ def check(hazard: Hazard, facts: Facts) -> Iterator[tuple[str, str]]:
                 words = render(hazard, tier, kind, language, replace(facts, previous_tier=before))
                 where = f"{tier}.{kind if before in (None, tier) else f'{kind} from {before}'}.{language}"
                 yield from ((f"{where}.sms", wrong) for wrong in _sms_problems(words["sms"], language))
-                yield from (
-                    (f"{where}.speaker", wrong) for wrong in _speaker_problems(words["speaker"], language)
-                )
+                yield from ((f"{where}.speaker", wrong) for wrong in _speaker_problems(words["speaker"], language))
 
 
 def _sms_problems(text: str, language: str) -> Iterator[str]:

@@ -165,6 +165,10 @@ def test_without_an_onset_the_warning_begins_at_once() -> None:
     assert "now to 23:55 22 Nov" in render(RAIN, "red", ALERT, "en", replace(FACTS, onset=None))["sms"]
 
 
+def test_without_a_signature_there_are_no_empty_brackets() -> None:
+    assert render(RAIN, "red", ALERT, "zh", replace(FACTS, signature=""))["sms"].startswith("暴雨红色预警")
+
+
 def test_names_with_braces_brackets_or_curly_quotes_do_no_harm() -> None:
     odd = replace(FACTS, areas=[("{steps}（东区）社区", "King’s {steps} (East)")])
     assert "{steps}（东区）社区" in render(RAIN, "red", ALERT, "zh", odd)["sms"]
@@ -228,8 +232,7 @@ def test_places_are_joined_as_people_would_and_long_lists_are_cut(
 
 
 DISTRICT = [
-    (row["name_zh"], row["name_en"])
-    for row in csv.DictReader((ROOT / "content/regions/440310.csv").open(encoding="utf-8"))
+    (row["name_zh"], row["name_en"]) for row in csv.DictReader((ROOT / "content/regions/440310.csv").open(encoding="utf-8"))
 ]
 
 
@@ -375,9 +378,7 @@ def test_marking_a_drill_twice_changes_nothing_and_nothing_is_left_unmarked(
         for channel, text in channels.items():
             marked = once[language][channel]
             assert bool(marked) == bool(text.strip())
-            assert not marked or re.search(
-                "演练" if language == "zh" else "EXERCISE|This is an exercise", marked
-            )
+            assert not marked or re.search("演练" if language == "zh" else "EXERCISE|This is an exercise", marked)
 
 
 def test_marking_does_not_change_what_it_was_given() -> None:
