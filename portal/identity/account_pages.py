@@ -23,9 +23,19 @@ def register(blueprint: Blueprint) -> None:
     rule("/accounts/new", "account_new", new_page, methods=["GET", "POST"])
     rule("/accounts/<uuid:account_id>", "account", account_page)
     rule("/accounts/<uuid:account_id>/duties", "duty_add", duty_add, methods=["POST"])
-    rule("/accounts/<uuid:account_id>/duties/<uuid:duty_id>/remove", "duty_remove", duty_remove, methods=["POST"])
+    rule(
+        "/accounts/<uuid:account_id>/duties/<uuid:duty_id>/remove",
+        "duty_remove",
+        duty_remove,
+        methods=["POST"],
+    )
     rule("/accounts/<uuid:account_id>/password", "password_reset", password_reset, methods=["POST"])
-    rule("/accounts/<uuid:account_id>/<any(deactivate, reactivate, unlock):act>", "account_act", account_act, methods=["POST"])
+    rule(
+        "/accounts/<uuid:account_id>/<any(deactivate, reactivate, unlock):act>",
+        "account_act",
+        account_act,
+        methods=["POST"],
+    )
 
 
 @signed_in(ADMINISTRATOR)
@@ -33,8 +43,15 @@ def list_page() -> Any:
     by = _by()
     search, state = request.args.get("search", ""), request.args.get("state", "")
     found = listing.find(by, search, state, request.args.get("page", 1, type=int))
-    return render_template("identity/accounts.html", found=found, search=search, state=state, by=by, locked=locked,
-                           names=words.region_names(found.accounts))
+    return render_template(
+        "identity/accounts.html",
+        found=found,
+        search=search,
+        state=state,
+        by=by,
+        locked=locked,
+        names=words.region_names(found.accounts),
+    )
 
 
 @signed_in(ADMINISTRATOR)
@@ -44,12 +61,16 @@ def new_page() -> Any:
     if form.validate_on_submit():
         password = form.password.data or passwords.generate()
         try:
-            account = accounts.create(by, form.username.data, form.display_name.data, password, [_grant(form)])
+            account = accounts.create(
+                by, form.username.data, form.display_name.data, password, [_grant(form)]
+            )
         except Invalid as refusal:
             forms.show(form, refusal)
         else:
             # Shown in the answer itself and never again: no address to come back to, no copy on the server.
-            return render_template("identity/password_shown.html", office=account, password=password, created=True)
+            return render_template(
+                "identity/password_shown.html", office=account, password=password, created=True
+            )
     return render_template("identity/account_new.html", form=form, shortest=passwords.SHORTEST), _status()
 
 
@@ -78,7 +99,9 @@ def duty_remove(account_id: uuid.UUID, duty_id: uuid.UUID) -> Any:
 
 @signed_in(ADMINISTRATOR)
 def account_act(account_id: uuid.UUID, act: str) -> Any:
-    rule = {"deactivate": accounts.deactivate, "reactivate": accounts.reactivate, "unlock": accounts.unlock}[act]
+    rule = {"deactivate": accounts.deactivate, "reactivate": accounts.reactivate, "unlock": accounts.unlock}[
+        act
+    ]
     return _act(account_id, lambda by: rule(by, account_id))
 
 
@@ -92,7 +115,9 @@ def password_reset(account_id: uuid.UUID) -> Any:
         except Invalid as refusal:
             forms.show(form, refusal)
         else:
-            return render_template("identity/password_shown.html", office=account, password=password, created=False)
+            return render_template(
+                "identity/password_shown.html", office=account, password=password, created=False
+            )
     return _account(account_id, reset_form=form)
 
 
@@ -132,8 +157,14 @@ def _act(account_id: uuid.UUID, rule: Any) -> Any:
     return _back(account_id)
 
 
-def _account(account_id: uuid.UUID, *, duty_form: forms.DutyForm | None = None, reset_form: forms.ResetForm | None = None,
-             refusal: Any = None, status: int | None = None) -> Any:
+def _account(
+    account_id: uuid.UUID,
+    *,
+    duty_form: forms.DutyForm | None = None,
+    reset_form: forms.ResetForm | None = None,
+    refusal: Any = None,
+    status: int | None = None,
+) -> Any:
     by, account = _by(), db.session.get(Account, account_id)
     if account is None:
         abort(404)
@@ -144,6 +175,15 @@ def _account(account_id: uuid.UUID, *, duty_form: forms.DutyForm | None = None, 
         # Not filled from what another form of the page sent.
         duty_form = forms.DutyForm(formdata=None)
         _offer(duty_form, by)
-    return render_template("identity/account.html", office=account, own=own, by=by, locked=locked(account),
-                           duty_form=duty_form, reset_form=reset_form or forms.ResetForm(formdata=None), refusal=refusal,
-                           names=words.region_names([account]), shortest=passwords.SHORTEST), status or _status()
+    return render_template(
+        "identity/account.html",
+        office=account,
+        own=own,
+        by=by,
+        locked=locked(account),
+        duty_form=duty_form,
+        reset_form=reset_form or forms.ResetForm(formdata=None),
+        refusal=refusal,
+        names=words.region_names([account]),
+        shortest=passwords.SHORTEST,
+    ), status or _status()

@@ -1,8 +1,9 @@
 """What an administrator may do to accounts. Every function is one transaction with its audit entry.
 
-An administrator acts on the accounts whose duties all lie within the administrator's own regions and tiers, never
-on the own one, and grants nothing wider than the own duty. `by=None` is the system itself: the command line of
-somebody who owns the machine, and the demonstration. District-wide there is always one active administrator.
+An administrator acts on the accounts whose duties all lie within the administrator's own regions and tiers,
+never on the own one, and grants nothing wider than the own duty. `by=None` is the system itself: the
+command line of somebody who owns the machine, and the demonstration. District-wide there is always one
+active administrator.
 """
 
 from __future__ import annotations
@@ -38,10 +39,18 @@ class Grant(NamedTuple):
     highest_tier: str
 
 
-def create(by: Account | None, username: str, display_name: str, password: str, grants: Iterable[Grant], *,
-           must_change_password: bool = True, demonstration: bool = False) -> Account:
-    """A new account with its duties. Raises Invalid (`username`, `display_name`, `password`, `role`, `region_code`,
-    `highest_tier`) and Forbidden for a duty beyond the administrator's own."""
+def create(
+    by: Account | None,
+    username: str,
+    display_name: str,
+    password: str,
+    grants: Iterable[Grant],
+    *,
+    must_change_password: bool = True,
+    demonstration: bool = False,
+) -> Account:
+    """A new account with its duties. Raises Invalid (`username`, `display_name`, `password`, `role`,
+    `region_code`, `highest_tier`) and Forbidden for a duty beyond the administrator's own."""
     name, shown, wanted = canonical(username), " ".join(display_name.split()), list(dict.fromkeys(grants))
     problems = _name_problems(name, shown)
     if not demonstration:
@@ -58,14 +67,32 @@ def create(by: Account | None, username: str, display_name: str, password: str, 
             by = _acting(session, by, wanted)
             if session.scalar(select(Account.id).where(Account.username == name)) is not None:
                 raise taken
-            account = Account(username=name, display_name=shown, password=stored, fs_uniquifier=uuid.uuid4().hex,
-                              must_change_password=must_change_password, demonstration=demonstration,
-                              active=True, failed_attempts=0, created_at=utcnow(), duties=[Duty(**g._asdict()) for g in wanted])
+            account = Account(
+                username=name,
+                display_name=shown,
+                password=stored,
+                fs_uniquifier=uuid.uuid4().hex,
+                must_change_password=must_change_password,
+                demonstration=demonstration,
+                active=True,
+                failed_attempts=0,
+                created_at=utcnow(),
+                duties=[Duty(**g._asdict()) for g in wanted],
+            )
             session.add(account)
             session.flush()
-            audit.append(session, _actor(by), "identity.create", _subject(account), {
-                "username": name, "display_name": shown, "demonstration": demonstration,
-                "duties": [g._asdict() for g in wanted]})
+            audit.append(
+                session,
+                _actor(by),
+                "identity.create",
+                _subject(account),
+                {
+                    "username": name,
+                    "display_name": shown,
+                    "demonstration": demonstration,
+                    "duties": [g._asdict() for g in wanted],
+                },
+            )
             return account
     except IntegrityError as error:
         raise taken from error
@@ -92,7 +119,8 @@ def add_duty(by: Account | None, account_id: uuid.UUID, grant: Grant) -> Account
 
 
 def remove_duty(by: Account | None, account_id: uuid.UUID, duty_id: uuid.UUID) -> Account:
-    """Take a duty away and end the account's sessions. Raises Conflict when it is gone, or is the last one."""
+    """Take a duty away and end the account's sessions. Raises Conflict when it is gone, or is the last
+    one."""
     with transaction() as session:
         by = _acting(session, by, [])
         account = _subjected(session, by, account_id)
@@ -100,14 +128,21 @@ def remove_duty(by: Account | None, account_id: uuid.UUID, duty_id: uuid.UUID) -
         if duty is None:
             raise Conflict(_("This duty was removed already."))
         if len(account.duties) == 1:
-            raise Conflict(_("This is the account's only duty. Give it another one first, or deactivate the account."))
+            raise Conflict(
+                _("This is the account's only duty. Give it another one first, or deactivate the account.")
+            )
         account.duties.remove(duty)
         session.flush()
         if _administers_all(duty):
             _keep_an_administrator(session)
         sessions.end_all(session, account)
-        audit.append(session, _actor(by), "identity.duty_remove", _subject(account),
-                     {"role": duty.role, "region_code": duty.region_code, "highest_tier": duty.highest_tier})
+        audit.append(
+            session,
+            _actor(by),
+            "identity.duty_remove",
+            _subject(account),
+            {"role": duty.role, "region_code": duty.region_code, "highest_tier": duty.highest_tier},
+        )
         return account
 
 
@@ -149,7 +184,8 @@ def unlock(by: Account | None, account_id: uuid.UUID) -> Account:
 
 
 def reset_password(by: Account | None, account_id: uuid.UUID, password: str) -> Account:
-    """A temporary password that must be changed at the next sign-in. Ends the account's sessions and its lock."""
+    """A temporary password that must be changed at the next sign-in. Ends the account's sessions and its
+    lock."""
     stored = passwords.hashed(password)
     with transaction() as session:
         by = _acting(session, by, [])
@@ -165,8 +201,8 @@ def reset_password(by: Account | None, account_id: uuid.UUID, password: str) -> 
 
 
 def within(by: Account, account: Account) -> bool:
-    """Whether all duties of the account lie within the administrator's own. An account without duties belongs to
-    the administrators of the whole district."""
+    """Whether all duties of the account lie within the administrator's own. An account without duties
+    belongs to the administrators of the whole district."""
     if not account.duties:
         return may(by, ADMINISTRATOR, [current_settings().district], TIERS[0])
     return all(may(by, ADMINISTRATOR, [d.region_code], d.highest_tier) for d in account.duties)
@@ -186,13 +222,18 @@ def _actor(by: Account | None) -> Actor:
 
 
 def _acting(session: Session, by: Account | None, grants: Iterable[Grant]) -> Account | None:
-    """Who acts, after asking anew, under lock, whether they may: their own duty may have ended since the page.
+    """Who acts, after asking anew, under lock, whether they may: their own duty may have ended since the
+    page.
 
-    The administrators' rows are locked together and in one order, so that two of them who deactivate each other
-    in the same moment cannot both succeed.
+    The administrators' rows are locked together and in one order, so that two of them who deactivate each
+    other in the same moment cannot both succeed.
     """
-    session.execute(select(Account.id).where(Account.id.in_(select(Duty.account_id).where(Duty.role == ADMINISTRATOR)))
-                    .order_by(Account.id).with_for_update())
+    session.execute(
+        select(Account.id)
+        .where(Account.id.in_(select(Duty.account_id).where(Duty.role == ADMINISTRATOR)))
+        .order_by(Account.id)
+        .with_for_update()
+    )
     if by is None:
         return None
     present = session.get(Account, by.id, with_for_update=True, populate_existing=True)
@@ -211,7 +252,9 @@ def _subjected(session: Session, by: Account | None, account_id: uuid.UUID) -> A
     if by is None:
         return account
     if account.id == by.id:
-        raise Forbidden(_("Somebody else must change your own account. Your password you change under “Password”."))
+        raise Forbidden(
+            _("Somebody else must change your own account. Your password you change under “Password”.")
+        )
     if not within(by, account):
         raise Forbidden(beyond())
     return account
@@ -224,8 +267,11 @@ def _administers_all(duty: Duty) -> bool:
 def _keep_an_administrator(session: Session) -> None:
     """Refuse when nobody would be left who administers the whole district."""
     settings = current_settings()
-    statement = select(Duty.region_code).join(Account, Account.id == Duty.account_id).where(
-        Duty.role == ADMINISTRATOR, Account.active)
+    statement = (
+        select(Duty.region_code)
+        .join(Account, Account.id == Duty.account_id)
+        .where(Duty.role == ADMINISTRATOR, Account.active)
+    )
     if not settings.demo:
         statement = statement.where(Account.demonstration.is_(False))
     if not any(codes.contains(region, settings.district) for region in session.scalars(statement)):
@@ -235,7 +281,9 @@ def _keep_an_administrator(session: Session) -> None:
 def _name_problems(name: str, shown: str) -> list[Problem]:
     problems = []
     if not 3 <= len(name) <= 64 or not all(c.isalnum() or c in "-_." for c in name):
-        problems.append(Problem("username", _("A user name has 3 to 64 letters, digits, points, hyphens or underscores.")))
+        problems.append(
+            Problem("username", _("A user name has 3 to 64 letters, digits, points, hyphens or underscores."))
+        )
     if not 2 <= len(shown) <= 80 or not shown.isprintable():
         problems.append(Problem("display_name", _("Say in 2 to 80 characters which office this is.")))
     return problems
@@ -247,8 +295,10 @@ def _grant_problems(grant: Grant, *, must_exist: bool) -> list[Problem]:
         problems.append(Problem("role", _("Choose one of the roles.")))
     if grant.highest_tier not in TIERS:
         problems.append(Problem("highest_tier", _("Choose one of the tiers.")))
-    if not codes.is_code(grant.region_code) or not (
-            codes.contains(current_settings().district, grant.region_code)) or (
-            must_exist and grant.region_code not in lookup.names([grant.region_code])):
+    if (
+        not codes.is_code(grant.region_code)
+        or not (codes.contains(current_settings().district, grant.region_code))
+        or (must_exist and grant.region_code not in lookup.names([grant.region_code]))
+    ):
         problems.append(Problem("region_code", _("Choose a region of this district.")))
     return problems

@@ -16,6 +16,7 @@ from portal.identity.models import Account
 
 def _at_work(command: Callable[..., Any]) -> Callable[..., Any]:
     """Run the command within the application, in English, and say a refusal in words with exit 1."""
+
     @wraps(command)
     def run(*args: Any, **kwargs: Any) -> Any:
         from flask_babel import force_locale
@@ -28,10 +29,14 @@ def _at_work(command: Callable[..., Any]) -> Callable[..., Any]:
                 return command(*args, **kwargs)
             except Invalid as refusal:
                 for problem in refusal.problems:
-                    click.echo(f"{problem.field}: {problem.message}" if problem.field else str(problem.message), err=True)
+                    click.echo(
+                        f"{problem.field}: {problem.message}" if problem.field else str(problem.message),
+                        err=True,
+                    )
             except (Conflict, Forbidden) as refusal:
                 click.echo(str(refusal.message), err=True)
             sys.exit(1)
+
     return run
 
 
@@ -44,10 +49,18 @@ def admin() -> None:
 @click.argument("username")
 @click.option("--region", help="Code of the region to administer; the whole district if not given.")
 @click.option("--display", help="Name of the office, as colleagues know it; the user name if not given.")
-@click.option("--password-stdin", is_flag=True, help="Read the password from the first line of the standard input.")
-@click.option("--generate", is_flag=True, help="Make a password up and print it once; it is changed at the first sign-in.")
+@click.option(
+    "--password-stdin", is_flag=True, help="Read the password from the first line of the standard input."
+)
+@click.option(
+    "--generate",
+    is_flag=True,
+    help="Make a password up and print it once; it is changed at the first sign-in.",
+)
 @_at_work
-def create(username: str, region: str | None, display: str | None, password_stdin: bool, generate: bool) -> None:
+def create(
+    username: str, region: str | None, display: str | None, password_stdin: bool, generate: bool
+) -> None:
     """Make an administrator called USERNAME. Asks for the password twice, unless told otherwise."""
     from portal import current_settings
     from portal.identity import accounts, passwords
@@ -60,10 +73,15 @@ def create(username: str, region: str | None, display: str | None, password_stdi
     elif password_stdin:
         password = sys.stdin.readline(1000).rstrip("\r\n")
     else:
-        password = click.prompt(f"Password (at least {passwords.SHORTEST} characters)", hide_input=True,
-                                confirmation_prompt="Once more")
+        password = click.prompt(
+            f"Password (at least {passwords.SHORTEST} characters)",
+            hide_input=True,
+            confirmation_prompt="Once more",
+        )
     grant = accounts.Grant(ADMINISTRATOR, region or current_settings().district, "red")
-    account = accounts.create(None, username, display or username, password, [grant], must_change_password=generate)
+    account = accounts.create(
+        None, username, display or username, password, [grant], must_change_password=generate
+    )
     click.echo(f"Administrator {account.username} made for region {grant.region_code}.")
     if generate:
         click.echo(f"Temporary password, shown this once: {password}")
@@ -81,10 +99,27 @@ def list_() -> None:
         click.echo("There is no account yet. Make the first one: anlan admin create USERNAME")
     for account in found:
         state = "deactivated" if not account.active else "locked" if locked(account) else "active"
-        notes = [note for note, holds in (("demonstration", account.demonstration),
-                                          ("password not chosen yet", account.must_change_password)) if holds]
-        duties = ", ".join(f"{d.role}:{d.region_code}:{d.highest_tier}" for d in account.duties) or "no duties"
-        click.echo("\t".join([account.username, account.display_name, " ".join([state, *(f"({n})" for n in notes)]), duties]))
+        notes = [
+            note
+            for note, holds in (
+                ("demonstration", account.demonstration),
+                ("password not chosen yet", account.must_change_password),
+            )
+            if holds
+        ]
+        duties = (
+            ", ".join(f"{d.role}:{d.region_code}:{d.highest_tier}" for d in account.duties) or "no duties"
+        )
+        click.echo(
+            "\t".join(
+                [
+                    account.username,
+                    account.display_name,
+                    " ".join([state, *(f"({n})" for n in notes)]),
+                    duties,
+                ]
+            )
+        )
 
 
 @admin.command()

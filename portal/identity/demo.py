@@ -1,4 +1,5 @@
-"""Accounts of the demonstration. Their password is printed for everybody, so they live in demonstration mode only."""
+"""Accounts of the demonstration. Their password is printed for everybody, so they live in demonstration
+mode only."""
 
 from __future__ import annotations
 
@@ -30,28 +31,61 @@ class Sample(NamedTuple):
 
 
 SAMPLES = (
-    Sample("drafter", "区应急管理局值班室（演示）", DRAFTER, "", "red", _l("drafts for the whole district, up to red")),
-    Sample("approver", "区应急指挥中心（演示）", APPROVER, "", "red", _l("approves for the whole district, up to red")),
-    Sample("street", "坪山街道值班室（演示）", DRAFTER, STREET, "orange", _l("drafts for Pingshan Subdistrict, up to orange")),
+    Sample(
+        "drafter",
+        "区应急管理局值班室（演示）",
+        DRAFTER,
+        "",
+        "red",
+        _l("drafts for the whole district, up to red"),
+    ),
+    Sample(
+        "approver",
+        "区应急指挥中心（演示）",
+        APPROVER,
+        "",
+        "red",
+        _l("approves for the whole district, up to red"),
+    ),
+    Sample(
+        "street",
+        "坪山街道值班室（演示）",
+        DRAFTER,
+        STREET,
+        "orange",
+        _l("drafts for Pingshan Subdistrict, up to orange"),
+    ),
     Sample("admin", "区应急管理局信息科（演示）", ADMINISTRATOR, "", "red", _l("manages the accounts")),
     Sample("viewer", "区总值班室（演示）", VIEWER, "", "red", _l("sees everything, changes nothing")),
 )
 
 
 def seed() -> list[tuple[str, str, str]]:
-    """Make the demonstration's accounts where they are missing; `(user name, password, what it may do)` of each.
+    """Make the demonstration's accounts where they are missing; `(user name, password, what it may do)` of
+    each.
 
     Outside demonstration mode nothing is made, and the list is empty.
     """
     settings = current_settings()
     if not settings.demo:
         return []
-    there = set(db.session.scalars(select(Account.username).where(Account.username.in_([s.username for s in SAMPLES]))))
+    there = set(
+        db.session.scalars(
+            select(Account.username).where(Account.username.in_([s.username for s in SAMPLES]))
+        )
+    )
     for sample in SAMPLES:
         if sample.username not in there:
             grant = Grant(sample.role, sample.region_code or settings.district, sample.highest_tier)
-            accounts.create(None, sample.username, sample.display_name, PASSWORD, [grant],
-                            must_change_password=False, demonstration=True)
+            accounts.create(
+                None,
+                sample.username,
+                sample.display_name,
+                PASSWORD,
+                [grant],
+                must_change_password=False,
+                demonstration=True,
+            )
     return known()
 
 

@@ -26,8 +26,10 @@ class SignInForm(FlaskForm):
 class PasswordForm(FlaskForm):
     old_password = PasswordField(_l("Present password"), _needed(500))
     password = PasswordField(_l("New password"), _needed(500))
-    repeat = PasswordField(_l("New password once more"), [
-        *_needed(500), EqualTo("password", _l("The two new passwords differ. Type them again."))])
+    repeat = PasswordField(
+        _l("New password once more"),
+        [*_needed(500), EqualTo("password", _l("The two new passwords differ. Type them again."))],
+    )
 
 
 class ChoiceField(SelectField):
@@ -66,5 +68,3 @@ def show(form: FlaskForm, refusal: Invalid) -> None:
             form.form_errors.append(problem.message)
         else:
             field.errors = [*field.errors, problem.message]
-
-

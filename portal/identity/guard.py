@@ -27,12 +27,15 @@ def current_account() -> Account | None:
 
 
 def signed_in(*roles: str, touch: bool = True) -> Callable[[View], View]:
-    """A view for people who are signed in, and hold one of the `roles` somewhere (none named: any active account).
+    """A view for people who are signed in, and hold one of the `roles` somewhere (none named: any active
+    account).
 
-    Nobody signed in: a GET is sent to sign in and comes back afterwards; anything else answers 401. Without the
-    role: 403. `touch=False` is for what a page asks for by itself (polling): it does not keep a session alive.
-    Only whether a role is held at all is asked here; the region and the tier are asked by the rule that acts.
+    Nobody signed in: a GET is sent to sign in and comes back afterwards; anything else answers 401. Without
+    the role: 403. `touch=False` is for what a page asks for by itself (polling): it does not keep a session
+    alive. Only whether a role is held at all is asked here; the region and the tier are asked by the rule
+    that acts.
     """
+
     def decorate(view: View) -> View:
         @wraps(view)
         def guarded(*args: Any, **kwargs: Any) -> Any:
@@ -40,19 +43,25 @@ def signed_in(*roles: str, touch: bool = True) -> Callable[[View], View]:
             account = current_account()
             if account is None:
                 return _sign_in_first()
-            if account.must_change_password and request.endpoint not in ("identity.password", "identity.sign_out"):
+            if account.must_change_password and request.endpoint not in (
+                "identity.password",
+                "identity.sign_out",
+            ):
                 return redirect(url_for("identity.password"))
             if roles and not has_role(account, *roles):
                 raise Forbidden(_("Your account has no duty that allows this."))
             if touch:
                 sessions.touch()
             return view(*args, **kwargs)
+
         return guarded  # type: ignore[return-value]
+
     return decorate
 
 
 def local_path(target: str | None, otherwise: str) -> str:
-    """`target` when it is a path on this site, else `otherwise`: a link cannot lead from signing in to elsewhere."""
+    """`target` when it is a path on this site, else `otherwise`: a link cannot lead from signing in to
+    elsewhere."""
     if not target or len(target) > 2000 or not target.startswith("/") or target.startswith(("//", "/\\")):
         return otherwise
     if any(ord(c) < 0x21 or c in "\\\x7f" for c in target):

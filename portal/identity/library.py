@@ -1,8 +1,9 @@
 """Flask-Security, set up for what the desk needs of it: hashing with argon2 and the session's owner.
 
-Its own pages stay away: they know neither the count of failed attempts that holds against parallel guesses, nor
-the audit trail, nor our two languages. What it hooks into *every* request is taken out again, because it would
-look into the session and so mark each public page as different for each visitor, which no cache can keep.
+Its own pages stay away: they know neither the count of failed attempts that holds against parallel guesses,
+nor the audit trail, nor our two languages. What it hooks into *every* request is taken out again, because
+it would look into the session and so mark each public page as different for each visitor, which no cache
+can keep.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from portal.config import Settings
 from portal.core.db import db
 from portal.identity.models import Account
 
-#: Parameters of argon2 other than the library's own (64 MiB, three passes, four lanes: RFC 9106's second choice).
+#: Parameters of argon2 other than the library's own: 64 MiB, three passes, four lanes (RFC 9106).
 HASHING: dict[str, int] = {}
 
 
@@ -26,17 +27,24 @@ class NoRoles(RoleMixin):
 def init_app(app: Flask) -> None:
     settings: Settings = app.extensions["anlan"]
     app.config.update(
-        SESSION_COOKIE_NAME="anlan", SESSION_COOKIE_HTTPONLY=True, SESSION_COOKIE_SAMESITE="Lax",
+        SESSION_COOKIE_NAME="anlan",
+        SESSION_COOKIE_HTTPONLY=True,
+        SESSION_COOKIE_SAMESITE="Lax",
         SESSION_COOKIE_SECURE=settings.base_url.startswith("https:"),
         # A form that was opened in this shift can be sent in this shift; the token dies with the session.
         WTF_CSRF_TIME_LIMIT=int(settings.session_hours * 3600),
         SESSION_PROTECTION=None,
-        SECURITY_PASSWORD_HASH="argon2", SECURITY_PASSWORD_SCHEMES=["argon2"],  # noqa: S106  (a scheme's name)
+        SECURITY_PASSWORD_HASH="argon2",  # noqa: S106  (a scheme's name)
+        SECURITY_PASSWORD_SCHEMES=["argon2"],
         # argon2 salts by itself; a second secret in front would lock everybody out when the key is changed.
         SECURITY_PASSWORD_SINGLE_HASH=True,
         SECURITY_PASSWORD_HASH_PASSLIB_OPTIONS=HASHING,
-        SECURITY_USER_IDENTITY_ATTRIBUTES=[{"username": {"mapper": lambda text: text, "case_insensitive": False}}],
-        SECURITY_JOIN_USER_ROLES=False, SECURITY_CLI_USERS_NAME=False, SECURITY_CLI_ROLES_NAME=False,
+        SECURITY_USER_IDENTITY_ATTRIBUTES=[
+            {"username": {"mapper": lambda text: text, "case_insensitive": False}}
+        ],
+        SECURITY_JOIN_USER_ROLES=False,
+        SECURITY_CLI_USERS_NAME=False,
+        SECURITY_CLI_ROLES_NAME=False,
     )
     security = Security()
     security.init_app(app, FSQLALiteUserDatastore(db, Account, NoRoles), register_blueprint=False)
@@ -45,6 +53,8 @@ def init_app(app: Flask) -> None:
 
 
 def _quieten(app: Flask, security: Security) -> None:
-    app.after_request_funcs[None].remove(security.login_manager._update_remember_cookie)  # nobody is remembered
+    app.after_request_funcs[None].remove(
+        security.login_manager._update_remember_cookie
+    )  # nobody is remembered
     app.template_context_processors[None].remove(_user_context_processor)
     app.before_request_funcs[None].remove(security.principal._on_before_request)

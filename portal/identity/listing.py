@@ -60,8 +60,8 @@ def find(by: Account, search: str = "", state: str = "", page: int = 1) -> Page:
 
 
 def holders(role: str, region_codes: Iterable[str], tier: str, limit: int = 200) -> list[Account]:
-    """Active accounts whose duties of `role` cover all the regions at `tier`, by name; looked for among the first `limit`
-    that hold the role at all."""
+    """Active accounts whose duties of `role` cover all the regions at `tier`, by name; looked for among the
+    first `limit` that hold the role at all."""
     wanted = list(region_codes)
     found = db.session.scalars(
         select(Account)
@@ -73,7 +73,8 @@ def holders(role: str, region_codes: Iterable[str], tier: str, limit: int = 200)
 
 
 def _within(by: Account) -> ColumnElement[bool]:
-    """No duty of the account lies outside the administrator's own: the rule of `accounts.within`, as a query."""
+    """No duty of the account lies outside the administrator's own: the rule of `accounts.within`, as a
+    query."""
     covered: list[ColumnElement[bool]] = [false()]
     for duty in by.duties if by.active else []:
         if duty.role == ADMINISTRATOR:

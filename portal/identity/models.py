@@ -27,9 +27,9 @@ class Duty(Base):
 class Account(Base, UserMixin):
     """An operator. Signing in goes by `username`; names are the office's, given by an administrator.
 
-    `failed_attempts` counts since the last success; `locked_until` is set by the attempt that fills the count.
-    `must_change_password` opens nothing but the password page. `demonstration` marks an account whose password
-    is printed for everybody: it signs in nowhere but in demonstration mode.
+    `failed_attempts` counts since the last success; `locked_until` is set by the attempt that fills the
+    count. `must_change_password` opens nothing but the password page. `demonstration` marks an account
+    whose password is printed for everybody: it signs in nowhere but in demonstration mode.
     """
 
     __tablename__ = "account"
@@ -46,8 +46,9 @@ class Account(Base, UserMixin):
     locked_until: Mapped[datetime | None] = mapped_column(UtcDateTime)
     last_sign_in_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
-    duties: Mapped[list[Duty]] = relationship(lazy="selectin", cascade="all, delete-orphan", passive_deletes=True,
-                                              order_by=Duty.id)
+    duties: Mapped[list[Duty]] = relationship(
+        lazy="selectin", cascade="all, delete-orphan", passive_deletes=True, order_by=Duty.id
+    )
 
     @property
     def roles(self) -> list[RoleMixin]:
@@ -60,8 +61,8 @@ class Account(Base, UserMixin):
 
 
 class DeskSession(Base):
-    """One signed-in browser. Kept here and not only in its cookie, so that signing out ends copies of the cookie
-    too, and one machine of an office can sign out while the others go on."""
+    """One signed-in browser. Kept here and not only in its cookie, so that signing out ends copies of the
+    cookie too, and one machine of an office can sign out while the others go on."""
 
     __tablename__ = "desk_session"
     id: Mapped[uuid.UUID] = mapped_column(primary_key=True, default=uuid.uuid4)

@@ -15,15 +15,26 @@ FIRST_PAGE = "/desk/"
 
 
 def make_blueprint() -> Blueprint:
-    blueprint = Blueprint("identity", __name__, url_prefix="/desk", template_folder="templates",
-                          static_folder="static", static_url_path="/identity/static")
+    blueprint = Blueprint(
+        "identity",
+        __name__,
+        url_prefix="/desk",
+        template_folder="templates",
+        static_folder="static",
+        static_url_path="/identity/static",
+    )
     blueprint.add_url_rule("/sign-in", "sign_in", sign_in_page)
     blueprint.add_url_rule("/sign-in", "sign_in_post", sign_in_post, methods=["POST"])
     blueprint.add_url_rule("/sign-out", "sign_out", sign_out_page, methods=["GET", "POST"])
     blueprint.add_url_rule("/password", "password", password_page, methods=["GET", "POST"])
     account_pages.register(blueprint)
-    blueprint.app_context_processor(lambda: {
-        "current_account": current_account, "has_role": rights.has_role, "duty_words": words.duty_words})
+    blueprint.app_context_processor(
+        lambda: {
+            "current_account": current_account,
+            "has_role": rights.has_role,
+            "duty_words": words.duty_words,
+        }
+    )
     return blueprint
 
 
@@ -77,10 +88,22 @@ def password_page() -> Any:
             sessions.begin(account, row)
             return render_template("identity/password_changed.html", target=target)
     status = 422 if request.method == "POST" else 200
-    return render_template("identity/password.html", form=form, target=target, account=account,
-                           shortest=passwords.SHORTEST, longest=passwords.LONGEST), status
+    return render_template(
+        "identity/password.html",
+        form=form,
+        target=target,
+        account=account,
+        shortest=passwords.SHORTEST,
+        longest=passwords.LONGEST,
+    ), status
 
 
 def _sign_in(form: forms.SignInForm, target: str) -> str:
-    return render_template("identity/sign_in.html", form=form, target=target, any_account=sign_in.any_account(),
-                           demo_password=demo.PASSWORD, demo_accounts=[(name, what) for name, _word, what in demo.known()])
+    return render_template(
+        "identity/sign_in.html",
+        form=form,
+        target=target,
+        any_account=sign_in.any_account(),
+        demo_password=demo.PASSWORD,
+        demo_accounts=[(name, what) for name, _word, what in demo.known()],
+    )

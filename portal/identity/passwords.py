@@ -14,15 +14,27 @@ from flask_security import hash_password, verify_password
 from portal.core.errors import Problem
 
 SHORTEST, LONGEST = 12, 128
-# Stems of what people choose first. A password that is one of these with digits and signs around it is refused.
-COMMON = frozenset("""
-    password passwort passw pass pwd admin administrator root user guest login welcome letmein changeme default secret
-    master qwerty qwertyuiop asdfgh asdfghjkl zxcvbn zxcvbnm qazwsx qazwsxedc iloveyou monkey dragon sunshine princess
-    football baseball superman batman trustno abc abcd abcdef test testtest demo temp temporary hello internet computer
-    mima wode woaini woaizhongguo nihao zhongguo beijing shanghai shenzhen guangdong pingshan guangming yingji
+# Stems of what people choose first. A password that is one of these with digits and signs around it is
+# refused.
+COMMON = frozenset(
+    """
+    password passwort passw pass pwd admin administrator root user guest login welcome letmein
+    changeme default secret master qwerty qwertyuiop asdfgh asdfghjkl zxcvbn zxcvbnm qazwsx
+    qazwsxedc iloveyou monkey dragon sunshine princess football baseball superman batman trustno abc
+    abcd abcdef test testtest demo temp temporary hello internet computer mima wode woaini
+    woaizhongguo nihao zhongguo beijing shanghai shenzhen guangdong pingshan guangming yingji
     yingjiju anlan anquan china emergency warning anlandemo
-""".split())
-_RUNS = ("0123456789", "9876543210", "abcdefghijklmnopqrstuvwxyz", "qwertyuiop", "asdfghjkl", "zxcvbnm", "1qaz2wsx3edc4rfv")
+""".split()  # noqa: SIM905  (a list of words reads better than a wall of quotes)
+)
+_RUNS = (
+    "0123456789",
+    "9876543210",
+    "abcdefghijklmnopqrstuvwxyz",
+    "qwertyuiop",
+    "asdfghjkl",
+    "zxcvbnm",
+    "1qaz2wsx3edc4rfv",
+)
 # Without letters and digits that look alike on paper.
 _ALPHABET = "abcdefghjkmnpqrstuvwxyz23456789"
 
@@ -38,8 +50,9 @@ def hashed(password: str) -> str:
 
 
 def matches(password: str, stored: str | None) -> bool:
-    """Whether the password is the stored one. Takes as long when there is none, or when it is too long to be one."""
-    text, decoy = normal(password)[:LONGEST + 1], _decoy()
+    """Whether the password is the stored one. Takes as long when there is none, or when it is too long to
+    be one."""
+    text, decoy = normal(password)[: LONGEST + 1], _decoy()
     right = verify_password(text, stored or decoy)
     return right and stored is not None and len(text) <= LONGEST
 
@@ -59,12 +72,27 @@ def weaknesses(password: str, *known: str, field: str = "password") -> list[Prob
     """Why the password cannot be taken: empty when it can. `known`: names that it must not be made of."""
     text = normal(password)
     if len(text) < SHORTEST:
-        return [Problem(field, _("Take at least %(number)s characters; a few words in a row are easy to keep.", number=SHORTEST))]
+        return [
+            Problem(
+                field,
+                _(
+                    "Take at least %(number)s characters; a few words in a row are easy to keep.",
+                    number=SHORTEST,
+                ),
+            )
+        ]
     if len(text) > LONGEST:
         return [Problem(field, _("Take at most %(number)s characters.", number=LONGEST))]
     if _guessable(text.casefold(), [k.casefold() for k in known if k]):
-        return [Problem(field, _("This one is among the first that would be guessed. "
-                                 "Take a few words that do not belong together."))]
+        return [
+            Problem(
+                field,
+                _(
+                    "This one is among the first that would be guessed. "
+                    "Take a few words that do not belong together."
+                ),
+            )
+        ]
     return []
 
 
@@ -87,7 +115,7 @@ def _longest_run(text: str, run: str) -> int:
     """Length of the longest piece of `run` that stands in `text`."""
     best = 0
     for start in range(len(run)):
-        while start + best < len(run) and run[start:start + best + 1] in text:
+        while start + best < len(run) and run[start : start + best + 1] in text:
             best += 1
     return best
 

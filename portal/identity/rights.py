@@ -31,8 +31,11 @@ def tiers_for(account: Account, role: str, region_code: str | None = None) -> li
 
 def regions_for(account: Account, role: str, tier: str | None = None) -> list[str]:
     """The topmost regions in which the account may act in `role` (at `tier`)."""
-    found = {duty.region_code for duty in (account.duties if account.active else []) if duty.role == role
-             and (tier is None or TIERS.index(duty.highest_tier) >= TIERS.index(tier))}
+    found = {
+        duty.region_code
+        for duty in (account.duties if account.active else [])
+        if duty.role == role and (tier is None or TIERS.index(duty.highest_tier) >= TIERS.index(tier))
+    }
     return sorted(c for c in found if not any(o != c and codes.contains(o, c) for o in found))
 
 

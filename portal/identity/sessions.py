@@ -1,9 +1,9 @@
 """Sessions at the desk: how they begin, go on and end.
 
-The cookie carries the account's `fs_uniquifier` (Flask-Security rotates it to end every session at once) and the
-number of a row in `desk_session`, which knows when the session began and was last used. A session ends when it
-is `session_hours` old, when nothing was asked for `session_idle_minutes`, when it signs out, or when its account
-is deactivated, or its password or duties change.
+The cookie carries the account's `fs_uniquifier` (Flask-Security rotates it to end every session at once)
+and the number of a row in `desk_session`, which knows when the session began and was last used. A session
+ends when it is `session_hours` old, when nothing was asked for `session_idle_minutes`, when it signs out,
+or when its account is deactivated, or its password or duties change.
 """
 
 from __future__ import annotations
@@ -36,8 +36,8 @@ def open_row(db_session: Session, account: Account) -> DeskSession:
 
 
 def begin(account: Account, row: DeskSession) -> None:
-    """Hand the browser its cookie. What its session held before is dropped, but for the language, so that nothing
-    that was planted there before signing in goes on afterwards."""
+    """Hand the browser its cookie. What its session held before is dropped, but for the language, so that
+    nothing that was planted there before signing in goes on afterwards."""
     language = session.get("language")
     session.clear()
     g.pop("csrf_token", None)
@@ -85,7 +85,8 @@ def account_here() -> Account | None:
 
 
 def touch() -> None:
-    """Write down that the person is at work. Opens a transaction of its own, so it comes before the view's."""
+    """Write down that the person is at work. Opens a transaction of its own, so it comes before the
+    view's."""
     row: DeskSession | None = g.get("desk_row")
     now = utcnow()
     if row is None or now - row.seen_at < SEEN_EVERY:

@@ -1,8 +1,8 @@
 """Signing in and out, and changing one's own password, with the count that locks an account.
 
-An attempt is counted *before* its password is looked at, by one statement that also locks the account when the
-count is full. So any number of guesses sent at the same moment get no more tries than the same guesses sent one
-after another; a success sets the count back. The costly look at the password holds no transaction.
+An attempt is counted *before* its password is looked at, by one statement that also locks the account when
+the count is full. So any number of guesses sent at the same moment get no more tries than the same guesses
+sent one after another; a success sets the count back. The costly look at the password holds no transaction.
 
 What a stranger is told never differs: an unknown name, a wrong password, a locked, a deactivated and a
 demonstration account answer with the same words after the same work. A locked account that told so, even only
@@ -61,7 +61,9 @@ def sign_in(username: str, password: str, address: str) -> tuple[Account, DeskSe
             account.failed_attempts, account.locked_until, account.last_sign_in_at = 0, None, utcnow()
             account.password = better or account.password
             row = sessions.open_row(session, account)
-            audit.append(session, account.actor, "identity.sign_in", f"account:{account.id}", {"address": address})
+            audit.append(
+                session, account.actor, "identity.sign_in", f"account:{account.id}", {"address": address}
+            )
             return account, row
     # Deactivated, or given another password, while the old one was being looked at.
     raise Invalid.one("password", NOT_SIGNED_IN)
@@ -77,7 +79,8 @@ def sign_out(account: Account) -> None:
 def change_password(account: Account, old: str, new: str, address: str) -> DeskSession:
     """Give oneself a new password: every session of the account ends, and a row for a fresh one is returned.
 
-    Guesses at the old password count like attempts to sign in. Raises Invalid at `old_password` or `password`.
+    Guesses at the old password count like attempts to sign in. Raises Invalid at `old_password` or
+    `password`.
     """
     if problems := passwords.weaknesses(new, account.username, account.display_name):
         raise Invalid(problems)
@@ -98,7 +101,9 @@ def change_password(account: Account, old: str, new: str, address: str) -> DeskS
         sessions.end_all(session, fresh)
         session.flush()
         row = sessions.open_row(session, fresh)
-        audit.append(session, fresh.actor, "identity.password_change", f"account:{fresh.id}", {"address": address})
+        audit.append(
+            session, fresh.actor, "identity.password_change", f"account:{fresh.id}", {"address": address}
+        )
     return row
 
 
@@ -109,12 +114,20 @@ def _count(name: str) -> _Attempt | None:
     until = literal(now + timedelta(minutes=settings.lockout_minutes), UtcDateTime())
     statement = (
         update(Account)
-        .where(Account.username == name, Account.active,
-               or_(Account.locked_until.is_(None), Account.locked_until <= now))
-        .values(failed_attempts=number,
-                locked_until=case((number >= settings.lockout_attempts, until), else_=literal(None, UtcDateTime())))
+        .where(
+            Account.username == name,
+            Account.active,
+            or_(Account.locked_until.is_(None), Account.locked_until <= now),
+        )
+        .values(
+            failed_attempts=number,
+            locked_until=case(
+                (number >= settings.lockout_attempts, until), else_=literal(None, UtcDateTime())
+            ),
+        )
         .returning(Account.id, Account.password, Account.locked_until)
-        .execution_options(synchronize_session=False))
+        .execution_options(synchronize_session=False)
+    )
     if not settings.demo:
         statement = statement.where(Account.demonstration == false())
     with transaction() as session:
@@ -125,20 +138,35 @@ def _count(name: str) -> _Attempt | None:
 def _uncount(attempt: _Attempt) -> None:
     """The password was right after all: the count goes back to nothing."""
     with transaction() as session:
-        session.execute(update(Account).where(Account.id == attempt.account_id)
-                        .values(failed_attempts=0, locked_until=None).execution_options(synchronize_session=False))
+        session.execute(
+            update(Account)
+            .where(Account.id == attempt.account_id)
+            .values(failed_attempts=0, locked_until=None)
+            .execution_options(synchronize_session=False)
+        )
 
 
 def _note_failure(name: str, attempt: _Attempt | None, address: str) -> None:
     """Write the failure down. What was typed is not: people type passwords into the wrong field."""
     with transaction() as session:
-        account_id = attempt.account_id if attempt else session.scalar(select(Account.id).where(Account.username == name))
+        account_id = (
+            attempt.account_id
+            if attempt
+            else session.scalar(select(Account.id).where(Account.username == name))
+        )
         subject = f"account:{account_id or 'unknown'}"
         reason = "password" if attempt else "refused" if account_id else "unknown"
-        audit.append(session, audit.SYSTEM, "identity.sign_in_failed", subject, {"reason": reason, "address": address})
+        audit.append(
+            session, audit.SYSTEM, "identity.sign_in_failed", subject, {"reason": reason, "address": address}
+        )
         if attempt is not None and attempt.locks:
-            audit.append(session, audit.SYSTEM, "identity.lock", subject,
-                         {"minutes": current_settings().lockout_minutes, "address": address})
+            audit.append(
+                session,
+                audit.SYSTEM,
+                "identity.lock",
+                subject,
+                {"minutes": current_settings().lockout_minutes, "address": address},
+            )
 
 
 def locked(account: Account) -> bool:
@@ -152,4 +180,3 @@ def any_account() -> bool:
     if not current_settings().demo:
         statement = statement.where(Account.demonstration == false())
     return db.session.scalar(statement) is not None
-

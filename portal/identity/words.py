@@ -14,10 +14,17 @@ from portal.identity.rights import ADMINISTRATOR, APPROVER, DRAFTER, ROLES, VIEW
 from portal.regions import codes, lookup
 from portal.web.show import tier_label
 
-ROLE_LABELS = {DRAFTER: _l("Drafting"), APPROVER: _l("Approval"), ADMINISTRATOR: _l("Administration"), VIEWER: _l("Viewing")}
+ROLE_LABELS = {
+    DRAFTER: _l("Drafting"),
+    APPROVER: _l("Approval"),
+    ADMINISTRATOR: _l("Administration"),
+    VIEWER: _l("Viewing"),
+}
 ROLE_HINTS = {
-    DRAFTER: _l("writes warnings and submits them"), APPROVER: _l("approves, returns and cancels warnings"),
-    ADMINISTRATOR: _l("manages accounts"), VIEWER: _l("sees everything, changes nothing"),
+    DRAFTER: _l("writes warnings and submits them"),
+    APPROVER: _l("approves, returns and cancels warnings"),
+    ADMINISTRATOR: _l("manages accounts"),
+    VIEWER: _l("sees everything, changes nothing"),
 }
 
 
@@ -38,7 +45,9 @@ def duty_words(duty: Duty, names: dict[str, str]) -> str:
     place = names.get(duty.region_code, duty.region_code)
     if codes.level_of(duty.region_code) != "community":
         place = _("%(region)s and below", region=place)
-    return " · ".join([str(ROLE_LABELS[duty.role]), place, _("up to %(tier)s", tier=tier_label(duty.highest_tier))])
+    return " · ".join(
+        [str(ROLE_LABELS[duty.role]), place, _("up to %(tier)s", tier=tier_label(duty.highest_tier))]
+    )
 
 
 def role_choices() -> list[tuple[str, Any]]:
@@ -51,7 +60,8 @@ def tier_choices(by: Account) -> list[tuple[str, Any]]:
 
 
 def region_choices(by: Account) -> list[tuple[str, str]]:
-    """The regions within the administrator's own, each with those above it: “坪山区 › 坪山街道 › 六联社区”."""
+    """The regions within the administrator's own, each with those above it: “坪山区 › 坪山街道 ›
+    六联社区”."""
     found: list[tuple[str, str]] = []
     waiting = [(node, "") for root in reversed(regions_for(by, ADMINISTRATOR)) if (node := lookup.tree(root))]
     while waiting:

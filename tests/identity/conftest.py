@@ -1,4 +1,5 @@
-"""Accounts and browsers for the identity tests. Passwords are hashed once for all tests: hashing is slow by design."""
+"""Accounts and browsers for the identity tests. Passwords are hashed once for all tests: hashing is slow by
+design."""
 
 from __future__ import annotations
 
@@ -57,7 +58,9 @@ class Person:
 def _quick_hashing(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """Real argon2 with small numbers: what is tested here is who gets in, not how long guessing takes."""
     if "real_hashing" not in request.fixturenames:
-        monkeypatch.setattr(library, "HASHING", {"argon2__memory_cost": 256, "argon2__time_cost": 1, "argon2__parallelism": 1})
+        monkeypatch.setattr(
+            library, "HASHING", {"argon2__memory_cost": 256, "argon2__time_cost": 1, "argon2__parallelism": 1}
+        )
 
 
 @pytest.fixture
@@ -68,15 +71,24 @@ def real_hashing() -> None:
 @pytest.fixture
 def make_account() -> Callable[..., Account]:
     """`make_account("name", ("drafter", region, tier), ...)`, written without the rules in between."""
-    def make(username: str, *duties: tuple[str, str, str], password: str | None = PASSWORD, **more: object) -> Account:
+
+    def make(
+        username: str, *duties: tuple[str, str, str], password: str | None = PASSWORD, **more: object
+    ) -> Account:
         if password is not None and password not in _hashes:
             _hashes[password] = passwords.hashed(password)
         values: dict = {"display_name": f"Office {username}", "created_at": utcnow()} | more
         with transaction() as session:
-            account = Account(username=username, password=None if password is None else _hashes[password], fs_uniquifier=uuid.uuid4().hex,
-                              duties=[Duty(role=r, region_code=c, highest_tier=t) for r, c, t in duties], **values)
+            account = Account(
+                username=username,
+                password=None if password is None else _hashes[password],
+                fs_uniquifier=uuid.uuid4().hex,
+                duties=[Duty(role=r, region_code=c, highest_tier=t) for r, c, t in duties],
+                **values,
+            )
             session.add(account)
         return account
+
     return make
 
 

@@ -26,8 +26,16 @@ def _choices(text, field):
 
 
 def test_an_account_is_made_and_its_password_shown_once(context, admin, browse):
-    page = admin.post("/desk/accounts/new", "/desk/accounts/new", username="duty.room", display_name="坪山街道值班室",
-                      password="", role="drafter", region_code=STREET, highest_tier="orange")
+    page = admin.post(
+        "/desk/accounts/new",
+        "/desk/accounts/new",
+        username="duty.room",
+        display_name="坪山街道值班室",
+        password="",
+        role="drafter",
+        region_code=STREET,
+        highest_tier="orange",
+    )
     assert page.status_code == 200
     password = re.search(r'<output class="secret">([^<]+)</output>', page.text)[1]
     made = db.session.query(Account).filter_by(username="duty.room").one()
@@ -41,8 +49,16 @@ def test_the_form_offers_only_what_may_be_granted(context, admin):
     text = admin.get("/desk/accounts/new").text
     assert _choices(text, "region_code") == {STREET, COMMUNITY}
     assert _choices(text, "highest_tier") == {"white", "blue", "yellow", "orange"}
-    answer = admin.post("/desk/accounts/new", "/desk/accounts/new", username="duty.room", display_name="值班室",
-                        password=WORDS, role="drafter", region_code=OTHER_STREET, highest_tier="red")
+    answer = admin.post(
+        "/desk/accounts/new",
+        "/desk/accounts/new",
+        username="duty.room",
+        display_name="值班室",
+        password=WORDS,
+        role="drafter",
+        region_code=OTHER_STREET,
+        highest_tier="red",
+    )
     assert answer.status_code == 422
     assert 'id="region_code-error1"' in answer.text
     assert 'id="highest_tier-error1"' in answer.text
@@ -67,8 +83,14 @@ def test_duties_locks_and_states_are_changed_by_buttons(context, admin, make_acc
     assert admin.post(f"{page}/password", page, password=WORDS).status_code == 200
     assert reread(officer).must_change_password
     assert [a for a, who in audited() if who == "street.admin"] == [
-        "identity.sign_in", "identity.duty_add", "identity.duty_remove", "identity.deactivate", "identity.reactivate",
-        "identity.unlock", "identity.password_reset"]
+        "identity.sign_in",
+        "identity.duty_add",
+        "identity.duty_remove",
+        "identity.deactivate",
+        "identity.reactivate",
+        "identity.unlock",
+        "identity.password_reset",
+    ]
 
 
 def test_accounts_beyond_the_own_region_stay_closed(context, admin, make_account):
@@ -97,14 +119,40 @@ def test_the_own_account_has_no_dangerous_buttons(context, admin):
     assert admin.post(f"/desk/accounts/{own.id}/deactivate", "/desk/accounts/new").status_code == 403
 
 
-@pytest.mark.parametrize(("language", "words"), [
-    ("zh", ["账号管理", "坪山街道值班室", "审批 · 坪山街道及以下 · 最高橙色", "查看 · 六联社区 · 最高红色", "已停用"]),
-    ("en", ["Accounts", "坪山街道值班室", "Approval · Pingshan Subdistrict and below · up to Orange",
-            "Viewing · Liulian Community · up to Red", "Deactivated"])])
+@pytest.mark.parametrize(
+    ("language", "words"),
+    [
+        (
+            "zh",
+            [
+                "账号管理",
+                "坪山街道值班室",
+                "审批 · 坪山街道及以下 · 最高橙色",
+                "查看 · 六联社区 · 最高红色",
+                "已停用",
+            ],
+        ),
+        (
+            "en",
+            [
+                "Accounts",
+                "坪山街道值班室",
+                "Approval · Pingshan Subdistrict and below · up to Orange",
+                "Viewing · Liulian Community · up to Red",
+                "Deactivated",
+            ],
+        ),
+    ],
+)
 def test_the_pages_speak_both_languages(context, regions, make_account, browse, language, words):  # noqa: F811
     make_account("chief", ("administrator", DISTRICT, "red"))
-    make_account("officer", ("approver", STREET, "orange"), ("viewer", COMMUNITY, "red"), active=False,
-                 display_name="坪山街道值班室")
+    make_account(
+        "officer",
+        ("approver", STREET, "orange"),
+        ("viewer", COMMUNITY, "red"),
+        active=False,
+        display_name="坪山街道值班室",
+    )
     person = browse()
     person.sign_in("chief")
     person.post("/language", "/desk/sign-out", language=language, next="/")
@@ -112,8 +160,13 @@ def test_the_pages_speak_both_languages(context, regions, make_account, browse, 
     assert f'lang="{"zh-CN" if language == "zh" else "en"}"' in text
     for word in words:
         assert word in text
-    for path in ("/desk/accounts/new", f"/desk/accounts/{db.session.query(Account).first().id}", "/desk/password", "/desk/sign-out"):
+    for path in (
+        "/desk/accounts/new",
+        f"/desk/accounts/{db.session.query(Account).first().id}",
+        "/desk/password",
+        "/desk/sign-out",
+    ):
         page = person.get(path)
         assert page.status_code == 200
-        main = re.sub(r"<[^>]+>", "", page.text[page.text.index("<main"):])
+        main = re.sub(r"<[^>]+>", "", page.text[page.text.index("<main") :])
         assert bool(re.search("[\u4e00-\u9fff]", main.replace("坪山街道值班室", ""))) == (language == "zh")

@@ -22,8 +22,11 @@ WORDS = "kettle under seven pines"
 def regions(context):
     with transaction() as session:
         for code, parent, level, zh, en in [
-                (DISTRICT, None, "district", "坪山区", "Pingshan District"), (STREET, DISTRICT, "street", "坪山街道", "Pingshan Subdistrict"),
-                (OTHER_STREET, DISTRICT, "street", "坑梓街道", "Kengzi Subdistrict"), (COMMUNITY, STREET, "community", "六联社区", "Liulian Community")]:
+            (DISTRICT, None, "district", "坪山区", "Pingshan District"),
+            (STREET, DISTRICT, "street", "坪山街道", "Pingshan Subdistrict"),
+            (OTHER_STREET, DISTRICT, "street", "坑梓街道", "Kengzi Subdistrict"),
+            (COMMUNITY, STREET, "community", "六联社区", "Liulian Community"),
+        ]:
             session.add(Region(code=code, parent_code=parent, level=level, name_zh=zh, name_en=en))
 
 
@@ -38,26 +41,41 @@ def street_admin(chief, make_account):
 
 
 def test_an_administrator_makes_an_account_that_signs_in(chief):
-    made = accounts.create(chief, " Duty.Room ", "坪山街道  值班室", WORDS, [Grant("drafter", STREET, "orange")])
-    assert (made.username, made.display_name, made.must_change_password) == ("duty.room", "坪山街道 值班室", True)
+    made = accounts.create(
+        chief, " Duty.Room ", "坪山街道  值班室", WORDS, [Grant("drafter", STREET, "orange")]
+    )
+    assert (made.username, made.display_name, made.must_change_password) == (
+        "duty.room",
+        "坪山街道 值班室",
+        True,
+    )
     account, _row = sign_in.sign_in("duty.room", WORDS, "192.0.2.1")
     assert account.id == made.id
     assert audited()[0] == ("identity.create", "chief")
 
 
-@pytest.mark.parametrize(("username", "shown", "password", "grants", "fields"), [
-    ("ab", "值班室", WORDS, [Grant("drafter", STREET, "red")], {"username"}),
-    ("duty room", "值班室", WORDS, [Grant("drafter", STREET, "red")], {"username"}),
-    ("x" * 65, "值班室", WORDS, [Grant("drafter", STREET, "red")], {"username"}),
-    ("CHIEF", "值班室", WORDS, [Grant("drafter", STREET, "red")], {"username"}),
-    ("room", "x", WORDS, [Grant("drafter", STREET, "red")], {"display_name"}),
-    ("room", "值班\u202e室", WORDS, [Grant("drafter", STREET, "red")], {"display_name"}),
-    ("room", "值班室", "password1234", [Grant("drafter", STREET, "red")], {"password"}),
-    ("room", "值班室", WORDS, [], {"role"}),
-    ("room", "值班室", WORDS, [Grant("king", "110000000000", "purple")], {"role", "region_code", "highest_tier"}),
-    ("room", "值班室", WORDS, [Grant("drafter", "440310999000", "red")], {"region_code"}),
-    ("", "", "", [], {"username", "display_name", "password", "role"}),
-])
+@pytest.mark.parametrize(
+    ("username", "shown", "password", "grants", "fields"),
+    [
+        ("ab", "值班室", WORDS, [Grant("drafter", STREET, "red")], {"username"}),
+        ("duty room", "值班室", WORDS, [Grant("drafter", STREET, "red")], {"username"}),
+        ("x" * 65, "值班室", WORDS, [Grant("drafter", STREET, "red")], {"username"}),
+        ("CHIEF", "值班室", WORDS, [Grant("drafter", STREET, "red")], {"username"}),
+        ("room", "x", WORDS, [Grant("drafter", STREET, "red")], {"display_name"}),
+        ("room", "值班\u202e室", WORDS, [Grant("drafter", STREET, "red")], {"display_name"}),
+        ("room", "值班室", "password1234", [Grant("drafter", STREET, "red")], {"password"}),
+        ("room", "值班室", WORDS, [], {"role"}),
+        (
+            "room",
+            "值班室",
+            WORDS,
+            [Grant("king", "110000000000", "purple")],
+            {"role", "region_code", "highest_tier"},
+        ),
+        ("room", "值班室", WORDS, [Grant("drafter", "440310999000", "red")], {"region_code"}),
+        ("", "", "", [], {"username", "display_name", "password", "role"}),
+    ],
+)
 def test_a_bad_account_is_refused_at_the_right_fields(chief, username, shown, password, grants, fields):
     with pytest.raises(Invalid) as refusal:
         accounts.create(chief, username, shown, password, grants)
@@ -65,9 +83,15 @@ def test_a_bad_account_is_refused_at_the_right_fields(chief, username, shown, pa
     assert db.session.query(Account).count() == 1
 
 
-@pytest.mark.parametrize("grant", [
-    Grant("drafter", DISTRICT, "orange"), Grant("drafter", OTHER_STREET, "orange"), Grant("viewer", STREET, "red"),
-    Grant("administrator", DISTRICT, "blue")])
+@pytest.mark.parametrize(
+    "grant",
+    [
+        Grant("drafter", DISTRICT, "orange"),
+        Grant("drafter", OTHER_STREET, "orange"),
+        Grant("viewer", STREET, "red"),
+        Grant("administrator", DISTRICT, "blue"),
+    ],
+)
 def test_nobody_grants_more_than_the_own_duty(street_admin, make_account, grant):
     officer = make_account("officer", ("viewer", COMMUNITY, "blue"))
     with pytest.raises(Forbidden):
@@ -78,15 +102,24 @@ def test_nobody_grants_more_than_the_own_duty(street_admin, make_account, grant)
     assert len(reread(officer).duties) == 2
 
 
-@pytest.mark.parametrize("duties", [
-    [("drafter", OTHER_STREET, "blue")], [("drafter", STREET, "blue"), ("viewer", DISTRICT, "blue")],
-    [("drafter", STREET, "red")], []])
+@pytest.mark.parametrize(
+    "duties",
+    [
+        [("drafter", OTHER_STREET, "blue")],
+        [("drafter", STREET, "blue"), ("viewer", DISTRICT, "blue")],
+        [("drafter", STREET, "red")],
+        [],
+    ],
+)
 def test_an_administrator_acts_only_on_accounts_within_the_own_duty(street_admin, make_account, duties):
     stranger = make_account("stranger", *duties)
     before = [(d.role, d.region_code) for d in stranger.duties]
-    for act in (lambda: accounts.deactivate(street_admin, stranger.id), lambda: accounts.unlock(street_admin, stranger.id),
-                lambda: accounts.reset_password(street_admin, stranger.id, WORDS),
-                lambda: accounts.add_duty(street_admin, stranger.id, Grant("viewer", STREET, "blue"))):
+    for act in (
+        lambda: accounts.deactivate(street_admin, stranger.id),
+        lambda: accounts.unlock(street_admin, stranger.id),
+        lambda: accounts.reset_password(street_admin, stranger.id, WORDS),
+        lambda: accounts.add_duty(street_admin, stranger.id, Grant("viewer", STREET, "blue")),
+    ):
         with pytest.raises(Forbidden):
             act()
     after = reread(stranger)
@@ -117,9 +150,12 @@ def test_a_duty_that_ended_in_between_no_longer_counts(chief, make_account):
 
 def test_nobody_changes_the_own_account(chief, make_account):
     make_account("other.chief", ("administrator", DISTRICT, "red"))
-    for act in (lambda: accounts.deactivate(chief, chief.id), lambda: accounts.reset_password(chief, chief.id, WORDS),
-                lambda: accounts.add_duty(chief, chief.id, Grant("approver", DISTRICT, "red")),
-                lambda: accounts.remove_duty(chief, chief.id, chief.duties[0].id)):
+    for act in (
+        lambda: accounts.deactivate(chief, chief.id),
+        lambda: accounts.reset_password(chief, chief.id, WORDS),
+        lambda: accounts.add_duty(chief, chief.id, Grant("approver", DISTRICT, "red")),
+        lambda: accounts.remove_duty(chief, chief.id, chief.duties[0].id),
+    ):
         with pytest.raises(Forbidden):
             act()
 
@@ -131,7 +167,9 @@ def test_the_last_administrator_of_the_district_stays(street_admin, chief, make_
         accounts.deactivate(None, chief.id)
     accounts.add_duty(None, chief.id, Grant("viewer", DISTRICT, "red"))
     with pytest.raises(Conflict):
-        accounts.remove_duty(None, chief.id, next(d.id for d in reread(chief).duties if d.role == "administrator"))
+        accounts.remove_duty(
+            None, chief.id, next(d.id for d in reread(chief).duties if d.role == "administrator")
+        )
     assert reread(chief).active
     second = make_account("second", ("administrator", DISTRICT, "red"))
     accounts.deactivate(second, chief.id)
@@ -151,7 +189,10 @@ def test_two_administrators_who_deactivate_each_other_leave_one(context, chief, 
                 outcomes.append("done")
             except (Forbidden, Conflict):
                 outcomes.append("refused")
-    threads = [threading.Thread(target=act, args=pair) for pair in [(chief.id, second.id), (second.id, chief.id)]]
+
+    threads = [
+        threading.Thread(target=act, args=pair) for pair in [(chief.id, second.id), (second.id, chief.id)]
+    ]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -165,8 +206,11 @@ def test_a_second_click_is_told_that_it_was_done_already(chief, make_account):
     duty_id = officer.duties[0].id
     accounts.remove_duty(chief, officer.id, duty_id)
     accounts.deactivate(chief, officer.id)
-    for act in (lambda: accounts.remove_duty(chief, officer.id, duty_id), lambda: accounts.deactivate(chief, officer.id),
-                lambda: accounts.unlock(chief, uuid.uuid4())):
+    for act in (
+        lambda: accounts.remove_duty(chief, officer.id, duty_id),
+        lambda: accounts.deactivate(chief, officer.id),
+        lambda: accounts.unlock(chief, uuid.uuid4()),
+    ):
         with pytest.raises(Conflict):
             act()
     with pytest.raises(Conflict):
@@ -176,7 +220,11 @@ def test_a_second_click_is_told_that_it_was_done_already(chief, make_account):
         accounts.reactivate(chief, officer.id)
     with pytest.raises(Invalid):
         accounts.add_duty(chief, officer.id, Grant("drafter", STREET, "red"))
-    assert [a for a, _who in audited()] == ["identity.duty_remove", "identity.deactivate", "identity.reactivate"]
+    assert [a for a, _who in audited()] == [
+        "identity.duty_remove",
+        "identity.deactivate",
+        "identity.reactivate",
+    ]
 
 
 def test_a_duty_given_again_takes_the_new_tier(chief, make_account):

@@ -29,6 +29,7 @@ def anlan(context, database_url, tmp_path, monkeypatch):
         result = CliRunner().invoke(main, ["admin", *arguments], input=said, catch_exceptions=False)
         db.session.rollback()
         return result
+
     return run
 
 
@@ -36,7 +37,9 @@ def test_the_first_administrator_is_asked_for_a_password_twice(anlan):
     assert "no account yet" in anlan("list").output
     assert anlan("create", "Chief", "--display", "区应急管理局", said=f"{WORDS}\n{WORDS}\n").exit_code == 0
     account, _row = sign_in.sign_in("chief", WORDS, "192.0.2.1")
-    assert [(d.role, d.region_code, d.highest_tier) for d in account.duties] == [("administrator", DISTRICT, "red")]
+    assert [(d.role, d.region_code, d.highest_tier) for d in account.duties] == [
+        ("administrator", DISTRICT, "red")
+    ]
     assert not account.must_change_password
     listed = anlan("list").output
     assert listed == f"chief\t区应急管理局\tactive\tadministrator:{DISTRICT}:red\n"
@@ -56,12 +59,22 @@ def test_a_made_up_password_is_printed_once_and_must_be_changed(anlan):
     assert account.must_change_password
 
 
-@pytest.mark.parametrize(("arguments", "said", "expected", "code"), [
-    (["create", "chief", "--password-stdin"], "password1234\n", "password:", 1), (["create", "chief", "--password-stdin"], "", "password:", 1),
-    (["create", "a b", "--password-stdin"], WORDS + "\n", "username:", 1),
-    (["create", "chief", "--region", "110000000000", "--password-stdin"], WORDS + "\n", "region_code:", 1),
-    (["create", "chief", "--generate", "--password-stdin"], WORDS + "\n", "exclude each other", 2),
-    (["unlock", "nobody"], "", "no account nobody", 1)])
+@pytest.mark.parametrize(
+    ("arguments", "said", "expected", "code"),
+    [
+        (["create", "chief", "--password-stdin"], "password1234\n", "password:", 1),
+        (["create", "chief", "--password-stdin"], "", "password:", 1),
+        (["create", "a b", "--password-stdin"], WORDS + "\n", "username:", 1),
+        (
+            ["create", "chief", "--region", "110000000000", "--password-stdin"],
+            WORDS + "\n",
+            "region_code:",
+            1,
+        ),
+        (["create", "chief", "--generate", "--password-stdin"], WORDS + "\n", "exclude each other", 2),
+        (["unlock", "nobody"], "", "no account nobody", 1),
+    ],
+)
 def test_what_cannot_be_done_is_said_and_changes_nothing(anlan, arguments, said, expected, code):
     result = anlan(*arguments, said=said)
     assert (result.exit_code, expected in result.output) == (code, True)

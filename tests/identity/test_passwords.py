@@ -4,13 +4,34 @@ from __future__ import annotations
 
 from portal.identity import passwords
 
-
 BAD = [
-    "", "short", "elevenchars", "x" * 129, "password1234", "Password-2026", "P a s s w o r d 1 2 3", "123456789012", "aaaaaaaaaaaa",
-    "abcabcabcabc", "qwertyuiop12", "1qaz2wsx3edc", "anlan-demo-1", "pingshan2026!", "duty.room2026", "Duty.Room-99", "坪山街道值班室12345",
-    "ａｄｍｉｎ１２３４５６７", "abcdefghijkl", "woaini520520!"]
+    "",
+    "short",
+    "elevenchars",
+    "x" * 129,
+    "password1234",
+    "Password-2026",
+    "P a s s w o r d 1 2 3",
+    "123456789012",
+    "aaaaaaaaaaaa",
+    "abcabcabcabc",
+    "qwertyuiop12",
+    "1qaz2wsx3edc",
+    "anlan-demo-1",
+    "pingshan2026!",
+    "duty.room2026",
+    "Duty.Room-99",
+    "坪山街道值班室12345",
+    "ａｄｍｉｎ１２３４５６７",
+    "abcdefghijkl",
+    "woaini520520!",
+]
 GOOD = [
-    "heron walks slowly upstream", "三号水库旁的老榕树下有长椅", "g7!Qz-mk4#Lw", "the duty.room has nine windows and a cat"]
+    "heron walks slowly upstream",
+    "三号水库旁的老榕树下有长椅",
+    "g7!Qz-mk4#Lw",
+    "the duty.room has nine windows and a cat",
+]
 
 
 def test_a_password_that_would_be_guessed_is_refused_and_a_good_one_taken(context):

@@ -58,6 +58,7 @@ def test_what_a_page_polls_keeps_no_session_alive(make_app, make_account, clock)
     @signed_in(touch=False)
     def poll():
         return "polled"
+
     with app.app_context():
         make_account("duty.room", DUTY)
         person = Person(app.test_client())
@@ -96,11 +97,17 @@ def _remove_duty(account):
     accounts.remove_duty(None, account.id, account.duties[1].id)
 
 
-@pytest.mark.parametrize("change", [
-    pytest.param(_remove_duty, id="duty removed"),
-    pytest.param(lambda a: accounts.add_duty(None, a.id, accounts.Grant("approver", STREET, "red")), id="duty added"),
-    pytest.param(lambda a: accounts.reset_password(None, a.id, NEW), id="password reset"),
-])
+@pytest.mark.parametrize(
+    "change",
+    [
+        pytest.param(_remove_duty, id="duty removed"),
+        pytest.param(
+            lambda a: accounts.add_duty(None, a.id, accounts.Grant("approver", STREET, "red")),
+            id="duty added",
+        ),
+        pytest.param(lambda a: accounts.reset_password(None, a.id, NEW), id="password reset"),
+    ],
+)
 def test_a_change_by_an_administrator_ends_all_sessions(context, person, browse, change):
     other = browse()
     other.sign_in("duty.room")
@@ -125,16 +132,26 @@ def test_deactivation_ends_all_sessions_and_reactivation_brings_none_back(contex
 def test_a_given_password_must_be_changed_before_anything_else(context, make_account, browse):
     make_account("new.office", ("administrator", DISTRICT, "red"), must_change_password=True)
     person = browse()
-    assert person.sign_in("new.office", next="/desk/accounts/").location == "/desk/password?next=/desk/accounts/"
+    assert (
+        person.sign_in("new.office", next="/desk/accounts/").location == "/desk/password?next=/desk/accounts/"
+    )
     assert person.get("/desk/accounts/").location == "/desk/password"
     person.post("/desk/password", "/desk/password", old_password=PASSWORD, password=NEW, repeat=NEW)
     assert person.get("/desk/accounts/").status_code == 200
 
 
-@pytest.mark.parametrize(("old", "new", "repeat", "where"), [
-    ("not it at all", NEW, NEW, "old_password"), (PASSWORD, PASSWORD, PASSWORD, "password"), (PASSWORD, "short", "short", "password"),
-    (PASSWORD, NEW, NEW + "x", "repeat"), (PASSWORD, "duty.room 2026", "duty.room 2026", "password"), (PASSWORD, "", "", "password"),
-    (PASSWORD, "x y " * 40, "x y " * 40, "password")])
+@pytest.mark.parametrize(
+    ("old", "new", "repeat", "where"),
+    [
+        ("not it at all", NEW, NEW, "old_password"),
+        (PASSWORD, PASSWORD, PASSWORD, "password"),
+        (PASSWORD, "short", "short", "password"),
+        (PASSWORD, NEW, NEW + "x", "repeat"),
+        (PASSWORD, "duty.room 2026", "duty.room 2026", "password"),
+        (PASSWORD, "", "", "password"),
+        (PASSWORD, "x y " * 40, "x y " * 40, "password"),
+    ],
+)
 def test_a_bad_change_of_password_changes_nothing(context, person, old, new, repeat, where):
     answer = person.post("/desk/password", "/desk/password", old_password=old, password=new, repeat=repeat)
     assert answer.status_code == 422
@@ -147,8 +164,12 @@ def test_a_bad_change_of_password_changes_nothing(context, person, old, new, rep
 def test_guessing_the_password_from_inside_locks_the_account(context, person, browse):
     for _n in range(current_settings().lockout_attempts):
         person.post("/desk/password", "/desk/password", old_password="a guess", password=NEW, repeat=NEW)
-    assert person.post("/desk/password", "/desk/password", old_password=PASSWORD, password=NEW,
-                       repeat=NEW).status_code == 422
+    assert (
+        person.post(
+            "/desk/password", "/desk/password", old_password=PASSWORD, password=NEW, repeat=NEW
+        ).status_code
+        == 422
+    )
     assert browse().sign_in("duty.room").status_code == 422
 
 
@@ -176,10 +197,15 @@ def test_the_cookie_is_kept_from_scripts_and_other_sites(make_app, make_account,
         token = person.token() if not secure else None
         if secure:
             import re
+
             page = person.get("/desk/sign-in", base_url=url)
             token = re.search(r'name="csrf_token" value="([^"]+)"', page.text)[1]
-        answer = person.send("/desk/sign-in", base_url=url, headers={"Referer": url + "/"},
-                             data={"csrf_token": token, "username": "duty.room", "password": PASSWORD})
+        answer = person.send(
+            "/desk/sign-in",
+            base_url=url,
+            headers={"Referer": url + "/"},
+            data={"csrf_token": token, "username": "duty.room", "password": PASSWORD},
+        )
         cookie = answer.headers["Set-Cookie"]
         assert answer.status_code == 302
         assert "HttpOnly" in cookie
@@ -190,7 +216,10 @@ def test_the_cookie_is_kept_from_scripts_and_other_sites(make_app, make_account,
 def test_who_is_not_signed_in_is_sent_to_sign_in_or_refused(context, make_account, browse):
     make_account("duty.room", DUTY)
     stranger = browse()
-    assert stranger.get("/desk/accounts/?state=locked").location == "/desk/sign-in?next=/desk/accounts/?state%3Dlocked"
+    assert (
+        stranger.get("/desk/accounts/?state=locked").location
+        == "/desk/sign-in?next=/desk/accounts/?state%3Dlocked"
+    )
     piece = stranger.get("/desk/accounts/", headers={"HX-Request": "true"})
     assert (piece.status_code, piece.headers["HX-Redirect"]) == (401, "/desk/sign-in")
     refused = stranger.send("/desk/sign-out", data={"csrf_token": stranger.token()})
@@ -216,9 +245,24 @@ def test_pages_for_everybody_stay_the_same_for_everybody(make_app, make_account)
         assert "Set-Cookie" not in answer.headers
 
 
-@pytest.mark.parametrize(("target", "found"), [
-    ("/desk/?a=1&b=//x", "/desk/?a=1&b=//x"), ("/预警", "/预警"), ("", "/else"), (None, "/else"), ("//x", "/else"),
-    ("/\\x", "/else"), ("/a\nb", "/else"), ("/\t/evil.example", "/else"), ("\\\\evil.example", "/else"),
-    (" //evil.example", "/else"), ("/" + "a" * 3000, "/else"), ("/desk\r\nSet-Cookie: x=1", "/else"), ("https:/x", "/else"), ("desk", "/else")])
+@pytest.mark.parametrize(
+    ("target", "found"),
+    [
+        ("/desk/?a=1&b=//x", "/desk/?a=1&b=//x"),
+        ("/预警", "/预警"),
+        ("", "/else"),
+        (None, "/else"),
+        ("//x", "/else"),
+        ("/\\x", "/else"),
+        ("/a\nb", "/else"),
+        ("/\t/evil.example", "/else"),
+        ("\\\\evil.example", "/else"),
+        (" //evil.example", "/else"),
+        ("/" + "a" * 3000, "/else"),
+        ("/desk\r\nSet-Cookie: x=1", "/else"),
+        ("https:/x", "/else"),
+        ("desk", "/else"),
+    ],
+)
 def test_only_paths_of_this_site_are_gone_on_to(target, found):
     assert local_path(target, "/else") == found

@@ -64,11 +64,22 @@ def test_strangers_learn_nothing_from_the_answer(context, make_account, browse, 
     locked = make_account("locked", DUTY)
     _attempts(locked, current_settings().lockout_attempts)
     answers = set()
-    for name, word in [("nobody", PASSWORD), ("right", "wrong word"), ("gone", PASSWORD), ("sample", PASSWORD),
-                       ("empty", PASSWORD), ("locked", PASSWORD), ("locked", "wrong word")]:
+    for name, word in [
+        ("nobody", PASSWORD),
+        ("right", "wrong word"),
+        ("gone", PASSWORD),
+        ("sample", PASSWORD),
+        ("empty", PASSWORD),
+        ("locked", PASSWORD),
+        ("locked", "wrong word"),
+    ]:
         person = browse()
         answer = person.sign_in(name, word)
-        text = re.sub(r'name="csrf_token" value="[^"]+"|value="(nobody|right|gone|sample|empty|locked)"', "", answer.text)
+        text = re.sub(
+            r'name="csrf_token" value="[^"]+"|value="(nobody|right|gone|sample|empty|locked)"',
+            "",
+            answer.text,
+        )
         answers.add((answer.status_code, text))
         assert not person.is_in
     assert len(answers) == 1
@@ -117,6 +128,7 @@ def test_guesses_at_the_same_moment_get_no_more_tries(context, make_account, mon
             with lock:
                 looks.append(stored)
         return False
+
     monkeypatch.setattr(passwords, "matches", look)
     start = threading.Barrier(12)
 
@@ -125,6 +137,7 @@ def test_guesses_at_the_same_moment_get_no_more_tries(context, make_account, mon
             start.wait(timeout=20)
             with pytest.raises(Invalid):
                 sign_in.sign_in("duty.room", "a guess", "192.0.2.1")
+
     threads = [threading.Thread(target=guess) for _n in range(12)]
     for thread in threads:
         thread.start()
@@ -151,8 +164,10 @@ def test_neither_passwords_nor_mistyped_names_reach_the_audit_trail(context, mak
 def test_one_address_cannot_try_without_end(context, browse):
     person = browse()
     token = person.token()
-    statuses = [person.send("/desk/sign-in", data={"csrf_token": token, "username": "", "password": ""}).status_code
-                for _n in range(21)]
+    statuses = [
+        person.send("/desk/sign-in", data={"csrf_token": token, "username": "", "password": ""}).status_code
+        for _n in range(21)
+    ]
     assert statuses == [422] * 20 + [429]
 
 
