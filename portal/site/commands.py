@@ -26,6 +26,5 @@ def site_publish(everything: bool) -> None:
 
     settings = load_settings()
     done = publish(create_app(settings), everything=everything)
-    click.echo(
-        f"{done.rendered} files rendered, {done.unchanged} unchanged, in {done.seconds:.2f} s: {root_of(settings) / 'current'}"
-    )
+    click.echo(f"{done.rendered} files rendered, {done.unchanged} unchanged, in {done.seconds:.2f} s")
+    click.echo(root_of(settings) / "current")

@@ -23,9 +23,10 @@ FEED_LENGTH = 100
 
 
 def atom(bulletins: Sequence[Bulletin], settings: Settings) -> bytes:
-    """RFC 4287. Each entry names one bulletin, its tier, hazard and areas, and links to its frozen CAP and its page."""
+    """RFC 4287. Each entry names one bulletin, its tier, hazard and areas, and links to its frozen CAP and
+    its page."""
     base, zone = settings.base_url, settings.timezone
-    feed = etree.Element(f"{{{ATOM}}}feed", nsmap={None: ATOM})
+    feed = etree.Element(f"{{{ATOM}}}feed", nsmap={None: ATOM})  # type: ignore[dict-item]
     feed.set(f"{{{XML}}}lang", TAGS["zh"])
     _add(feed, "id", f"{base}/feeds/cap.atom")
     _add(feed, "title", f"{settings.authority_zh} 预警信息 · {settings.authority_en} warnings")
@@ -135,7 +136,8 @@ def _both(name: Any, bulletin: Bulletin) -> dict[str, str]:
 
 
 def index(stories: Sequence[Story], newest: datetime | None, now: datetime, settings: Settings) -> bytes:
-    """How many warnings are in force and where to read more; a few hundred bytes, made to be asked for often."""
+    """How many warnings are in force and where to read more; a few hundred bytes, made to be asked for
+    often."""
     base, zone = settings.base_url, settings.timezone
     return _json(
         {

@@ -1,8 +1,8 @@
 """Generations of rendered files: built aside, swapped in by one rename, the one before kept.
 
-`root/current` is a symbolic link to the newest complete generation, a directory that any web server can serve: each
-file with its `.gz` and `.br` beside it, and `manifest.json`, which says under which path each is served. Whatever
-happens while a generation is built, `current` goes on naming the last complete one.
+`root/current` is a symbolic link to the newest complete generation, a directory that any web server can
+serve: each file with its `.gz` and `.br` beside it, and `manifest.json`, which says under which path each is
+served. Whatever happens while a generation is built, `current` goes on naming the last complete one.
 """
 
 from __future__ import annotations
@@ -32,8 +32,8 @@ BROTLI_QUALITY = 9
 
 @dataclass(frozen=True)
 class Entry:
-    """One served path. `file` is relative to its generation; `key` says from which facts it was rendered; the sizes
-    are those of the plain, gzip and brotli forms, 0 where there is none."""
+    """One served path. `file` is relative to its generation; `key` says from which facts it was rendered; the
+    sizes are those of the plain, gzip and brotli forms, 0 where there is none."""
 
     file: str
     type: str
@@ -184,8 +184,8 @@ def _link_or_copy(source: Path, target: Path) -> None:
 
 
 def _write(path: Path, data: bytes) -> None:
-    """Written to the disk, not only to its cache. A file that is there is replaced, never written into: it may be
-    linked from an older generation."""
+    """Written to the disk, not only to its cache. A file that is there is replaced, never written into: it
+    may be linked from an older generation."""
     path.unlink(missing_ok=True)
     with path.open("xb") as file:
         file.write(data)

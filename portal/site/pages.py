@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import cast
+
 from flask import Blueprint, Flask, g, request
 from flask.blueprints import BlueprintSetupState
 
@@ -15,12 +17,9 @@ def make_blueprint() -> Blueprint:
 
     @blueprint.record_once
     def _in_front(state: BlueprintSetupState) -> None:
-        app: Flask = state.app
-        app.wsgi_app = PublicFiles(
-            app.wsgi_app,
-            root_of(app.extensions["anlan"]),  # type: ignore[method-assign]
-            first=lambda: publish(app),
-        )
+        app = cast(Flask, state.app)
+        files = PublicFiles(app.wsgi_app, root_of(app.extensions["anlan"]), first=lambda: publish(app))
+        app.wsgi_app = files  # type: ignore[assignment,method-assign]
 
     @blueprint.before_app_request
     def _language_of_the_path() -> None:

@@ -1,6 +1,7 @@
 """Renders what residents and their programs read into plain files, after every change of what is public.
 
-Files whose facts did not change are taken over from the generation before; the key of a file names those facts.
+Files whose facts did not change are taken over from the generation before; the key of a file names those
+facts.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -61,9 +62,9 @@ def root_of(settings: Settings) -> Path:
 def publish(app: Flask | None = None, *, everything: bool = False) -> Published:
     """Render every public file whose facts changed and swap the new generation in.
 
-    Call it after the transaction that changed a warning, at each expiry, and at start. With `everything`, nothing is
-    taken over from before (after a change of regions, whose outlines are on the maps). Any error leaves the last
-    generation in force. Raises TimeoutError when other publishers hold the lock too long.
+    Call it after the transaction that changed a warning, at each expiry, and at start. With `everything`,
+    nothing is taken over from before (after a change of regions, whose outlines are on the maps). Any error
+    leaves the last generation in force. Raises TimeoutError when other publishers hold the lock too long.
     """
     started = time.monotonic()
     app = app or current_app._get_current_object()  # type: ignore[attr-defined]
@@ -126,7 +127,7 @@ class _Publishing:
 
     def fill(self) -> None:
         for name, (url, body) in self.assets.items():
-            self.put(url, ASSET_TYPES[Path(name).suffix], self.key(url), lambda body=body: body)
+            self.put(url, ASSET_TYPES[Path(name).suffix], self.key(url), partial(bytes, body))
         self._warnings()
         self._front()
         self._archive()
@@ -137,7 +138,7 @@ class _Publishing:
                 path,
                 HTML,
                 self.key(path),
-                lambda path=path, language=language: self.render.about(language, path),
+                partial(self.render.about, language, path),
             )
         self.put(
             "/robots.txt",
@@ -162,24 +163,25 @@ class _Publishing:
 
     def _warnings(self) -> None:
         for warning in self.warnings:
-            story = _once(lambda warning=warning: self._story(warning))
+            story = _once(partial(self._story, warning))
             for language in LANGUAGES:
                 path = f"/{language}/warnings/{warning.number}/"
                 self.put(
                     path,
                     HTML,
                     self.key(path, self._facts(warning)),
-                    lambda story=story, language=language, path=path: self.render.warning(
-                        story(), language, path
-                    ),
+                    partial(self._warning_page, story, language, path),
                 )
             for at, head in enumerate(self.heads[warning.id]):
                 self.put(
                     f"/cap/{head.identifier}.xml",
                     CAP,
                     head.cap_sha256,
-                    lambda story=story, at=at: story().bulletins[at].cap,
+                    partial(_cap_bytes, story, at),
                 )
+
+    def _warning_page(self, story: Callable[[], Story], language: str, path: str) -> bytes:
+        return self.render.warning(story(), language, path)
 
     def _front(self) -> None:
         live = [self._story(w) for w in archive.in_force(self.now) if self.heads.get(w.id)]
@@ -191,7 +193,7 @@ class _Publishing:
                 path,
                 HTML,
                 self.key(path, self.now),
-                lambda path=path, language=language: self.render.front(live, past, language, path),
+                partial(self.render.front, live, past, language, path),
             )
         self.put(
             "/feeds/warnings.geojson",
@@ -235,8 +237,13 @@ class _Publishing:
                 own,
                 HTML,
                 self.key(own, more, [self._facts(w) for w in part]),
-                lambda own=own, language=language: self.render.archive(stories(), language, own, **more),
+                partial(self._archive_bytes, stories, language, own, more),
             )
+
+    def _archive_bytes(
+        self, stories: Callable[[], list[Story]], language: str, path: str, more: dict[str, Any]
+    ) -> bytes:
+        return self.render.archive(stories(), language, path, **more)
 
     def _feeds(self) -> None:
         ids = [head.id for head in self.newest[: feeds.FEED_LENGTH]]
@@ -251,6 +258,10 @@ class _Publishing:
     def _asset(path: Path) -> tuple[str, bytes]:
         body = path.read_bytes()
         return f"/assets/{path.stem}-{hashlib.sha256(body).hexdigest()[:10]}{path.suffix}", body
+
+
+def _cap_bytes(story: Callable[[], Story], at: int) -> bytes:
+    return story().bulletins[at].cap
 
 
 def _once(make: Callable[[], Any]) -> Callable[[], Any]:

@@ -37,7 +37,8 @@ def _environment() -> Environment:
 
 
 class Renderer:
-    """Renders the pages of one generation. `assets`: name of a static file → the path that it is served under."""
+    """Renders the pages of one generation. `assets`: name of a static file → the path that it is served
+    under."""
 
     def __init__(self, settings: Settings, now: datetime, assets: Mapping[str, str]) -> None:
         self.settings, self.now, self.assets = settings, now, assets
@@ -81,8 +82,8 @@ class Renderer:
         return self._page("site/about.html", language, path)
 
     def _map(self, story: Story, language: str) -> Markup:
-        """The whole district with the warned regions marked, so that people find themselves on it; empty where no
-        boundary is known."""
+        """The whole district with the warned regions marked, so that people find themselves on it; empty
+        where no boundary is known."""
         bulletin = story.substance
         return map_svg(
             [self.settings.district],

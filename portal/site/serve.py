@@ -1,7 +1,8 @@
-"""Serves the rendered files from memory, in front of the application and without it: no database, no template.
+"""Serves the rendered files from memory, in front of the application and without it: no database, no
+template.
 
-Only paths in the manifest of the generation in force are served, so no request can name a file. Everything else goes
-on to the application.
+Only paths in the manifest of the generation in force are served, so no request can name a file. Everything
+else goes on to the application.
 """
 
 from __future__ import annotations
@@ -37,7 +38,8 @@ Start = Callable[..., Any]
 
 @dataclass(frozen=True)
 class _Loaded:
-    """One generation as it is served: never changed, so that a request sees one generation from end to end."""
+    """One generation as it is served: never changed, so that a request sees one generation from end to
+    end."""
 
     name: str
     manifest: Manifest
@@ -191,7 +193,8 @@ def _elsewhere(environ: Environ, path: str, manifest: Manifest) -> str | None:
 
 
 def preferred_language(header: str) -> str:
-    """The first of the portal's languages that the browser asks for; Chinese when it asks for none of them."""
+    """The first of the portal's languages that the browser asks for; Chinese when it asks for none of
+    them."""
     for value, quality in parse_accept_header(header):
         short = value.replace("_", "-").split("-")[0].strip().lower()
         if quality > 0 and short in LANGUAGES:

@@ -34,7 +34,8 @@ _MARK = re.compile(r"\s*(?:[(（]?\d{1,2}[)）]|\d{1,2}[.、．](?!\d)|[-•·*]
 
 @dataclass(frozen=True)
 class Story:
-    """One real warning with its chain of bulletins, first to last. `state` is that of the moment of rendering."""
+    """One real warning with its chain of bulletins, first to last. `state` is that of the moment of
+    rendering."""
 
     warning: Warning
     bulletins: list[Bulletin]
@@ -65,7 +66,8 @@ class Story:
 
 
 def word(bulletin: Bulletin, language: str, field: str) -> str:
-    """What the bulletin says; in Chinese where the other language was left empty, because some words beat none."""
+    """What the bulletin says; in Chinese where the other language was left empty, because some words beat
+    none."""
     words = bulletin.snapshot.get("words", {})
     return str((words.get(language) or {}).get(field) or (words.get("zh") or {}).get(field) or "").strip()
 
@@ -110,7 +112,8 @@ def steps(text: str) -> list[str]:
 
 
 def when(moment: datetime, language: str, zone: str) -> str:
-    """Date and time in the district's zone, always with the year: a page may be read long after it was made."""
+    """Date and time in the district's zone, always with the year: a page may be read long after it was
+    made."""
     here = local(moment, zone)
     if language == "zh":
         return f"{here.year}年{here.month}月{here.day}日 {here:%H:%M}"
@@ -144,7 +147,8 @@ def iso(moment: datetime, zone: str) -> str:
 
 
 def facts(warning: Warning) -> list[Any]:
-    """What of a warning's row its pages show: part of the key that says whether they must be rendered again."""
+    """What of a warning's row its pages show: part of the key that says whether they must be rendered
+    again."""
     return [
         warning.number,
         warning.tier,

@@ -31,7 +31,8 @@ class Head:
 
 
 def state_at(warning: Warning, now: datetime) -> str:
-    """The state as residents are to read it: a warning whose time is over is past, also before the scheduler says so."""
+    """The state as residents are to read it: a warning whose time is over is past, also before the scheduler
+    says so."""
     return EXPIRED if warning.state == IN_FORCE and warning.expires <= now else warning.state
 
 
@@ -45,7 +46,8 @@ def in_force(now: datetime) -> list[Warning]:
 
 
 def recent_past(limit: int, before: datetime, now: datetime | None = None) -> list[Warning]:
-    """Up to `limit` real warnings issued before `before` that are past at `now` (by default: at `before`), newest first."""
+    """Up to `limit` real warnings issued before `before` that are past at `now` (by default: at `before`),
+    newest first."""
     query = select(Warning).where(_past(now or before), Warning.issued_at < before)
     return list(
         db.session.execute(

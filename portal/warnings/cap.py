@@ -71,7 +71,7 @@ def render(alert: CapAlert) -> bytes:
 
     Raises ValueError, naming the element, for facts that a valid CAP message cannot state."""
     _check(alert)
-    root = etree.Element(f"{{{NAMESPACE}}}alert", nsmap={None: NAMESPACE})
+    root = etree.Element(f"{{{NAMESPACE}}}alert", nsmap={None: NAMESPACE})  # type: ignore[dict-item]
     for name, value in (
         ("identifier", alert.identifier),
         ("sender", alert.sender),
@@ -290,17 +290,17 @@ def alert_for(
 ) -> CapAlert:
     """The CAP message of one bulletin, one `info` a language.
 
-    `hazard` has `code`, names (`zh` and `en`, or a method `name(language)`) and perhaps CAP `category`, `urgency`
-    and `certainty`; it may be an object or a mapping. `areas` are mappings with `zh` and `en` names; `polygons` are
-    rings of [longitude, latitude]; `circles` are (longitude, latitude, metres); `references` are (sender, identifier,
-    sent) of every earlier message of the chain, `sent` a text or an aware time. The times are aware and in the
-    district's zone. Raises ValueError for an unknown kind or tier.
+    `hazard` has `code`, names (`zh` and `en`, or a method `name(language)`) and perhaps CAP `category`,
+    `urgency` and `certainty`; it may be an object or a mapping. `areas` are mappings with `zh` and `en`
+    names; `polygons` are rings of [longitude, latitude]; `circles` are (longitude, latitude, metres);
+    `references` are (sender, identifier, sent) of every earlier message of the chain, `sent` a text or an
+    aware time. The times are aware and in the district's zone. Raises ValueError for an unknown kind or tier.
     """
     _one_of("kind", kind, tuple(MESSAGE_TYPE))
     _one_of("tier", tier, tuple(SEVERITY))
     cancel = kind == "cancel"
     urgency = "Immediate" if onset_local <= sent_local else "Expected"
-    shapes = {
+    shapes: dict[str, Any] = {
         "polygons": tuple(_ring(ring) for ring in polygons),
         "circles": tuple((_round(lat), _round(lon), round(metres / 1000, 3)) for lon, lat, metres in circles),
         "geocodes": tuple(("GB/T 2260", code) for code in codes),
@@ -322,7 +322,8 @@ def alert_for(
                 if tier in ("red", "orange")
                 else ("Prepare",),
                 urgency="Past" if cancel else _of(hazard, "urgency") or urgency,
-                # A cancel keeps the severity: whoever filters by it hears the all-clear of what they heard of.
+                # A cancel keeps the severity: whoever filters by it hears the all-clear of what they heard
+                # of.
                 severity=SEVERITY[tier],
                 certainty=_of(hazard, "certainty") or "Likely",
                 event_codes=(("GB/T 35965", _of(hazard, "code")),),

@@ -1,7 +1,7 @@
 """What a CAP message says, as plain frozen facts (OASIS CAP 1.2), and how its times are written.
 
-Absent texts are empty strings. Times are strings exactly as they stand in the message, because (sender, identifier,
-sent) is a message's identity and has to be repeated verbatim by whatever refers to it.
+Absent texts are empty strings. Times are strings exactly as they stand in the message, because (sender,
+identifier, sent) is a message's identity and has to be repeated verbatim by whatever refers to it.
 """
 
 from __future__ import annotations
@@ -125,7 +125,8 @@ class CapAlert:
 
 
 def stamp(moment: datetime) -> str:
-    """`moment` as CAP writes it: to the second, with its offset; never `Z`, and UTC as `-00:00` (CAP 1.2, 3.3.2).
+    """`moment` as CAP writes it: to the second, with its offset; never `Z`, and UTC as `-00:00` (CAP 1.2,
+    3.3.2).
 
     Raises ValueError for a naive time."""
     offset = moment.utcoffset()

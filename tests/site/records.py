@@ -17,8 +17,8 @@ SENDER = "warning@pingshan.example"
 AUTHORITY = {"zh": "坪山区应急管理局", "en": "Pingshan Emergency Management Bureau"}
 HAZARD = {"code": "11B03", "zh": "暴雨", "en": "Rainstorm", "category": "Met"}
 AREAS = (
-    {"code": "440310001000", "zh": "坪山街道", "en": "Pingshan Street"},
-    {"code": "440310004000", "zh": "龙田街道", "en": "Longtian Street"},
+    {"code": "440310001000", "zh": "坪山街道", "en": "Pingshan Subdistrict"},
+    {"code": "440310006000", "zh": "龙田街道", "en": "Longtian Subdistrict"},
 )
 RING = [[114.30, 22.66], [114.36, 22.66], [114.36, 22.71], [114.30, 22.71], [114.30, 22.66]]
 WORDS = {
@@ -32,7 +32,8 @@ WORDS = {
     "en": {
         "headline": "Red rainstorm warning for Pingshan",
         "description": "More than 100 mm fell in three hours and the rain goes on.",
-        "instruction": "1. Stop all outdoor activity.\n2. Take shelter nearby.\n3. Keep away from rivers, slopes and flooded roads.",
+        "instruction": "1. Stop all outdoor activity.\n2. Take shelter nearby.\n"
+        "3. Keep away from rivers, slopes and flooded roads.",
         "sms": "Red rainstorm warning: take shelter.",
         "speaker": "Red rainstorm warning. Take shelter.",
     },

@@ -42,7 +42,7 @@ def test_the_front_page_shows_what_is_in_force_the_most_severe_first(site: Flask
         "本页生成于",
     ):
         assert part in text
-    assert "Pingshan Street, Longtian Street" in page(site, "/en/")
+    assert "Pingshan Subdistrict, Longtian Subdistrict" in page(site, "/en/")
 
 
 def test_a_warning_says_what_to_do_where_until_when_and_by_whom(site: Flask) -> None:

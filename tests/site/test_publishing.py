@@ -154,7 +154,8 @@ import sys, time
 from portal import create_app
 from portal.config import Settings
 from portal.site.publish import publish
-app = create_app(Settings(instance=sys.argv[1], database_url=sys.argv[2], surfaces="site", secret_key="test " * 10,
+app = create_app(Settings(instance=sys.argv[1], database_url=sys.argv[2], surfaces="site", secret_key="test "
+* 10,
                           phone_key="ab" * 32, public_url="http://localhost"))
 print("ready", flush=True)
 while True:

@@ -1,4 +1,5 @@
-"""CAP: what we write is valid and says what was meant; what others write is understood or refused with a reason."""
+"""CAP: what we write is valid and says what was meant; what others write is understood or refused with a
+reason."""
 
 from __future__ import annotations
 
@@ -216,23 +217,19 @@ words = st.text(
 
 @settings(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(
-    st.fixed_dictionaries(
-        {field: words for field in ("headline", "description", "instruction", "sms", "speaker")}
-    ),
+    st.fixed_dictionaries(dict.fromkeys(("headline", "description", "instruction", "sms", "speaker"), words)),
     st.lists(
-        st.tuples(st.floats(-180, 180), st.floats(-90, 90)), min_size=3, max_size=8, unique_by=lambda p: p
+        st.tuples(st.floats(-180, 180), st.floats(-90, 90)),
+        min_size=3,
+        max_size=8,
+        unique_by=lambda point: (round(point[0], 6), round(point[1], 6)),
     ),
 )
 def test_any_words_and_any_ring_survive_the_way_there_and_back(
     said: dict[str, str], ring: list[tuple[float, float]]
 ) -> None:
     facts = alert(words={"zh": said, "en": said}, polygons=[ring])
-    try:
-        data = cap.render(facts)
-    except ValueError as error:  # points that fall together at six decimals leave no ring
-        assert "polygon" in str(error)
-        return
-    assert cap.parse(data).alert == facts
+    assert cap.parse(cap.render(facts)).alert == facts
 
 
 @settings(max_examples=150, deadline=None)
@@ -242,10 +239,12 @@ def test_broken_bytes_are_refused_in_words_and_never_crash(data: st.DataObject) 
     for _ in range(data.draw(st.integers(1, 6))):
         at = data.draw(st.integers(0, len(whole) - 1))
         whole[at : at + data.draw(st.integers(0, 40))] = data.draw(st.binary(max_size=12))
+    refused = ""
     try:
         cap.parse(bytes(whole))
     except cap.Unreadable as refusal:
-        assert refusal.reason
+        refused = refusal.reason
+    assert "Traceback" not in refused
 
 
 @settings(max_examples=60, deadline=None)
