@@ -42,8 +42,12 @@ def check_area(obj: Any, within: Box | None = None, field: str = "target.area") 
     if obj.get("type") == "Circle":
         return _check_circle(obj, within, field)
     if obj.get("type") == "MultiPolygon":
-        _refuse(field, _l("The area has several parts. Draw one polygon that holds them all, or choose regions "
-                          "instead."))
+        _refuse(
+            field,
+            _l(
+                "The area has several parts. Draw one polygon that holds them all, or choose regions instead."
+            ),
+        )
     return _refuse(field, _l("The drawn area must be one polygon or one circle."))
 
 
@@ -79,9 +83,14 @@ def _check_polygon(coordinates: Any, within: Box | None, field: str) -> dict[str
 def _check_circle(obj: dict[str, Any], within: Box | None, field: str) -> dict[str, Any]:
     radius = _number(obj.get("radius"), field)
     if not MIN_RADIUS <= radius <= MAX_RADIUS:
-        _refuse(field, _l("The radius of the circle must be between %(least)s metres and "
-                          "%(most)s kilometres.",
-                          least=int(MIN_RADIUS), most=int(MAX_RADIUS / 1000)))
+        _refuse(
+            field,
+            _l(
+                "The radius of the circle must be between %(least)s metres and %(most)s kilometres.",
+                least=int(MIN_RADIUS),
+                most=int(MAX_RADIUS / 1000),
+            ),
+        )
     centre = _position(obj.get("center"), field)
     if not within:
         _check_place([centre], None, field)
@@ -97,15 +106,28 @@ def _refuse(field: str, message: Any) -> NoReturn:
 
 
 def _refuse_many(field: str, count: int) -> NoReturn:
-    _refuse(field, _l("The area has %(count)s points; at most %(most)s are allowed. Draw a simpler outline.",
-                      count=count, most=MAX_POINTS))
+    _refuse(
+        field,
+        _l(
+            "The area has %(count)s points; at most %(most)s are allowed. Draw a simpler outline.",
+            count=count,
+            most=MAX_POINTS,
+        ),
+    )
 
 
 def _refuse_crossing(polygon: Polygon, field: str) -> NoReturn:
     if found := _AT.search(shapely.is_valid_reason(polygon)):
         lon, lat = (f"{float(v):.5f}" for v in found.groups())
-        _refuse(field, _l("The outline of the area crosses itself near longitude %(lon)s, latitude %(lat)s. Move "
-                          "the points so that no two edges cross.", lon=lon, lat=lat))
+        _refuse(
+            field,
+            _l(
+                "The outline of the area crosses itself near longitude %(lon)s, latitude %(lat)s. Move "
+                "the points so that no two edges cross.",
+                lon=lon,
+                lat=lat,
+            ),
+        )
     _refuse(field, _l("The outline of the area crosses itself. Move the points so that no two edges cross."))
 
 
@@ -142,8 +164,15 @@ def _check_place(points: list[list[float]], within: Box | None, field: str) -> N
     if right:
         return
     if _in_world(turned) and (within is None or _meets(turned, within)):
-        _refuse(field, _l("Latitude and longitude are swapped: give the longitude first (here %(lon)s), then the "
-                          "latitude (here %(lat)s).", lon=turned[0][0], lat=turned[0][1]))
+        _refuse(
+            field,
+            _l(
+                "Latitude and longitude are swapped: give the longitude first (here %(lon)s), then the "
+                "latitude (here %(lat)s).",
+                lon=turned[0][0],
+                lat=turned[0][1],
+            ),
+        )
     if not _in_world(points):
         _refuse(field, _l("The area has a longitude beyond 180 degrees or a latitude beyond 90 degrees."))
     _refuse(field, _l("The area lies outside the district. Draw it inside the district's boundary."))

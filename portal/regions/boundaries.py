@@ -13,8 +13,8 @@ from shapely.geometry import MultiPolygon, Polygon
 
 from portal.regions.geodesy import DECIMALS, NOTHING
 
-#: Box around China's land and seas (west, south, east, north). Its longitudes and latitudes do not overlap, so that
-#: swapped coordinates are always seen.
+#: Box around China's land and seas (west, south, east, north). Its longitudes and latitudes do not overlap,
+#: so that swapped coordinates are always seen.
 CHINA = (73.0, 3.0, 136.0, 54.0)
 WORLD = (-180.0, -90.0, 180.0, 90.0)
 _AT = re.compile(r"(.*)\[(-?[\d.eE+-]+) (-?[\d.eE+-]+)\]")
@@ -40,12 +40,15 @@ def check_boundary(geometry: Any) -> Boundary:
     """The boundary in its one form. Raises BadBoundary with the first thing that is wrong."""
     if not isinstance(geometry, dict) or geometry.get("type") not in ("Polygon", "MultiPolygon"):
         kind = geometry.get("type") if isinstance(geometry, dict) else None
-        raise BadBoundary(f"the geometry is {str(kind)[:40] if kind else 'missing'}; a boundary is a Polygon or a MultiPolygon")
+        found = str(kind)[:40] if kind else "missing"
+        raise BadBoundary(f"the geometry is {found}; a boundary is a Polygon or a MultiPolygon")
     parts = geometry.get("coordinates")
     parts = [parts] if geometry["type"] == "Polygon" else parts
     if not isinstance(parts, list) or not parts or not all(isinstance(p, list) and p for p in parts):
         raise BadBoundary("the geometry has no rings")
-    rings = [[_ring(ring, _where(i, j, len(parts))) for j, ring in enumerate(part)] for i, part in enumerate(parts)]
+    rings = [
+        [_ring(ring, _where(i, j, len(parts))) for j, ring in enumerate(part)] for i, part in enumerate(parts)
+    ]
     points = [point for part in rings for ring in part for point in ring]
     _check_axes(points)
     polygons = [_polygon(part) for part in rings]
@@ -81,7 +84,9 @@ def _point(position: Any, number: int, where: str) -> Point:
             raise BadBoundary(f"position {number} of {where} holds something that is not a number")
         # A whole number of hundreds of digits is legal JSON and too large for a float.
         if (isinstance(value, int) and abs(value) > 10**9) or not isfinite(value):
-            raise BadBoundary(f"position {number} of {where} holds a number that is not finite or far too large")
+            raise BadBoundary(
+                f"position {number} of {where} holds a number that is not finite or far too large"
+            )
     return round(float(position[0]), DECIMALS), round(float(position[1]), DECIMALS)
 
 
@@ -90,11 +95,15 @@ def _check_axes(points: list[Point]) -> None:
     turned = (box[1], box[0], box[3], box[2])
     in_world = _within(box, WORLD)
     if _within(turned, CHINA) or (not in_world and _within(turned, WORLD)):
-        raise BadBoundary(f"latitude and longitude are swapped: {_show(points[0])} must be {_show(points[0][::-1])} "
-                          "(GeoJSON has the longitude first)")
+        raise BadBoundary(
+            f"latitude and longitude are swapped: {_show(points[0])} must be {_show(points[0][::-1])} "
+            "(GeoJSON has the longitude first)"
+        )
     if not in_world:
         outside = next(p for p in points if not _within(_box([p]), WORLD))
-        raise BadBoundary(f"{_show(outside)} is not on Earth: longitudes go to 180 and latitudes to 90 degrees")
+        raise BadBoundary(
+            f"{_show(outside)} is not on Earth: longitudes go to 180 and latitudes to 90 degrees"
+        )
 
 
 def _polygon(rings: list[list[Point]]) -> Polygon:

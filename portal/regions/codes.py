@@ -20,7 +20,7 @@ def level_of(code: str) -> str:
     """The level that a code's trailing zeros tell. Raises ValueError when it is not a code."""
     if not is_code(code):
         raise ValueError(f"{code!r} is not a 12-digit region code")
-    return next(level for level in LEVELS if code[_WIDTHS[level]:].strip("0") == "")
+    return next(level for level in LEVELS if code[_WIDTHS[level] :].strip("0") == "")
 
 
 def prefix_of(code: str) -> str:

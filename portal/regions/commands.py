@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from portal.regions.importer import MAX_NAMED, Report
+from portal.regions.report import MAX_NAMED, Report
 
 
 @click.group()
@@ -16,7 +16,9 @@ def regions() -> None:
 
 
 @regions.command("import")
-@click.argument("files", nargs=-1, required=True, type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.argument(
+    "files", nargs=-1, required=True, type=click.Path(exists=True, dir_okay=False, path_type=Path)
+)
 @click.option("--check", is_flag=True, help="Only say what is wrong and what would change.")
 @click.option("--skip-bad", is_flag=True, help="Leave bad rows out and import the others.")
 def import_(files: tuple[Path, ...], check: bool, skip_bad: bool) -> None:
@@ -45,12 +47,16 @@ def _tell(report: Report, check: bool) -> None:
     for name, count in (("bad rows", report.bad), ("warnings", report.warned)):
         if count > MAX_NAMED:
             click.echo(f"         … and {count - MAX_NAMED:,} more {name}", err=True)
-    click.echo(f"read {report.read:,} rows and features: {report.bad:,} bad, {report.warned:,} with a warning")
+    click.echo(
+        f"read {report.read:,} rows and features: {report.bad:,} bad, {report.warned:,} with a warning"
+    )
     if report.fatal:
         click.echo("nothing was changed, because a file could not be read to its end")
         return
-    click.echo(f"regions: {report.created:,} new, {report.updated:,} changed, {report.unchanged:,} as they were; "
-               f"boundaries: {report.boundaries:,} set, {report.boundaries_unchanged:,} as they were")
+    click.echo(
+        f"regions: {report.created:,} new, {report.updated:,} changed, {report.unchanged:,} as they were; "
+        f"boundaries: {report.boundaries:,} set, {report.boundaries_unchanged:,} as they were"
+    )
     if check:
         click.echo("nothing was changed: this was a check")
     elif not report.written:

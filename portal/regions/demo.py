@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from portal import current_settings
-from portal.regions.importer import Report, import_files
+from portal.regions.importer import import_files
+from portal.regions.report import Report
 
 
 def seed() -> Report:

@@ -37,21 +37,35 @@ def destination(lon: float, lat: float, azimuth: float, metres: float) -> tuple[
     sigma = metres / (minor * a)
     for _round in range(_MAX_ROUNDS):
         middle = cos(2 * to_equator + sigma)
-        change = b * sin(sigma) * (middle + b / 4 * (
-            cos(sigma) * (2 * middle**2 - 1)
-            - b / 6 * middle * (4 * sin(sigma) ** 2 - 3) * (4 * middle**2 - 3)))
+        change = (
+            b
+            * sin(sigma)
+            * (
+                middle
+                + b
+                / 4
+                * (
+                    cos(sigma) * (2 * middle**2 - 1)
+                    - b / 6 * middle * (4 * sin(sigma) ** 2 - 3) * (4 * middle**2 - 3)
+                )
+            )
+        )
         before, sigma = sigma, metres / (minor * a) + change
         if abs(sigma - before) < 1e-13:
             break
     middle = cos(2 * to_equator + sigma)
     across = sin(reduced) * sin(sigma) - cos(reduced) * cos(sigma) * cos(bearing)
-    arrived = atan2(sin(reduced) * cos(sigma) + cos(reduced) * sin(sigma) * cos(bearing),
-                    (1 - FLATTENING) * sqrt(sin_alpha**2 + across**2))
-    turned = atan2(sin(sigma) * sin(bearing),
-                   cos(reduced) * cos(sigma) - sin(reduced) * sin(sigma) * cos(bearing))
+    arrived = atan2(
+        sin(reduced) * cos(sigma) + cos(reduced) * sin(sigma) * cos(bearing),
+        (1 - FLATTENING) * sqrt(sin_alpha**2 + across**2),
+    )
+    turned = atan2(
+        sin(sigma) * sin(bearing), cos(reduced) * cos(sigma) - sin(reduced) * sin(sigma) * cos(bearing)
+    )
     c = FLATTENING / 16 * cos2_alpha * (4 + FLATTENING * (4 - 3 * cos2_alpha))
     gone = turned - (1 - c) * FLATTENING * sin_alpha * (
-        sigma + c * sin(sigma) * (middle + c * cos(sigma) * (2 * middle**2 - 1)))
+        sigma + c * sin(sigma) * (middle + c * cos(sigma) * (2 * middle**2 - 1))
+    )
     east = (radians(lon) + gone + pi) % (2 * pi) - pi
     return degrees(east), degrees(arrived)
 

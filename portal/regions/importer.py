@@ -11,7 +11,6 @@ import json
 import tempfile
 import uuid
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
 
@@ -25,11 +24,10 @@ from portal.core.errors import Conflict
 from portal.regions import codes, rows, sources
 from portal.regions.boundaries import BadBoundary, check_boundary
 from portal.regions.models import Region, RegionStamp
+from portal.regions.report import MAX_NAMED, Finding, Report
 from portal.regions.sources import Unreadable
 
 MAX_ROWS = 1_000_000
-#: Findings that a report names one by one; the others are only counted.
-MAX_NAMED = 1000
 _CHUNK = 500
 #: Degrees (about 100 m) by which a child may reach beyond its parent's box without a word.
 _TOLERANCE = 0.001
@@ -37,44 +35,13 @@ _STORED = ("name_zh", "name_en", "pinyin", "population", "demonstration")
 Box = tuple[float, float, float, float]
 
 
-@dataclass(frozen=True, order=True)
-class Finding:
-    """Something about one row or feature. `order` is the file's place and the row's number within the run."""
-
-    order: tuple[int, int]
-    file: str
-    place: str
-    code: str
-    reason: str
-
-    def __str__(self) -> str:
-        return ": ".join(part for part in (self.file, self.place, self.code, self.reason) if part)
-
-
-@dataclass
-class Report:
-    """What an import found and did (or, with `check`, would do)."""
-
-    read: int = 0
-    created: int = 0
-    updated: int = 0
-    unchanged: int = 0
-    boundaries: int = 0
-    boundaries_unchanged: int = 0
-    bad: int = 0
-    warned: int = 0
-    written: bool = False
-    fatal: bool = False
-    faults: list[Finding] = field(default_factory=list)
-    warnings: list[Finding] = field(default_factory=list)
-
-    @property
-    def changes(self) -> int:
-        return self.created + self.updated + self.boundaries
-
-
-def import_files(paths: Iterable[Path | str], *, check: bool = False, skip_bad: bool = False,
-                 actor: audit.Actor = audit.SYSTEM) -> Report:
+def import_files(
+    paths: Iterable[Path | str],
+    *,
+    check: bool = False,
+    skip_bad: bool = False,
+    actor: audit.Actor = audit.SYSTEM,
+) -> Report:
     """Import CSV tables and GeoJSON boundaries, in any order, as one whole.
 
     With a bad row nothing is changed, unless `skip_bad`; a file that cannot be read to its end stops the
@@ -99,11 +66,23 @@ def import_files(paths: Iterable[Path | str], *, check: bool = False, skip_bad: 
                 run.apply(session, write=True)
                 if report.changes:
                     _renew_stamp(session)
-                    audit.append(session, actor, "regions.import", "regions:import", {
-                        "files": run.hashes, "created": report.created, "updated": report.updated,
-                        "boundaries": report.boundaries, "skipped": report.bad})
+                    audit.append(
+                        session,
+                        actor,
+                        "regions.import",
+                        "regions:import",
+                        {
+                            "files": run.hashes,
+                            "created": report.created,
+                            "updated": report.updated,
+                            "boundaries": report.boundaries,
+                            "skipped": report.bad,
+                        },
+                    )
         except IntegrityError as error:
-            raise Conflict("Another import was writing the same regions. Nothing was changed; run it again.") from error
+            raise Conflict(
+                "Another import was writing the same regions. Nothing was changed; run it again."
+            ) from error
         report.written = True
         report.faults.sort()
         return report
@@ -154,8 +133,15 @@ class _Run:
             self.report.fatal = True
             self.report.bad += 1
             # This one is named in any case, and after the file's others: it is why nothing was imported.
-            self.report.faults.append(Finding((len(self.files) - 1, MAX_ROWS + 1), path.name, error.place, "",
-                                              f"{error.reason}; nothing was imported"))
+            self.report.faults.append(
+                Finding(
+                    (len(self.files) - 1, MAX_ROWS + 1),
+                    path.name,
+                    error.place,
+                    "",
+                    f"{error.reason}; nothing was imported",
+                )
+            )
 
     def _read_rows(self, path: Path, encoding: str) -> None:
         heading: list[str] = []
@@ -174,7 +160,9 @@ class _Run:
                 continue
             code = values["code"]
             if code in self.rows:
-                self._fault(number, place, code, f"the code is there twice: first {self._first(self.rows[code])}")
+                self._fault(
+                    number, place, code, f"the code is there twice: first {self._first(self.rows[code])}"
+                )
                 continue
             if not values.get("name_en"):
                 self._warn(number, place, code, "there is no English name: the Chinese one stands in for it")
@@ -207,7 +195,9 @@ class _Run:
             if properties.get("demonstration") is True:
                 self.demonstration.add(code)
             self.shapes[code] = (len(self.files) - 1, place, boundary.box)
-            self._set_aside("shape", number, place, {"code": code, "boundary": boundary.geojson, "box": boundary.box})
+            self._set_aside(
+                "shape", number, place, {"code": code, "boundary": boundary.geojson, "box": boundary.box}
+            )
 
     def _count(self, place: str) -> str:
         self.report.read += 1
@@ -219,7 +209,9 @@ class _Run:
         return f"{self.files[where[0]]}, {where[1]}"
 
     def _set_aside(self, kind: str, number: int, place: str, values: dict[str, Any]) -> None:
-        self.spool.write(json.dumps([kind, len(self.files) - 1, number, place, values], ensure_ascii=False) + "\n")
+        self.spool.write(
+            json.dumps([kind, len(self.files) - 1, number, place, values], ensure_ascii=False) + "\n"
+        )
 
     def _fault(self, number: int, place: str, code: str, reason: str, file: int = -1) -> None:
         self.report.bad += 1
@@ -243,34 +235,63 @@ class _Run:
         # Ascending order has parents before their children, so that a lost street loses its communities too.
         for code in sorted(self.rows):
             parent = codes.parent_of(code) or ""
-            if codes.level_of(code) in ("street", "community") and parent not in known and (
-                    parent not in self.rows or parent in self.lost):
+            if (
+                codes.level_of(code) in ("street", "community")
+                and parent not in known
+                and (parent not in self.rows or parent in self.lost)
+            ):
                 self.lost.add(code)
         for kind, file, number, place, values in self._staged():
             code = values["code"]
             if kind == "row" and code in self.lost:
-                self._fault(number, place, code, f"its parent {codes.parent_of(code)} is neither in the files nor in the "
-                            "database, or is bad itself: import it first", file)
+                self._fault(
+                    number,
+                    place,
+                    code,
+                    f"its parent {codes.parent_of(code)} is neither in the files nor in the "
+                    "database, or is bad itself: import it first",
+                    file,
+                )
             elif kind == "shape" and code not in known and (code not in self.rows or code in self.lost):
                 self.lost_shapes.add(code)
-                self._fault(number, place, code, "there is no such region: import its row (CSV) first or together", file)
+                self._fault(
+                    number,
+                    place,
+                    code,
+                    "there is no such region: import its row (CSV) first or together",
+                    file,
+                )
             elif kind == "shape":
                 self._compare_with_parent(values, known, file, number, place)
 
-    def _compare_with_parent(self, values: dict[str, Any], known: dict[str, Box | None], file: int, number: int,
-                             place: str) -> None:
+    def _compare_with_parent(
+        self, values: dict[str, Any], known: dict[str, Box | None], file: int, number: int, place: str
+    ) -> None:
         parent = codes.parent_of(values["code"]) or ""
         outer = self.shapes[parent][2] if parent in self.shapes else known.get(parent)
         box = values["box"]
-        if outer and (box[0] < outer[0] - _TOLERANCE or box[1] < outer[1] - _TOLERANCE
-                      or box[2] > outer[2] + _TOLERANCE or box[3] > outer[3] + _TOLERANCE):
-            self._warn(number, place, values["code"], f"the boundary reaches beyond that of its parent {parent}", file)
+        if outer and (
+            box[0] < outer[0] - _TOLERANCE
+            or box[1] < outer[1] - _TOLERANCE
+            or box[2] > outer[2] + _TOLERANCE
+            or box[3] > outer[3] + _TOLERANCE
+        ):
+            self._warn(
+                number,
+                place,
+                values["code"],
+                f"the boundary reaches beyond that of its parent {parent}",
+                file,
+            )
 
     def _known_boxes(self, wanted: set[str]) -> dict[str, Box | None]:
         found: dict[str, Box | None] = {}
         for chunk in _chunks(sorted(wanted)):
-            for code, *box in db.session.execute(select(
-                    Region.code, Region.west, Region.south, Region.east, Region.north).where(Region.code.in_(chunk))):
+            for code, *box in db.session.execute(
+                select(Region.code, Region.west, Region.south, Region.east, Region.north).where(
+                    Region.code.in_(chunk)
+                )
+            ):
                 found[code] = None if box[0] is None else tuple(box)
         return found
 
@@ -287,16 +308,26 @@ class _Run:
         self._apply_chunks(session, "row", self.lost, self._apply_rows, write)
         self._apply_chunks(session, "shape", self.lost_shapes, self._apply_shapes, write)
 
-    def _apply_chunks(self, session: Session, kind: str, lost: set[str],
-                      apply: Callable[[Session, list[dict[str, Any]], bool], None], write: bool) -> None:
+    def _apply_chunks(
+        self,
+        session: Session,
+        kind: str,
+        lost: set[str],
+        apply: Callable[[Session, list[dict[str, Any]], bool], None],
+        write: bool,
+    ) -> None:
         good = (values for *_, values in self._staged(kind) if values["code"] not in lost)
         for chunk in _chunks(good):
             apply(session, chunk, write)
 
     def _apply_rows(self, session: Session, chunk: list[dict[str, Any]], write: bool) -> None:
         columns = [getattr(Region, name) for name in _STORED]
-        found = {code: dict(zip(_STORED, old, strict=True)) for code, *old in session.execute(
-            select(Region.code, *columns).where(Region.code.in_([v["code"] for v in chunk])))}
+        found = {
+            code: dict(zip(_STORED, old, strict=True))
+            for code, *old in session.execute(
+                select(Region.code, *columns).where(Region.code.in_([v["code"] for v in chunk]))
+            )
+        }
         fresh, changed = [], []
         for values in chunk:
             code, old = values["code"], found.get(values["code"])
@@ -306,7 +337,9 @@ class _Run:
                 values["demonstration"] = True
             if old is None:
                 blank = {"pinyin": "", "population": None, "demonstration": False}
-                fresh.append({**blank, **values, "level": codes.level_of(code), "parent_code": codes.parent_of(code)})
+                fresh.append(
+                    {**blank, **values, "level": codes.level_of(code), "parent_code": codes.parent_of(code)}
+                )
             elif any(old[name] != value for name, value in values.items() if name != "code"):
                 changed.append({**old, **values})
         self.report.created += len(fresh)
@@ -318,17 +351,31 @@ class _Run:
             session.execute(update(Region), changed)
 
     def _apply_shapes(self, session: Session, chunk: list[dict[str, Any]], write: bool) -> None:
-        found = {code: (boundary, mark) for code, boundary, mark in session.execute(
-            select(Region.code, Region.boundary, Region.demonstration)
-            .where(Region.code.in_([v["code"] for v in chunk])))}
+        found = {
+            code: (boundary, mark)
+            for code, boundary, mark in session.execute(
+                select(Region.code, Region.boundary, Region.demonstration).where(
+                    Region.code.in_([v["code"] for v in chunk])
+                )
+            )
+        }
         changed = []
         for values in chunk:
             old, marked = found.get(values["code"], (None, False))
             mark = marked or values["code"] in self.demonstration
             if old != values["boundary"] or mark != marked:
                 west, south, east, north = values["box"]
-                changed.append({"code": values["code"], "boundary": values["boundary"], "demonstration": mark,
-                                "west": west, "south": south, "east": east, "north": north})
+                changed.append(
+                    {
+                        "code": values["code"],
+                        "boundary": values["boundary"],
+                        "demonstration": mark,
+                        "west": west,
+                        "south": south,
+                        "east": east,
+                        "north": north,
+                    }
+                )
         self.report.boundaries += len(changed)
         self.report.boundaries_unchanged += len(chunk) - len(changed)
         if write and changed:

@@ -15,8 +15,24 @@ from portal.regions.geodesy import DECIMALS, to_polygon
 from portal.regions.search import find
 from portal.regions.snapshot import Node, Snapshot, current
 
-__all__ = ["Node", "at_point", "at_points", "box", "children", "communities_under", "current", "get", "names",
-           "outline", "overlap", "population_of", "search", "topmost", "touched_by", "tree"]
+__all__ = [
+    "Node",
+    "at_point",
+    "at_points",
+    "box",
+    "children",
+    "communities_under",
+    "current",
+    "get",
+    "names",
+    "outline",
+    "overlap",
+    "population_of",
+    "search",
+    "topmost",
+    "touched_by",
+    "tree",
+]
 
 
 def tree(root: str) -> Node | None:
@@ -56,8 +72,12 @@ def topmost(wanted: Iterable[str]) -> list[str]:
 def communities_under(wanted: Iterable[str]) -> list[str]:
     """The communities in these regions, sorted, each once."""
     snapshot = current()
-    return [code for top in topmost(wanted) for code in snapshot.below(top)
-            if snapshot.nodes[code].level == "community"]
+    return [
+        code
+        for top in topmost(wanted)
+        for code in snapshot.below(top)
+        if snapshot.nodes[code].level == "community"
+    ]
 
 
 def population_of(wanted: Iterable[str]) -> int:
@@ -129,8 +149,11 @@ def overlap(area: dict[str, Any], code: str | None = None) -> Any:
     one's fraction alone. Areas are compared in degrees, which at the size of a community changes no per
     mille."""
     drawn = shape(to_polygon(area))
-    found = {c: min(1.0, drawn.intersection(g).area / g.area) for c, g in _touching(current(), drawn).items()
-             if code in (None, c)}
+    found = {
+        c: min(1.0, drawn.intersection(g).area / g.area)
+        for c, g in _touching(current(), drawn).items()
+        if code in (None, c)
+    }
     return found if code is None else found.get(code, 0.0)
 
 
@@ -159,6 +182,7 @@ def _boundaries(snapshot: Snapshot, code: str) -> list[BaseGeometry]:
 def _rounded(geometry: dict[str, Any]) -> dict[str, Any]:
     def walk(value: Any) -> Any:
         return [walk(v) for v in value] if isinstance(value, (list, tuple)) else round(float(value), DECIMALS)
+
     return {"type": geometry["type"], "coordinates": walk(geometry["coordinates"])}
 
 

@@ -8,8 +8,8 @@ from typing import Any
 from portal.regions import codes
 
 REQUIRED = ("code", "name_zh")
-#: The heading's names; a column that is absent leaves what the database has. `name` is another word for `name_zh`;
-#: `level` and `parent_code` are not stored, but must agree with the code.
+#: The heading's names; a column that is absent leaves what the database has. `name` is another word for
+#: `name_zh`; `level` and `parent_code` are not stored, but must agree with the code.
 COLUMNS = (*REQUIRED, "name_en", "pinyin", "population", "demonstration", "level", "parent_code")
 _LENGTHS = {"name_zh": 80, "name_en": 120, "pinyin": 160}
 _LABELS = {"name_zh": "Chinese name", "name_en": "English name", "pinyin": "pinyin"}
@@ -32,9 +32,12 @@ def heading_problems(heading: list[str]) -> list[str]:
     if len(heading) == 1 and re.search(r"[;\t]", heading[0]):
         return ["the columns must be separated by commas"]
     if missing := [name for name in REQUIRED if name not in heading]:
-        problems.append(f"the heading lacks {' and '.join(missing)}: it must name the columns, e.g. {','.join(COLUMNS[:6])}")
+        example = ",".join(COLUMNS[:6])
+        problems.append(f"the heading lacks {' and '.join(missing)}: it must name the columns, e.g. {example}")
     if unknown := [name for name in heading if name not in COLUMNS]:
-        problems.append(f"unknown column {', '.join(repr(n[:40]) for n in unknown[:5])}; known are {', '.join(COLUMNS)}")
+        problems.append(
+            f"unknown column {', '.join(repr(n[:40]) for n in unknown[:5])}; known are {', '.join(COLUMNS)}"
+        )
     if doubled := sorted({name for name in heading if heading.count(name) > 1}):
         problems.append(f"the heading names {', '.join(doubled)} twice")
     return problems
@@ -62,7 +65,10 @@ def code_problem(code: str) -> str | None:
     if parent:
         above = codes.level_of(parent)
         # Some cities (Dongguan, Zhongshan) have streets and no districts.
-        if codes.LEVELS.index(above) != codes.LEVELS.index(level) - 1 and (level, above) != ("street", "city"):
+        if codes.LEVELS.index(above) != codes.LEVELS.index(level) - 1 and (level, above) != (
+            "street",
+            "city",
+        ):
             return f"the code {code} is a {level}'s, but the digits of the level above it are zeros"
     return None
 
@@ -101,7 +107,9 @@ def _kin_problems(given: dict[str, str]) -> list[str]:
     if level in codes.LEVELS and level != codes.level_of(code):
         problems.append(f"the level says {level}, but by its zeros the code is a {codes.level_of(code)}'s")
     if parent and parent != codes.parent_of(code):
-        problems.append(f"the parent code says {parent[:20]}, but by its digits it is {codes.parent_of(code)}")
+        problems.append(
+            f"the parent code says {parent[:20]}, but by its digits it is {codes.parent_of(code)}"
+        )
     return problems
 
 
@@ -111,7 +119,10 @@ def _population(text: str) -> tuple[int | None, str | None]:
     if re.fullmatch(r"-\d+", text):
         return None, f"the population {text[:20]} is below zero"
     if not re.fullmatch(r"\d+", text, re.ASCII):
-        return None, f"the population {text[:20]!r} is not a whole number (write 12345, without commas or words)"
+        return (
+            None,
+            f"the population {text[:20]!r} is not a whole number (write 12345, without commas or words)",
+        )
     digits = text.lstrip("0") or "0"
     if len(digits) > 10 or int(digits) > MAX_POPULATION:
         return None, f"the population {text[:20]} is larger than {MAX_POPULATION:,}"

@@ -18,8 +18,11 @@ def find(text: str, nodes: Iterable[Node], language: str, limit: int) -> list[No
     wanted = folded(text[:MAX_TEXT])
     if not wanted:
         return []
-    scored = ((score, LEVELS.index(n.level), n.code, n) for n in nodes
-              if (score := _score(wanted, n, language)) is not None)
+    scored = (
+        (score, LEVELS.index(n.level), n.code, n)
+        for n in nodes
+        if (score := _score(wanted, n, language)) is not None
+    )
     return [n for *_, n in heapq.nsmallest(limit, scored)]
 
 

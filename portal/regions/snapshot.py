@@ -31,8 +31,20 @@ from portal.regions.models import Region, RegionStamp
 
 MAX_GEOMETRIES = 4096
 _CHUNK = 500
-_COLUMNS = (Region.code, Region.parent_code, Region.level, Region.name_zh, Region.name_en, Region.pinyin,
-            Region.population, Region.demonstration, Region.west, Region.south, Region.east, Region.north)
+_COLUMNS = (
+    Region.code,
+    Region.parent_code,
+    Region.level,
+    Region.name_zh,
+    Region.name_en,
+    Region.pinyin,
+    Region.population,
+    Region.demonstration,
+    Region.west,
+    Region.south,
+    Region.east,
+    Region.north,
+)
 
 
 @dataclass(frozen=True)
@@ -84,8 +96,17 @@ class Snapshot:
             if population is None and known:
                 population = sum(known)
             box = None if row.west is None else (row.west, row.south, row.east, row.north)
-            node = Node(row.code, row.level, row.name_zh, row.name_en, row.pinyin, population,
-                        row.demonstration, box, children)
+            node = Node(
+                row.code,
+                row.level,
+                row.name_zh,
+                row.name_en,
+                row.pinyin,
+                population,
+                row.demonstration,
+                box,
+                children,
+            )
             self.nodes[row.code] = node
             waiting.setdefault(row.parent_code, []).append(node)
         return tuple(sorted((n for nodes in waiting.values() for n in nodes), key=lambda n: n.code))
@@ -125,8 +146,9 @@ class Snapshot:
                 elif code in self.nodes and self.nodes[code].box:
                     missing.append(code)
         for start in range(0, len(missing), _CHUNK):
-            rows = db.session.execute(select(Region.code, Region.boundary).where(
-                Region.code.in_(missing[start:start + _CHUNK])))
+            rows = db.session.execute(
+                select(Region.code, Region.boundary).where(Region.code.in_(missing[start : start + _CHUNK]))
+            )
             for code, boundary in rows:
                 if boundary:
                     found[code] = self._keep(code, shape(boundary))
@@ -148,12 +170,18 @@ class Snapshot:
 
 def current() -> Snapshot:
     """The tree as the database has it now. Take it once for a loop of many questions."""
-    token = tuple(db.session.execute(select(
-        select(RegionStamp.stamp).where(RegionStamp.id == 1).scalar_subquery(),
-        select(func.count()).select_from(Region).scalar_subquery())).one())
+    token = tuple(
+        db.session.execute(
+            select(
+                select(RegionStamp.stamp).where(RegionStamp.id == 1).scalar_subquery(),
+                select(func.count()).select_from(Region).scalar_subquery(),
+            )
+        ).one()
+    )
     kept = current_app.extensions.get("regions")
     if kept is None or kept.token != token:
         rows = db.session.execute(
-            select(*_COLUMNS).order_by(Region.code.desc()).execution_options(yield_per=_CHUNK))
+            select(*_COLUMNS).order_by(Region.code.desc()).execution_options(yield_per=_CHUNK)
+        )
         kept = current_app.extensions["regions"] = Snapshot(token, rows)
     return kept

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 MAX_LINE = 64 * 1024
-#: Characters of one feature: about 350,000 positions, more than any district's boundary at full resolution needs.
+#: Characters of one feature: about 350,000 positions, more than any boundary at full resolution needs.
 MAX_FEATURE = 8 * 1024 * 1024
 _BLOCK = 64 * 1024
 _SPACE = " \t\r\n"
@@ -103,7 +103,10 @@ def features(path: Path, encoding: str) -> Iterator[tuple[int, Any]]:
             if text.peek() == ",":
                 text.take()
                 if text.peek() != '"':
-                    raise Unreadable("", f"this is not JSON: a name is missing after a comma near character {text.position:,}")
+                    raise Unreadable(
+                        "",
+                        f"this is not JSON: a name is missing after a comma near character {text.position:,}",
+                    )
         _expect(text, "}", "at the end of the collection")
         if text.peek():
             raise Unreadable("", "something follows after the end of the collection")
@@ -115,7 +118,9 @@ def _check_member(name: str, value: Any) -> None:
     if name == "type" and value != "FeatureCollection":
         raise Unreadable("", f"this is a GeoJSON {str(value)[:40]}; a FeatureCollection is needed")
     if name == "crs" and value is not None and not any(n in json.dumps(value).upper() for n in _WGS84_NAMES):
-        raise Unreadable("", "the coordinates are in another reference system: convert them to WGS 84 (EPSG:4326)")
+        raise Unreadable(
+            "", "the coordinates are in another reference system: convert them to WGS 84 (EPSG:4326)"
+        )
 
 
 def _elements(text: _Text) -> Iterator[tuple[int, Any]]:
@@ -129,8 +134,12 @@ def _elements(text: _Text) -> Iterator[tuple[int, Any]]:
         yield number, text.value(f"feature {number}")
         mark = text.peek()
         if mark not in (",", "]"):
-            raise Unreadable(f"feature {number}", "the list of features breaks off after it" if not mark else
-                             f"a comma or ] is missing after it, near character {text.position:,} of the file")
+            raise Unreadable(
+                f"feature {number}",
+                "the list of features breaks off after it"
+                if not mark
+                else f"a comma or ] is missing after it, near character {text.position:,} of the file",
+            )
         text.take()
         if mark == "]":
             return
@@ -156,7 +165,7 @@ class _Text:
     def _more(self) -> bool:
         """Read on, as much again as is held, so that a large feature is tried few times."""
         self._gone += self._at
-        self._buffer, self._at = self._buffer[self._at:], 0
+        self._buffer, self._at = self._buffer[self._at :], 0
         block = "" if self._ended else self._file.read(max(_BLOCK, len(self._buffer)))
         self._ended = self._ended or not block
         self._buffer += block
@@ -187,10 +196,14 @@ class _Text:
                 if len(self._buffer) - self._at <= MAX_FEATURE and self._more():
                     continue
                 if len(self._buffer) - self._at > MAX_FEATURE:
-                    raise Unreadable(place, f"no end within {MAX_FEATURE:,} characters: too large, or not JSON") from error
+                    raise Unreadable(
+                        place, f"no end within {MAX_FEATURE:,} characters: too large, or not JSON"
+                    ) from error
                 why = error.msg if isinstance(error, json.JSONDecodeError) else str(error)
                 near = self._gone + (error.pos if isinstance(error, json.JSONDecodeError) else self._at)
-                raise Unreadable(place, f"this is not JSON: {why} near character {near:,} of the file") from error
+                raise Unreadable(
+                    place, f"this is not JSON: {why} near character {near:,} of the file"
+                ) from error
             # A number at the end of the piece may go on in the next.
             if end == len(self._buffer) and not self._ended and self._more():
                 continue

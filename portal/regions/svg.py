@@ -35,8 +35,14 @@ _NAMED = 12
 _SUFFIXES = (" Subdistrict", " Town", " Township")
 
 
-def map_svg(wanted: Iterable[str], language: str, *, highlight: Iterable[str] = (), width: int = 640,
-            area: dict[str, Any] | None = None) -> Markup:
+def map_svg(
+    wanted: Iterable[str],
+    language: str,
+    *,
+    highlight: Iterable[str] = (),
+    width: int = 640,
+    area: dict[str, Any] | None = None,
+) -> Markup:
     """The communities of the regions `wanted`, those of `highlight` marked, and a checked drawn area over
     them. Its text alternative names what is marked. Empty where no boundary is known."""
     snapshot = lookup.current()
@@ -64,15 +70,19 @@ def map_svg(wanted: Iterable[str], language: str, *, highlight: Iterable[str] = 
         label = _alternative(marked, language, bool(area))
     line, fill = 'stroke="#556" stroke-linejoin="round"', 'stroke="#fff"'
     size = f'viewBox="0 0 {width} {canvas.height}" width="{width}" height="{canvas.height}"'
-    return Markup(  # noqa: S704 - every text in it is escaped where it is put in
-        f'<svg class="map" role="img" aria-label="{escape(label)}" {size} '
-        f'xmlns="http://www.w3.org/2000/svg"><title>{escape(label)}</title>'
-        f'<g class="map-land" fill="#dde3e8" {fill}>{"".join(land)}</g><g class="map-hit" fill="#e0705f" {fill}>'
-        f'{"".join(hits)}</g><path class="map-street" fill="none" {line} stroke-width="2" d="{"".join(lines)}"/>'
-        + (f'<path class="map-area" fill="#000" fill-opacity=".12" {line} stroke-width="3" stroke-dasharray="8 5" '
-           f'd="{_trace(over)}"/>' if over else "")
-        + f'<g class="map-label" font-size="{_FONT}" text-anchor="middle" fill="#15202b" stroke="#fff" '
-          f'stroke-width="4" paint-order="stroke" aria-hidden="true">{"".join(labels)}</g></svg>')
+    label = escape(label)
+    pieces = [
+        f'<svg class="map" role="img" aria-label="{label}" {size} xmlns="http://www.w3.org/2000/svg">',
+        f'<title>{label}</title>',
+        f'<g class="map-land" fill="#dde3e8" {fill}>{"".join(land)}</g>',
+        f'<g class="map-hit" fill="#e0705f" {fill}>{"".join(hits)}</g>',
+        f'<path class="map-street" fill="none" {line} stroke-width="2" d="{"".join(lines)}"/>',
+        f'<path class="map-area" fill="#000" fill-opacity=".12" {line} stroke-width="3" '
+        f'stroke-dasharray="8 5" d="{_trace(over)}"/>' if over else "",
+        f'<g class="map-label" font-size="{_FONT}" text-anchor="middle" fill="#15202b" stroke="#fff" ',
+        f'stroke-width="4" paint-order="stroke" aria-hidden="true">{"".join(labels)}</g></svg>',
+    ]
+    return Markup("".join(pieces))  # noqa: S704 - every text in it is escaped where it is put in
 
 
 def _alternative(marked: list[str], language: str, area: bool) -> str:
@@ -132,7 +142,7 @@ def _label(street: BaseGeometry, title: str) -> str:
     for suffix in _SUFFIXES:
         title = title.removesuffix(suffix)
     room = street.bounds[2] - street.bounds[0] if not street.is_empty else 0
-    if not title or sum(_FONT if ord(c) > 0x2E80 else _FONT * .55 for c in title) > room:
+    if not title or sum(_FONT if ord(c) > 0x2E80 else _FONT * 0.55 for c in title) > room:
         return ""
     x, y = shapely.get_coordinates(shapely.maximum_inscribed_circle(street))[0]
-    return f'<text x="{x:.0f}" y="{y + _FONT * .35:.0f}">{escape(title)}</text>'
+    return f'<text x="{x:.0f}" y="{y + _FONT * 0.35:.0f}">{escape(title)}</text>'

@@ -27,29 +27,42 @@ def square(west: float, south: float, side: float = 0.01) -> list[list[list[floa
 
 
 def feature(code: Any, coordinates: Any, kind: str = "Polygon", **properties: Any) -> dict[str, Any]:
-    return {"type": "Feature", "properties": {"code": code, **properties},
-            "geometry": {"type": kind, "coordinates": coordinates}}
+    return {
+        "type": "Feature",
+        "properties": {"code": code, **properties},
+        "geometry": {"type": kind, "coordinates": coordinates},
+    }
 
 
 @pytest.fixture
 def table(tmp_path: Path) -> Callable[..., Path]:
     """A CSV file of these rows below the usual heading."""
-    def write(*rows: Iterable[str], name: str = "regions.csv", heading: Iterable[str] = HEADING,
-              encoding: str = "utf-8") -> Path:
+
+    def write(
+        *rows: Iterable[str],
+        name: str = "regions.csv",
+        heading: Iterable[str] = HEADING,
+        encoding: str = "utf-8",
+    ) -> Path:
         path = tmp_path / name
         with path.open("w", newline="", encoding=encoding) as file:
             csv.writer(file).writerows([heading, *rows])
         return path
+
     return write
 
 
 @pytest.fixture
 def shapes(tmp_path: Path) -> Callable[..., Path]:
     """A GeoJSON file of these features."""
+
     def write(*features: dict[str, Any], name: str = "regions.geojson", **members: Any) -> Path:
         path = tmp_path / name
-        path.write_text(json.dumps({"type": "FeatureCollection", **members, "features": features}), encoding="utf-8")
+        path.write_text(
+            json.dumps({"type": "FeatureCollection", **members, "features": features}), encoding="utf-8"
+        )
         return path
+
     return write
 
 

@@ -57,7 +57,9 @@ def test_topmost_keeps_what_no_other_contains_and_covers_the_same(given_codes: l
     assert kept == sorted(expected)
 
 
-@pytest.mark.parametrize("text", ["", "44031", "4403100000000", "44031000000a", "４４０３１０００００００", "440310000000\n"])
+@pytest.mark.parametrize(
+    "text", ["", "44031", "4403100000000", "44031000000a", "４４０３１０００００００", "440310000000\n"]
+)
 def test_what_is_not_twelve_plain_digits_is_no_code(text: str) -> None:
     assert not codes.is_code(text)
     with pytest.raises(ValueError, match="12-digit"):

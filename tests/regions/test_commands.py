@@ -23,7 +23,9 @@ def run(make_settings: Callable[..., Settings], monkeypatch: pytest.MonkeyPatch)
     return lambda *arguments: CliRunner().invoke(regions, ["import", *map(str, arguments)])
 
 
-def test_a_district_is_imported_checked_and_imported_again(run: Callable[..., Result], context: Flask) -> None:
+def test_a_district_is_imported_checked_and_imported_again(
+    run: Callable[..., Result], context: Flask
+) -> None:
     files = [ROOT / "content" / "regions" / name for name in ("440310.csv", "440310.geojson")]
     checked = run("--check", *files)
     assert checked.exit_code == 0
@@ -37,12 +39,16 @@ def test_a_district_is_imported_checked_and_imported_again(run: Callable[..., Re
     assert lookup.population_of(["440310000000"]) == 550_000
 
 
-def test_bad_rows_are_listed_and_the_exit_tells(run: Callable[..., Result], context: Flask,
-                                                table: Callable[..., Path]) -> None:
+def test_bad_rows_are_listed_and_the_exit_tells(
+    run: Callable[..., Result], context: Flask, table: Callable[..., Path]
+) -> None:
     path = table(*TREE, ("12", "", "", "", "", ""))
     refused = run(path)
     assert refused.exit_code == 1
-    assert "bad      regions.csv: line 6: 12: the code '12' is not 12 digits; the Chinese name is missing" in refused.output
+    assert (
+        "bad      regions.csv: line 6: 12: the code '12' is not 12 digits; the Chinese name is missing"
+        in refused.output
+    )
     assert "mend the bad rows, or leave them out with --skip-bad" in refused.output
     assert lookup.tree(DISTRICT[0]) is None
     assert run("--skip-bad", "--check", path).exit_code == 1

@@ -33,7 +33,11 @@ def test_the_tree_is_the_official_one(rows: dict[str, dict[str, str]]) -> None:
     if not FACTS.exists():
         pytest.skip("the official list of regions is not on this machine")
     with FACTS.open(encoding="utf-8", newline="") as file:
-        facts = {r["code"]: r["name"].removesuffix("居委会") for r in csv.DictReader(file) if r["code"].startswith("440310")}
+        facts = {
+            r["code"]: r["name"].removesuffix("居委会")
+            for r in csv.DictReader(file)
+            if r["code"].startswith("440310")
+        }
     assert {code: row["name_zh"] for code, row in rows.items()} == facts
     assert len(rows) == 33
 
@@ -46,7 +50,9 @@ def test_populations_are_marked_as_demonstration_and_add_up(rows: dict[str, dict
     assert int(rows["440310000000"]["population"]) == 550_000
 
 
-def test_every_region_has_a_marked_boundary_of_few_short_numbers(rows: dict, features: dict[str, dict]) -> None:
+def test_every_region_has_a_marked_boundary_of_few_short_numbers(
+    rows: dict, features: dict[str, dict]
+) -> None:
     assert features.keys() == rows.keys()
     assert all(f["properties"]["demonstration"] is True for f in features.values())
     assert (CONTENT / "440310.geojson").stat().st_size < 60_000

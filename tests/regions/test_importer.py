@@ -25,14 +25,25 @@ BAD = ("440999001003", "", "Nameless", "", "1", "true")
 
 def stored() -> dict[str, tuple]:
     db.session.rollback()
-    rows = db.session.execute(select(Region.code, Region.name_zh, Region.name_en, Region.pinyin, Region.population,
-                                     Region.demonstration, Region.boundary))
+    rows = db.session.execute(
+        select(
+            Region.code,
+            Region.name_zh,
+            Region.name_en,
+            Region.pinyin,
+            Region.population,
+            Region.demonstration,
+            Region.boundary,
+        )
+    )
     return {row[0]: tuple(row[1:]) for row in rows}
 
 
 def entries() -> list[audit.AuditEntry]:
     db.session.rollback()
-    return list(db.session.scalars(select(audit.AuditEntry).where(audit.AuditEntry.action == "regions.import")))
+    return list(
+        db.session.scalars(select(audit.AuditEntry).where(audit.AuditEntry.action == "regions.import"))
+    )
 
 
 def test_a_second_import_changes_nothing_and_leaves_no_trace(context: Flask) -> None:
@@ -46,9 +57,11 @@ def test_a_second_import_changes_nothing_and_leaves_no_trace(context: Flask) -> 
     assert len(entries()) == 1
 
 
-def test_an_import_is_in_the_audit_trail_with_its_files_and_counts(context: Flask, table: Callable[..., Path]) -> None:
+def test_an_import_is_in_the_audit_trail_with_its_files_and_counts(
+    context: Flask, table: Callable[..., Path]
+) -> None:
     import_files([table(*TREE)], actor=audit.Actor("a1", "管理员"))
-    entry, = entries()
+    (entry,) = entries()
     assert entry.actor == "管理员"
     assert entry.details["created"] == 4
     assert len(entry.details["files"]["regions.csv"]) == 64
@@ -69,7 +82,9 @@ def test_bad_rows_can_be_left_out(context: Flask, table: Callable[..., Path]) ->
     assert entries()[0].details["skipped"] == 1
 
 
-def test_a_check_says_what_would_change_and_changes_nothing(context: Flask, table: Callable[..., Path]) -> None:
+def test_a_check_says_what_would_change_and_changes_nothing(
+    context: Flask, table: Callable[..., Path]
+) -> None:
     import_files([table(*TREE)])
     before = stored()
     more = ("440999001004", "西社区", "West Community", "xi she qu", "5", "true")
@@ -78,14 +93,17 @@ def test_a_check_says_what_would_change_and_changes_nothing(context: Flask, tabl
     assert stored() == before
 
 
-def test_a_street_that_is_left_out_takes_its_communities_along(context: Flask, table: Callable[..., Path]) -> None:
+def test_a_street_that_is_left_out_takes_its_communities_along(
+    context: Flask, table: Callable[..., Path]
+) -> None:
     report = import_files([table(DISTRICT, (STREET[0], "", *STREET[2:]), NORTH)], skip_bad=True)
     assert report.bad == 2
     assert stored().keys() == {DISTRICT[0]}
 
 
-def test_the_order_of_rows_and_files_does_not_matter(context: Flask, table: Callable[..., Path],
-                                                     shapes: Callable[..., Path]) -> None:
+def test_the_order_of_rows_and_files_does_not_matter(
+    context: Flask, table: Callable[..., Path], shapes: Callable[..., Path]
+) -> None:
     boundary = shapes(feature(NORTH[0], square(114.3, 22.7)))
     report = import_files([boundary, table(*reversed(TREE))])
     assert (report.created, report.boundaries, report.bad) == (4, 1, 0)
@@ -104,19 +122,24 @@ def test_tables_from_every_office_are_read(context: Flask, table: Callable[..., 
     assert stored()[NORTH[0]][0] == "北社区"
 
 
-def test_a_made_up_boundary_keeps_its_region_marked(context: Flask, table: Callable[..., Path],
-                                                    shapes: Callable[..., Path]) -> None:
-    files = [table(DISTRICT, STREET, (*NORTH[:5], "false")),
-             shapes(feature(NORTH[0], square(114.3, 22.7), demonstration=True))]
+def test_a_made_up_boundary_keeps_its_region_marked(
+    context: Flask, table: Callable[..., Path], shapes: Callable[..., Path]
+) -> None:
+    files = [
+        table(DISTRICT, STREET, (*NORTH[:5], "false")),
+        shapes(feature(NORTH[0], square(114.3, 22.7), demonstration=True)),
+    ]
     import_files(files)
     assert stored()[NORTH[0]][4] is True
     assert import_files(files).changes == 0
 
 
-def test_an_import_that_fails_half_way_leaves_nothing(context: Flask, table: Callable[..., Path],
-                                                      monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_import_that_fails_half_way_leaves_nothing(
+    context: Flask, table: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
     def fail(*_args: object, **_kwargs: object) -> None:
         raise OSError("the disk is full")
+
     monkeypatch.setattr(audit, "append", fail)
     with pytest.raises(OSError, match="disk is full"):
         import_files([table(*TREE)])
@@ -124,19 +147,32 @@ def test_an_import_that_fails_half_way_leaves_nothing(context: Flask, table: Cal
     assert lookup.tree(DISTRICT[0]) is None
 
 
-names = st.text(st.characters(codec="gb18030", exclude_categories=("Cs", "Cc", "Zl", "Zp", "Cf", "Zs")), min_size=1, max_size=20)
+names = st.text(
+    st.characters(codec="gb18030", exclude_categories=("Cs", "Cc", "Zl", "Zp", "Cf", "Zs")),
+    min_size=1,
+    max_size=20,
+)
 
 
 @settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(values=st.lists(st.tuples(names, names, st.integers(0, 2**31 - 1), st.booleans()), min_size=1, max_size=6),
-       encoding=st.sampled_from(["utf-8", "utf-8-sig", "gb18030"]),
-       corners=st.tuples(st.integers(75_000_000, 130_000_000), st.integers(5_000_000, 50_000_000)))
-def test_what_is_imported_is_what_was_written(context: Flask, values: list, encoding: str, corners: tuple) -> None:
+@given(
+    values=st.lists(
+        st.tuples(names, names, st.integers(0, 2**31 - 1), st.booleans()), min_size=1, max_size=6
+    ),
+    encoding=st.sampled_from(["utf-8", "utf-8-sig", "gb18030"]),
+    corners=st.tuples(st.integers(75_000_000, 130_000_000), st.integers(5_000_000, 50_000_000)),
+)
+def test_what_is_imported_is_what_was_written(
+    context: Flask, values: list, encoding: str, corners: tuple
+) -> None:
     import csv
     import json
+
     with tempfile.TemporaryDirectory() as name:
-        rows = [(f"440999001{n + 1:03d}", zh, en, "", str(people), str(mark).lower())
-                for n, (zh, en, people, mark) in enumerate(values)]
+        rows = [
+            (f"440999001{n + 1:03d}", zh, en, "", str(people), str(mark).lower())
+            for n, (zh, en, people, mark) in enumerate(values)
+        ]
         path, drawn = Path(name) / "a.csv", Path(name) / "b.geojson"
         with path.open("w", newline="", encoding=encoding) as file:
             csv.writer(file).writerows([HEADING, DISTRICT, STREET, *rows])
@@ -150,14 +186,19 @@ def test_what_is_imported_is_what_was_written(context: Flask, values: list, enco
     assert found[rows[0][0]][5] == {"type": "Polygon", "coordinates": ring}
 
 
-def test_a_large_table_is_never_in_memory_as_a_whole(context: Flask, tmp_path: Path,
-                                                     monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_large_table_is_never_in_memory_as_a_whole(
+    context: Flask, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     path = tmp_path / "many.geojson"
     ring = square(114.3, 22.7)
     with path.open("w") as file:
         file.write('{"type": "FeatureCollection", "features": [\n')
         filler = "x" * 1000
-        file.write(",\n".join(str(feature(f"440999{n:06d}", ring, filler=filler)).replace("'", '"') for n in range(3000)))
+        file.write(
+            ",\n".join(
+                str(feature(f"440999{n:06d}", ring, filler=filler)).replace("'", '"') for n in range(3000)
+            )
+        )
         file.write("]}")
     held: list[int] = []
     more = sources._Text._more
@@ -166,6 +207,7 @@ def test_a_large_table_is_never_in_memory_as_a_whole(context: Flask, tmp_path: P
         result = more(self)
         held.append(len(self._buffer))
         return result
+
     monkeypatch.setattr(sources._Text, "_more", watched)
     assert sum(1 for _ in sources.features(path, "utf-8-sig")) == 3000
     assert path.stat().st_size > 3_000_000
@@ -174,14 +216,17 @@ def test_a_large_table_is_never_in_memory_as_a_whole(context: Flask, tmp_path: P
 
 def test_rows_that_came_by_another_way_are_noticed(context: Flask) -> None:
     assert lookup.tree(DISTRICT[0]) is None
-    db.session.add(Region(code=DISTRICT[0], parent_code=None, level="district", name_zh="试验区", name_en="Trial"))
+    db.session.add(
+        Region(code=DISTRICT[0], parent_code=None, level="district", name_zh="试验区", name_en="Trial")
+    )
     db.session.commit()
     assert lookup.tree(DISTRICT[0]).name("en") == "Trial"
     assert db.session.scalar(select(func.count()).select_from(Region)) == 1
 
 
-def test_another_process_sees_an_import_at_its_next_question(make_app: Callable[..., Flask],
-                                                             table: Callable[..., Path]) -> None:
+def test_another_process_sees_an_import_at_its_next_question(
+    make_app: Callable[..., Flask], table: Callable[..., Path]
+) -> None:
     one, other = make_app(), make_app()
     with other.app_context():
         import_files([table(*TREE)])

@@ -74,7 +74,9 @@ def test_an_outline_is_the_union_of_what_was_asked(district: Flask, wanted: list
 
 @once
 @given(lon=LONGITUDES, lat=LATITUDES)
-def test_a_point_in_the_district_lies_in_exactly_one_community(district: Flask, lon: float, lat: float) -> None:
+def test_a_point_in_the_district_lies_in_exactly_one_community(
+    district: Flask, lon: float, lat: float
+) -> None:
     holding = [c for c, s in COMMUNITIES.items() if s.intersects(Point(lon, lat))]
     assert lookup.at_point(lon, lat) == (min(holding) if holding else None)
     assert bool(holding) == SHAPES[DISTRICT].intersects(Point(lon, lat)) or len(holding) > 1
@@ -93,12 +95,16 @@ def test_many_points_are_answered_as_one_by_one_is(district: Flask) -> None:
 
 @once
 @given(lon=LONGITUDES, lat=LATITUDES, radius=st.floats(10, 9000))
-def test_a_circle_touches_the_communities_it_shares_ground_with(district: Flask, lon: float, lat: float,
-                                                                radius: float) -> None:
+def test_a_circle_touches_the_communities_it_shares_ground_with(
+    district: Flask, lon: float, lat: float, radius: float
+) -> None:
     area = {"type": "Circle", "center": [round(lon, 6), round(lat, 6)], "radius": round(radius, 1)}
     covered = shape(drawn.to_polygon(area))
-    expected = {c: covered.intersection(s).area / s.area for c, s in COMMUNITIES.items()
-                if covered.intersection(s).area > 0}
+    expected = {
+        c: covered.intersection(s).area / s.area
+        for c, s in COMMUNITIES.items()
+        if covered.intersection(s).area > 0
+    }
     assert lookup.touched_by(area) == sorted(expected)
     overlaps = lookup.overlap(area)
     assert overlaps == pytest.approx(expected)
@@ -112,7 +118,9 @@ def test_a_polygon_touches_the_communities_it_shares_ground_with(district: Flask
     if hull.geom_type != "Polygon" or hull.area < 1e-9:
         return
     area = {"type": "Polygon", "coordinates": [[list(p) for p in hull.exterior.coords]]}
-    assert lookup.touched_by(area) == sorted(c for c, s in COMMUNITIES.items() if hull.intersection(s).area > 0)
+    assert lookup.touched_by(area) == sorted(
+        c for c, s in COMMUNITIES.items() if hull.intersection(s).area > 0
+    )
 
 
 def test_a_community_drawn_along_its_own_edge_touches_no_neighbour(district: Flask) -> None:
@@ -123,8 +131,23 @@ def test_a_community_drawn_along_its_own_edge_touches_no_neighbour(district: Fla
         assert lookup.overlap(area, "440310004001") == 0
 
 
-@pytest.mark.parametrize("text", ["440310001001", "六联", "六联社区", "liulian", "Liu Lian", "liu lian she qu", "liú lián",
-                                  "LIÚLIÁN SHÈQŪ", "llsq", "Liulian Community", "ｌｉｕｌｉａｎ", "liu'lian"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "440310001001",
+        "六联",
+        "六联社区",
+        "liulian",
+        "Liu Lian",
+        "liu lian she qu",
+        "liú lián",
+        "LIÚLIÁN SHÈQŪ",
+        "llsq",
+        "Liulian Community",
+        "ｌｉｕｌｉａｎ",
+        "liu'lian",
+    ],
+)
 @pytest.mark.parametrize("language", ["zh", "en"])
 def test_a_community_is_found_however_it_is_typed(district: Flask, text: str, language: str) -> None:
     assert lookup.search(text, language)[0].code == "440310001001"
@@ -134,7 +157,10 @@ def test_the_closest_and_largest_comes_first(district: Flask) -> None:
     assert [n.code for n in lookup.search("坪山")][:3] == [DISTRICT, "440310001000", "440310001003"]
     assert lookup.search("坪山社区")[0].code == "440310001003"
     assert [n.code for n in lookup.search("440310006")] == lookup.current().below("440310006000")
-    assert [n.code for n in lookup.search("bao shui", root="440310401000")] == ["440310401000", "440310401498"]
+    assert [n.code for n in lookup.search("bao shui", root="440310401000")] == [
+        "440310401000",
+        "440310401498",
+    ]
     assert lookup.search("六联", root="440310002000") == []
     assert len(lookup.search("4", limit=5)) == 5
 

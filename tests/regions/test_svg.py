@@ -33,10 +33,15 @@ def test_the_map_of_the_district_is_under_eight_kilobytes(district: Flask, langu
 
 
 def test_what_is_marked_is_in_the_words_and_in_the_drawing(district: Flask) -> None:
-    root = etree.fromstring(map_svg([DISTRICT], "zh", highlight=["440310001000", "440310001001", "440310002003"]))
+    root = etree.fromstring(
+        map_svg([DISTRICT], "zh", highlight=["440310001000", "440310001001", "440310002003"])
+    )
     assert root.get("role") == "img"
     assert root.get("aria-label") == root.findtext(f"{SVG}title") == "地图，标出：坪山街道、马峦社区"
-    assert [t.text for t in root.find(f"{SVG}g[@class='map-hit']").iter(f"{SVG}title")] == ["坪山街道", "马峦街道"]
+    assert [t.text for t in root.find(f"{SVG}g[@class='map-hit']").iter(f"{SVG}title")] == [
+        "坪山街道",
+        "马峦街道",
+    ]
     assert "坪山街道" not in [t.text for t in root.find(f"{SVG}g[@class='map-land']").iter(f"{SVG}title")]
     assert {"坪山街道", "坑梓街道"} <= {t.text for t in root.iter(f"{SVG}text")}
     english = etree.fromstring(map_svg([DISTRICT], "en", highlight=["440310001000"]))
