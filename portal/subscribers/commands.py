@@ -21,7 +21,7 @@ def subscribers() -> None:
 def seed(count: int) -> None:
     """Take in the demonstration's subscribers, in numbers that no carrier assigns."""
     from portal import create_app, current_settings
-    from portal.cli import load_settings
+    from portal.config import load_settings
     from portal.subscribers import demo
 
     with create_app(load_settings()).app_context():
