@@ -52,7 +52,7 @@ clean: ## Remove everything that was built; the data in instance/ stays
 	@find portal tests tools migrations -name __pycache__ -prune -exec rm -rf {} +
 	@find portal -name '*.mo' -delete
 
-setup:
+setup: ## Only make ready: environment and front-end files
 	$(call SETUP,run)
 
 setup-dev:
