@@ -52,9 +52,10 @@ def check_area(obj: Any, within: Box | None = None, field: str = "target.area") 
 
 
 def _check_polygon(coordinates: Any, within: Box | None, field: str) -> dict[str, Any]:
-    rings = coordinates if isinstance(coordinates, (list, tuple)) else [None]
-    if not all(isinstance(ring, (list, tuple)) for ring in rings):
+    listed = isinstance(coordinates, (list, tuple))
+    if not listed or not all(isinstance(ring, (list, tuple)) for ring in coordinates):
         _refuse(field, _l("The drawn area cannot be read. Draw it again on the map."))
+    rings: list[Any] = list(coordinates)
     if len(rings) > 1:
         _refuse(field, _l("The area has a hole. Draw it without one: everyone inside the outline is warned."))
     given = rings[0] if rings else []

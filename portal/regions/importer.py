@@ -287,12 +287,9 @@ class _Run:
     def _known_boxes(self, wanted: set[str]) -> dict[str, Box | None]:
         found: dict[str, Box | None] = {}
         for chunk in _chunks(sorted(wanted)):
-            for code, *box in db.session.execute(
-                select(Region.code, Region.west, Region.south, Region.east, Region.north).where(
-                    Region.code.in_(chunk)
-                )
-            ):
-                found[code] = None if box[0] is None else tuple(box)
+            columns = (Region.code, Region.west, Region.south, Region.east, Region.north)
+            for row in db.session.execute(select(*columns).where(Region.code.in_(chunk))):
+                found[row.code] = None if row.west is None else (row.west, row.south, row.east, row.north)
         return found
 
     def _staged(self, only: str | None = None) -> Iterator[list[Any]]:

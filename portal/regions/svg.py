@@ -7,6 +7,7 @@ asks.
     .map         the svg element             .map-land    communities that are not meant
     .map-hit     communities that are meant  .map-street  the line around each street
     .map-area    a drawn area                .map-label   names of streets
+    .map-points  signs at places; each also has the class that the caller gives
 """
 
 from __future__ import annotations
@@ -42,9 +43,13 @@ def map_svg(
     highlight: Iterable[str] = (),
     width: int = 640,
     area: dict[str, Any] | None = None,
+    points: Iterable[tuple[float, float, str, str]] = (),
 ) -> Markup:
     """The communities of the regions `wanted`, those of `highlight` marked, and a checked drawn area over
-    them. Its text alternative names what is marked. Empty where no boundary is known."""
+    them. Its text alternative names what is marked. Empty where no boundary is known.
+
+    `points` are signs (longitude, latitude, class, title). The last word of the class picks the shape, so that colour
+    is never alone: `…-good` a disc, `…-some` a half-filled ring, `…-bad` a cross, any other an empty ring."""
     snapshot = lookup.current()
     places = snapshot.geometries(lookup.communities_under(wanted))
     if not places:
@@ -66,6 +71,7 @@ def map_svg(
         lines.append(_trace([whole]))
         labels.append(_label(whole, title))
     over = canvas.place([shape(to_polygon(area))]) if area else []
+    signs = [_sign(*canvas.pixel(lon, lat), kind, title) for lon, lat, kind, title in points]
     with force_locale(language):
         label = _alternative(marked, language, bool(area))
     line, fill = 'stroke="#556" stroke-linejoin="round"', 'stroke="#fff"'
@@ -80,7 +86,9 @@ def map_svg(
         f'<path class="map-area" fill="#000" fill-opacity=".12" {line} stroke-width="3" '
         f'stroke-dasharray="8 5" d="{_trace(over)}"/>' if over else "",
         f'<g class="map-label" font-size="{_FONT}" text-anchor="middle" fill="#15202b" stroke="#fff" ',
-        f'stroke-width="4" paint-order="stroke" aria-hidden="true">{"".join(labels)}</g></svg>',
+        f'stroke-width="4" paint-order="stroke" aria-hidden="true">{"".join(labels)}</g>',
+        f'<g class="map-points" fill="#15202b" stroke="#15202b">{"".join(signs)}</g>' if signs else "",
+        "</svg>",
     ]
     return Markup("".join(pieces))  # noqa: S704 - every text in it is escaped where it is put in
 
@@ -105,6 +113,10 @@ class _Canvas:
         scale = (width - 2 * _MARGIN) / max((east - west) * squeeze, 1e-9)
         self._west, self._north, self._scale = west, north, np.array([scale * squeeze, -scale])
         self.height = round((north - south) * scale) + 2 * _MARGIN
+
+    def pixel(self, lon: float, lat: float) -> tuple[int, int]:
+        x, y = (np.array([lon - self._west, lat - self._north]) * self._scale + _MARGIN).round().astype(int)
+        return int(x), int(y)
 
     def place(self, geometries: list[BaseGeometry]) -> list[BaseGeometry]:
         corner = np.array([self._west, self._north])
@@ -146,3 +158,17 @@ def _label(street: BaseGeometry, title: str) -> str:
         return ""
     x, y = shapely.get_coordinates(shapely.maximum_inscribed_circle(street))[0]
     return f'<text x="{x:.0f}" y="{y + _FONT * 0.35:.0f}">{escape(title)}</text>'
+
+
+_RING = "m-5 0a5 5 0 1 0 10 0a5 5 0 1 0-10 0z"
+_SIGNS = {
+    "good": '<path d="M{at}' + _RING + '"/>',
+    "some": '<path fill="none" d="M{at}' + _RING + '"/><path d="M{at}m0-5a5 5 0 0 1 0 10z"/>',
+    "bad": '<path stroke-width="3" d="M{at}m-4-4l8 8m0-8l-8 8"/>',
+}
+_EMPTY = '<path fill="none" d="M{at}' + _RING + '"/>'
+
+
+def _sign(x: int, y: int, kind: str, title: str) -> str:
+    drawing = _SIGNS.get(kind.rsplit("-", 1)[-1], _EMPTY).format(at=f"{x} {y}")
+    return f'<g class="{escape(kind)}"><title>{escape(title)}</title>{drawing}</g>'

@@ -73,3 +73,14 @@ def test_a_finely_drawn_district_is_thinned_out(district: Flask, monkeypatch: py
 
 def test_regions_without_boundaries_make_no_map(context: Flask) -> None:
     assert map_svg([DISTRICT], "zh") == ""
+
+
+def test_signs_differ_in_shape_and_not_only_in_class(district: Flask) -> None:
+    kinds = ("horn-good", "horn-some", "horn-none", "horn-bad")
+    points = [(114.3 + n * 0.02, 22.68, kind, f"<{kind}>") for n, kind in enumerate(kinds)]
+    root = etree.fromstring(map_svg([DISTRICT], "zh", points=points))
+    signs = list(root.find(f"{SVG}g[@class='map-points']"))
+    assert [s.get("class") for s in signs] == list(kinds)
+    assert [s.findtext(f"{SVG}title") for s in signs] == [f"<{kind}>" for kind in kinds]
+    drawings = [tuple((p.get("fill"), re.sub(r"^M\d+ \d+", "", p.get("d"))) for p in s.iter(f"{SVG}path")) for s in signs]
+    assert len(set(drawings)) == 4
