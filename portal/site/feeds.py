@@ -13,6 +13,7 @@ from shapely.geometry import MultiPolygon, Polygon, mapping
 from shapely.geometry.polygon import orient
 
 from portal.config import Settings
+from portal.core.clock import local
 from portal.site.stories import TAGS, Story, area_names, authority, hazard_name, headline, iso, rings, word
 from portal.warnings.models import Bulletin
 
@@ -42,9 +43,7 @@ def atom(bulletins: Sequence[Bulletin], settings: Settings) -> bytes:
 
 def _entry(feed: etree._Element, bulletin: Bulletin, base: str, zone: str) -> None:
     entry = _add(feed, "entry")
-    _add(
-        entry, "id", f"urn:cap:{quote(bulletin.sender, safe='@.-')}:{quote(bulletin.identifier, safe='._-')}"
-    )
+    _add(entry, "id", _tag(bulletin, zone))
     _add(entry, "title", headline(bulletin, "zh"))
     _add(entry, "updated", iso(bulletin.sent_at, zone))
     _add(entry, "published", iso(bulletin.sent_at, zone))
@@ -81,6 +80,12 @@ def _entry(feed: etree._Element, bulletin: Bulletin, base: str, zone: str) -> No
         length=str(len(bulletin.cap)),
     )
     _add(entry, "content", type="application/cap+xml", src=document)
+
+
+def _tag(bulletin: Bulletin, zone: str) -> str:
+    """A name for ever (RFC 4151), independent of the address under which the feed is served."""
+    sender, identifier = (quote(text, safe="@._-") for text in (bulletin.sender, bulletin.identifier))
+    return f"tag:{sender},{local(bulletin.sent_at, zone):%Y-%m-%d}:{identifier}"
 
 
 def _codes(bulletin: Bulletin) -> list[str]:

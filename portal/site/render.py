@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from functools import cache
@@ -16,6 +17,8 @@ from portal.config import TIERS, Settings
 from portal.regions.svg import map_svg
 from portal.site import stories
 from portal.site.stories import Story
+
+logger = logging.getLogger(__name__)
 
 #: Pixels; small numbers make small pages.
 MAP_WIDTH = 560
@@ -85,13 +88,17 @@ class Renderer:
         """The whole district with the warned regions marked, so that people find themselves on it; empty
         where no boundary is known."""
         bulletin = story.substance
-        return map_svg(
-            [self.settings.district],
-            language,
-            highlight=bulletin.region_codes,
-            width=MAP_WIDTH,
-            area=bulletin.snapshot.get("target", {}).get("area"),
-        )
+        try:
+            return map_svg(
+                [self.settings.district],
+                language,
+                highlight=bulletin.region_codes,
+                width=MAP_WIDTH,
+                area=(bulletin.snapshot.get("target") or {}).get("area"),
+            )
+        except Exception:  # the words must be published whatever is wrong with a drawing
+            logger.exception("no map could be drawn for the warning %s", story.warning.number)
+            return Markup()
 
     def _page(self, template: str, language: str, path: str, **context: Any) -> bytes:
         zone, other = self.settings.timezone, "en" if language == "zh" else "zh"

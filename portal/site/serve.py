@@ -31,6 +31,8 @@ FRESH = "public, max-age=10, stale-while-revalidate=60, stale-if-error=86400"
 FOREVER = "public, max-age=31536000, immutable"
 ASSETS = "/assets/"
 OPEN = ("/cap/", "/feeds/")
+#: First parts of the paths that are rendered.
+SITE = (*LANGUAGES, "cap", "feeds", "assets", "robots.txt")
 
 Environ = dict[str, Any]
 Start = Callable[..., Any]
@@ -66,7 +68,7 @@ class PublicFiles:
             return self._application(environ, start)
         path = _path(environ)
         for _attempt in range(3):  # a generation may be swept between reading its manifest and its file
-            if (loaded := self._current()) is None:
+            if (loaded := self._current(path)) is None:
                 break
             if (entry := loaded.manifest.entries.get(path)) is None:
                 if (elsewhere := _elsewhere(environ, path, loaded.manifest)) is not None:
@@ -77,13 +79,14 @@ class PublicFiles:
             self._loaded = None
         return self._application(environ, start)
 
-    def _current(self) -> _Loaded | None:
-        """The generation that `current` names; the one already in memory when the new one cannot be read."""
+    def _current(self, path: str) -> _Loaded | None:
+        """The generation that `current` names; the one already in memory when the new one cannot be read. A
+        reader of the site has the first one rendered when there is none."""
         loaded, name = self._loaded, name_of_current(self._root)
         if loaded is not None and (name is None or name == loaded.name):
             return loaded
         manifest = read_manifest(self._root / name) if name else None
-        if manifest is None and loaded is None and (name := self._render_first()):
+        if manifest is None and loaded is None and _is_site(path) and (name := self._render_first()):
             manifest = read_manifest(self._root / name)
         if name is None or manifest is None:
             return loaded
@@ -147,6 +150,10 @@ class PublicFiles:
                 self._bodies[key] = body
                 self._held += len(body)
         return body
+
+
+def _is_site(path: str) -> bool:
+    return path == "/" or path.lstrip("/").split("/", 1)[0] in SITE
 
 
 def _path(environ: Environ) -> str:

@@ -10,6 +10,7 @@ import time_machine
 from flask import Flask
 
 from portal.core.clock import local, utcnow
+from portal.site import render
 from portal.site.publish import publish, root_of
 from portal.site.stories import steps
 from portal.warnings.models import ALERT, CANCEL, UPDATE
@@ -178,6 +179,20 @@ def test_the_warning_page_with_its_style_and_script_weighs_under_30_kilobytes(
         for path in set(re.findall(r'(?:href|src)="(/assets/[^"]+)"', text))
     )
     assert weight < 30 * 1024, weight
+
+
+def test_a_map_that_cannot_be_drawn_does_not_keep_the_words_back(
+    site: Flask, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fail(*_codes: object, **_more: object) -> None:
+        raise ValueError("a boundary that crosses itself")
+
+    monkeypatch.setattr(render, "map_svg", fail)
+    with site.app_context():
+        record("20261122-01")
+    publish(site)
+    assert "坪山街道、龙田街道" in page(site, "/zh/warnings/20261122-01/")
+    assert "no map could be drawn for the warning 20261122-01" in caplog.text
 
 
 def test_every_link_of_every_page_leads_somewhere(site: Flask) -> None:
