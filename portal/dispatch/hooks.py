@@ -15,6 +15,7 @@ from portal.channels.sms.provider import Forged, Provider, Rejected
 from portal.channels.sms.registry import make_provider
 from portal.config import Settings
 from portal.dispatch import receipts
+from portal.subscribers import store
 from portal.web import csrf
 
 LARGEST_CALLBACK = 16 * 1024  # bytes; a carrier's form is a tenth of that
@@ -33,14 +34,17 @@ def make_blueprint() -> Blueprint:
         settings = current_settings()
         if name != settings.sms_provider:
             abort(404)
+        provider = _provider()
         try:
-            receipt = _provider().parse_callback(_as_called(settings), request.form, request.headers)
+            receipt = provider.parse_callback(_as_called(settings), request.form, dict(request.headers))
         except Forged:
             return "", 403
         except Rejected:
             return "", 400
         if receipt is not None:
             receipts.record_many([(batch_id, recipient_id, receipt.status, receipt.code)])
+            if receipt.code in provider.opt_out_codes:
+                store.opt_out(recipient_id, name)
         return "", 204
 
     return blueprint

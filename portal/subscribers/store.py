@@ -84,7 +84,7 @@ def count_in(region_codes: Iterable[str], audience_mask: int = 0) -> dict[str, i
         .where(Subscriber.status == ACTIVE, _matches(audience_mask))
         .group_by(Subscriber.language)
     )
-    return {language: n for language, n in rows}
+    return dict(rows.all())
 
 
 def page(
@@ -114,7 +114,7 @@ def page_query(
     after_id: int,
     limit: int,
     excluded_regions: Sequence[str],
-) -> Select[tuple[int]]:
+) -> Select[int]:
     """The statement of :func:`page`: one range of subscriber_region's key, each row looked up in two others."""
     here, elsewhere = aliased(SubscriberRegion), aliased(SubscriberRegion)
     query = (
@@ -184,8 +184,8 @@ def known(phone_indexes: Sequence[bytes]) -> dict[bytes, tuple[str, list[str]]]:
     return found
 
 
-def in_region(phone_index: ColumnElement[bytes], region_code: str) -> ColumnElement[bool]:
-    """A condition for another capability's query: the phone with that index is a subscriber in the region."""
+def in_region(phone_index: Any, region_code: str) -> ColumnElement[bool]:
+    """A condition for another capability's query: the phone whose index that column holds is a subscriber in the region."""
     return exists().where(
         Subscriber.phone_index == phone_index,
         SubscriberRegion.subscriber_id == Subscriber.id,
@@ -214,7 +214,7 @@ def _check(row: NewSubscriber, position: int) -> None:
 
 def _add(chunk: list[NewSubscriber]) -> Added:
     book: PhoneBook = current_app.extensions["phones"]
-    by_index = {}
+    by_index: dict[bytes, NewSubscriber] = {}
     for row in chunk:
         index = book.index(row.number)
         by_index[index] = _merged(by_index.get(index), row)

@@ -47,8 +47,12 @@ class CarrierProcess:
 
 @pytest.fixture(scope="session")
 def carrier_process() -> Iterator[CarrierProcess]:
-    process = subprocess.Popen([sys.executable, "-m", "tests.fakes.carrier", "--port", "0"], cwd=ROOT, text=True,
-                               stdout=subprocess.PIPE)
+    process = subprocess.Popen(
+        [sys.executable, "-m", "tests.fakes.carrier", "--port", "0"],
+        cwd=ROOT,
+        text=True,
+        stdout=subprocess.PIPE,
+    )
     try:
         assert process.stdout is not None
         yield CarrierProcess(int(process.stdout.readline().split()[1]))
@@ -64,9 +68,17 @@ def carrier(carrier_process: CarrierProcess) -> CarrierProcess:
 
 
 def twilio_settings(url: str, **overrides: Any) -> Settings:
-    values: dict[str, Any] = {"sms_provider": "twilio", "twilio_account_sid": ACCOUNT, "twilio_auth_token": TOKEN,
-                              "twilio_messaging_service_sid": SERVICE, "twilio_api_url": url, "twilio_timeout": 5,
-                              "max_in_flight": 8, "sms_threads": 1, "public_url": "https://warn.example"}
+    values: dict[str, Any] = {
+        "sms_provider": "twilio",
+        "twilio_account_sid": ACCOUNT,
+        "twilio_auth_token": TOKEN,
+        "twilio_messaging_service_sid": SERVICE,
+        "twilio_api_url": url,
+        "twilio_timeout": 5,
+        "max_in_flight": 8,
+        "sms_threads": 1,
+        "public_url": "https://warn.example",
+    }
     return Settings(**(values | overrides))
 
 
@@ -77,6 +89,7 @@ def make_provider(carrier: CarrierProcess) -> Iterator[Callable[..., TwilioProvi
     def make(**overrides: Any) -> TwilioProvider:
         made.append(TwilioProvider(twilio_settings(overrides.pop("url", carrier.url), **overrides)))
         return made[-1]
+
     yield make
     for provider in made:
         provider.close()
@@ -86,13 +99,25 @@ def messages(count: int) -> list[Message]:
     return [Message(f"1/{n}", f"+86129{n:08d}") for n in range(1, count + 1)]
 
 
-def send(provider: Any, to: list[Message], *, body: str = BODY, seconds: float = 3600,
-         halted: Callable[[], bool] = lambda: False,
-         callback_url: Callable[[str], str] | None = None) -> list[Result]:
+def send(
+    provider: Any,
+    to: list[Message],
+    *,
+    body: str = BODY,
+    seconds: float = 3600,
+    halted: Callable[[], bool] = lambda: False,
+    callback_url: Callable[[str], str] | None = None,
+) -> list[Result]:
     """All results of one call, in the order in which they came."""
     results: list[Result] = []
-    provider.send(body, to, expires_at=utcnow() + timedelta(seconds=seconds), callback_url=callback_url,
-                  on_result=results.append, halted=halted)
+    provider.send(
+        body,
+        to,
+        expires_at=utcnow() + timedelta(seconds=seconds),
+        callback_url=callback_url,
+        on_result=results.append,
+        halted=halted,
+    )
     return results
 
 

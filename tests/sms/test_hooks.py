@@ -13,13 +13,20 @@ from waitress.server import create_server
 from portal.channels.sms.provider import ACCEPTED
 from portal.core.db import db
 from portal.dispatch.models import Receipt
+from portal.subscribers.store import NewSubscriber, add_many, page
 from tests.postgres import free_port
 from tests.sms.conftest import ACCOUNT, TOKEN, CarrierProcess, messages, send
 from tests.sms.test_twilio_callbacks import form, signed
 
 PUBLIC = "https://warn.example"
-TWILIO = {"sms_provider": "twilio", "twilio_account_sid": ACCOUNT, "twilio_auth_token": TOKEN, "twilio_from": "+15005550006",
-          "public_url": PUBLIC, "surfaces": ("hooks",)}
+TWILIO = {
+    "sms_provider": "twilio",
+    "twilio_account_sid": ACCOUNT,
+    "twilio_auth_token": TOKEN,
+    "twilio_from": "+15005550006",
+    "public_url": PUBLIC,
+    "surfaces": ("hooks",),
+}
 
 
 @pytest.fixture
@@ -35,8 +42,14 @@ def post(app: Flask, path: str, values: dict[str, str], headers: dict[str, str] 
 
 def kept(app: Flask) -> list[tuple[int, int, str, str]]:
     with app.app_context():
-        return [tuple(r) for r in db.session.execute(
-            select(Receipt.batch_id, Receipt.recipient_id, Receipt.status, Receipt.code).order_by(Receipt.id))]
+        return [
+            tuple(r)
+            for r in db.session.execute(
+                select(Receipt.batch_id, Receipt.recipient_id, Receipt.status, Receipt.code).order_by(
+                    Receipt.id
+                )
+            )
+        ]
 
 
 def test_a_signed_report_is_kept_under_the_ids_in_its_address(hooks: Flask) -> None:
@@ -44,6 +57,17 @@ def test_a_signed_report_is_kept_under_the_ids_in_its_address(hooks: Flask) -> N
     assert post(hooks, "/hooks/sms/twilio/12/35?attempt=2", form("undelivered", ErrorCode="30003")) == 204
     assert post(hooks, "/hooks/sms/twilio/12/34", form("queued")) == 204, "no news, and no mistake"
     assert kept(hooks) == [(12, 34, "sent", ""), (12, 35, "undelivered", "30003")]
+
+
+def test_a_report_that_the_person_told_the_carrier_to_stop_turns_the_subscriber_off(hooks: Flask) -> None:
+    with hooks.app_context():
+        add_many([NewSubscriber(f"+861290000000{n}", "zh", 1, ("440310001001",), "web") for n in (1, 2)])
+        stopping, staying = page("440310001001", "zh")
+    assert post(hooks, f"/hooks/sms/twilio/7/{stopping}", form("failed", ErrorCode="21610")) == 204
+    assert post(hooks, f"/hooks/sms/twilio/7/{staying}", form("failed", ErrorCode="30008")) == 204
+    assert kept(hooks) == [(7, stopping, "failed", "21610"), (7, staying, "failed", "30008")]
+    with hooks.app_context():
+        assert page("440310001001", "zh") == [staying]
 
 
 def test_a_report_that_comes_twice_is_answered_alike(hooks: Flask) -> None:
@@ -65,8 +89,13 @@ def test_forged_reports_and_junk_change_nothing(hooks: Flask) -> None:
 
 
 def test_addresses_that_are_not_ours_do_not_exist(hooks: Flask) -> None:
-    for path in ("/hooks/sms/sandbox/1/2", "/hooks/sms/other/1/2", "/hooks/sms/twilio/0/2", "/hooks/sms/twilio/1/x",
-                 f"/hooks/sms/twilio/1/{2**63}"):
+    for path in (
+        "/hooks/sms/sandbox/1/2",
+        "/hooks/sms/other/1/2",
+        "/hooks/sms/twilio/0/2",
+        "/hooks/sms/twilio/1/x",
+        f"/hooks/sms/twilio/1/{2**63}",
+    ):
         assert post(hooks, path, form("delivered")) == 404, path
     assert hooks.test_client().get("/hooks/sms/twilio/1/2").status_code == 405
     assert kept(hooks) == []
@@ -80,7 +109,10 @@ def test_an_oversized_report_is_not_read(hooks: Flask) -> None:
 @pytest.fixture
 def served(make_app: Callable[..., Flask], carrier: CarrierProcess) -> Iterator[Flask]:
     port = free_port()
-    app = make_app(**TWILIO | {"public_url": f"http://127.0.0.1:{port}", "twilio_api_url": carrier.url, "max_in_flight": 8})
+    app = make_app(
+        **TWILIO
+        | {"public_url": f"http://127.0.0.1:{port}", "twilio_api_url": carrier.url, "max_in_flight": 8}
+    )
     server = create_server(app, host="127.0.0.1", port=port, threads=4)
     thread = threading.Thread(target=server.run)
     thread.start()
@@ -93,8 +125,8 @@ def served(make_app: Callable[..., Flask], carrier: CarrierProcess) -> Iterator[
 
 @pytest.mark.parametrize("faults", [{}, {"callback_twice": True}, {"callback_first": True}])
 def test_the_carriers_own_reports_arrive_doubled_or_before_its_answer(
-        served: Flask, carrier: CarrierProcess, faults: dict[str, bool],
-        make_provider: Callable[..., object]) -> None:
+    served: Flask, carrier: CarrierProcess, faults: dict[str, bool], make_provider: Callable[..., object]
+) -> None:
     to = messages(30)
     carrier.faults(**faults, undelivered=[to[3].to])
     base = served.extensions["anlan"].base_url
@@ -106,8 +138,11 @@ def test_the_carriers_own_reports_arrive_doubled_or_before_its_answer(
             break
         threading.Event().wait(0.05)
     assert carrier.summary()["counts"]["callback_204"] == expected
-    ends = {(batch, recipient): (status, code) for batch, recipient, status, code in kept(served)
-            if status in ("delivered", "undelivered")}
+    ends = {
+        (batch, recipient): (status, code)
+        for batch, recipient, status, code in kept(served)
+        if status in ("delivered", "undelivered")
+    }
     assert len(ends) == 30
     assert set(ends.values()) <= {("delivered", ""), ("undelivered", "30003")}
     if not faults.get("callback_first"):

@@ -21,12 +21,20 @@ PASSWORD, COMMUNITY = "a long enough pass phrase", "440310001001"
 
 def signed_in(app: Flask, language: str = "en") -> FlaskClient:
     with app.app_context():
-        accounts.create(None, "officer", "Duty office", PASSWORD, [accounts.Grant("viewer", "440310000000", "red")],
-                        must_change_password=False)
+        accounts.create(
+            None,
+            "officer",
+            "Duty office",
+            PASSWORD,
+            [accounts.Grant("viewer", "440310000000", "red")],
+            must_change_password=False,
+        )
     client = app.test_client()
     page = client.get("/desk/sign-in").text
     token = page.split('name="csrf_token"')[1].split('value="')[1].split('"')[0]
-    answer = client.post("/desk/sign-in", data={"csrf_token": token, "username": "officer", "password": PASSWORD})
+    answer = client.post(
+        "/desk/sign-in", data={"csrf_token": token, "username": "officer", "password": PASSWORD}
+    )
     assert answer.status_code == 302
     with client.session_transaction() as session:
         session["language"] = language
@@ -46,7 +54,9 @@ def test_strangers_are_sent_to_sign_in(app: Flask) -> None:
 
 
 def test_there_is_no_such_page_with_a_real_carrier(make_app: Callable[..., Flask]) -> None:
-    app = make_app(sms_provider="twilio", twilio_account_sid=ACCOUNT, twilio_auth_token=TOKEN, twilio_from="+15005550006")
+    app = make_app(
+        sms_provider="twilio", twilio_account_sid=ACCOUNT, twilio_auth_token=TOKEN, twilio_from="+15005550006"
+    )
     assert signed_in(app).get("/desk/sandbox/").status_code == 404
 
 
@@ -61,9 +71,18 @@ def test_quiet_phones_say_so_in_both_languages(app: Flask) -> None:
 def test_phones_show_the_text_and_where_they_are_and_lead_on_to_older_ones(app: Flask) -> None:
     with app.app_context():
         with transaction() as session:
-            session.add_all([Region(code="440310000000", level="district", name_zh="坪山区", name_en="Pingshan"),
-                             Region(code=COMMUNITY, parent_code="440310001000", level="community", name_zh="坪山社区",
-                                    name_en="Pingshan Community")])
+            session.add_all(
+                [
+                    Region(code="440310000000", level="district", name_zh="坪山区", name_en="Pingshan"),
+                    Region(
+                        code=COMMUNITY,
+                        parent_code="440310001000",
+                        level="community",
+                        name_zh="坪山社区",
+                        name_en="Pingshan Community",
+                    ),
+                ]
+            )
         add_many([NewSubscriber("+8612900000030", "zh", 1, (COMMUNITY,), "demo")])
     fill(app, messages(30))
     client = signed_in(app)
@@ -81,7 +100,9 @@ def test_phones_show_the_text_and_where_they_are_and_lead_on_to_older_ones(app: 
     assert "No such message" in client.get("/desk/sandbox/?digits=0030&language=en").text
 
 
-def test_what_cannot_be_searched_for_is_refused_at_its_field_and_nonsense_in_the_address_does_no_harm(app: Flask) -> None:
+def test_what_cannot_be_searched_for_is_refused_at_its_field_and_nonsense_in_the_address_does_no_harm(
+    app: Flask,
+) -> None:
     fill(app, messages(2))
     client = signed_in(app)
     answer = client.get("/desk/sandbox/?digits=<b>12")

@@ -35,7 +35,9 @@ def test_every_message_has_one_result_one_row_and_one_receipt(context: Flask) ->
     assert kept() == 2300
     told = dict(receipts)
     assert len(receipts) == len(told) == 2300
-    assert all(ref == receipt.ref and receipt.carrier_id == results[ref].carrier_id for ref, receipt in receipts)
+    assert all(
+        ref == receipt.ref and receipt.carrier_id == results[ref].carrier_id for ref, receipt in receipts
+    )
     ends = Counter((r.status, r.code) for r in told.values())
     assert set(ends) == {(DELIVERED, ""), (UNDELIVERED, "30003")}
     assert 1 <= ends[UNDELIVERED, "30003"] <= 30, "a few in a thousand"
@@ -46,6 +48,7 @@ def test_the_same_phones_are_out_of_reach_every_time(context: Flask) -> None:
         told: list[tuple[str, Receipt]] = []
         send(SandboxProvider(500, told.extend), messages(1500))
         return {ref for ref, receipt in told if receipt.status == UNDELIVERED}
+
     assert unreached() == unreached() != set()
 
 
@@ -55,18 +58,28 @@ def test_receipts_follow_the_results_of_their_messages(context: Flask) -> None:
 
     def on_result(result: Result) -> None:
         order.append(("result", result.ref))
+
     from datetime import timedelta
 
     from portal.core.clock import utcnow
-    provider.send(BODY, messages(25), expires_at=utcnow() + timedelta(hours=1), callback_url=None,
-                  on_result=on_result, halted=lambda: False)
+
+    provider.send(
+        BODY,
+        messages(25),
+        expires_at=utcnow() + timedelta(hours=1),
+        callback_url=None,
+        on_result=on_result,
+        halted=lambda: False,
+    )
     for message in messages(25):
         assert order.index(("result", message.ref)) < order.index(("receipt", message.ref))
 
 
 def test_it_halts_between_two_chunks_and_sends_nothing_that_has_expired(context: Flask) -> None:
     asked: list[int] = []
-    results = send(SandboxProvider(100), messages(1000), halted=lambda: len(asked) == 3 or asked.append(1) is not None)
+    results = send(
+        SandboxProvider(100), messages(1000), halted=lambda: len(asked) == 3 or asked.append(1) is not None
+    )
     assert len(results) == kept() == 300
     assert send(SandboxProvider(100), messages(10), seconds=-1) == []
     assert kept() == 300
@@ -75,8 +88,11 @@ def test_it_halts_between_two_chunks_and_sends_nothing_that_has_expired(context:
 def test_one_text_is_kept_once_however_many_phones_it_goes_to(context: Flask) -> None:
     for body in (BODY, "Rainstorm red warning.", BODY):
         send(SandboxProvider(2), messages(5), body=body)
-    rows = db.session.execute(select(SandboxText.body, SandboxText.language, SandboxText.encoding, SandboxText.segments)
-                              .order_by(SandboxText.id)).all()
+    rows = db.session.execute(
+        select(SandboxText.body, SandboxText.language, SandboxText.encoding, SandboxText.segments).order_by(
+            SandboxText.id
+        )
+    ).all()
     assert rows == [(BODY, "zh", "UCS-2", 1), ("Rainstorm red warning.", "en", "GSM-7", 1)]
     assert [n for _text, n in phones.texts()] == [5, 10]
 
@@ -104,6 +120,7 @@ def test_phones_are_found_by_number_region_and_language_and_paged_without_a_gap(
 
     def numbers(**chosen: str) -> list[str]:
         return [m.number[-4:] for m in phones.page(phones.Filter(**chosen))[0]]
+
     assert numbers(digits="0002") == ["0002", "0002"]
     assert numbers(digits="+86 129-0000-0033") == ["0033"]
     assert numbers(digits="12900000033") == ["0033"]
@@ -120,7 +137,9 @@ def test_phones_are_found_by_number_region_and_language_and_paged_without_a_gap(
             phones.page(phones.Filter(digits=digits))
 
 
-def test_the_oldest_are_forgotten_so_that_the_sandbox_stays_bounded(context: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_oldest_are_forgotten_so_that_the_sandbox_stays_bounded(
+    context: Flask, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("portal.channels.sms.sandbox.KEPT", 30)
     send(SandboxProvider(10), messages(50))
     assert kept() == 30
@@ -136,6 +155,8 @@ def test_nobody_calls_back_for_the_sandbox() -> None:
 
 @pytest.mark.parametrize("name", ["sandbox", "twilio"])
 def test_the_settings_name_the_carrier(name: str) -> None:
-    provider = make_provider(Settings(sms_provider=name, twilio_account_sid="AC1", twilio_auth_token="t", twilio_from="+1"))
+    provider = make_provider(
+        Settings(sms_provider=name, twilio_account_sid="AC1", twilio_auth_token="t", twilio_from="+1")
+    )
     assert provider.name == name
     provider.close()

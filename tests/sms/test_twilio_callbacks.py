@@ -32,32 +32,52 @@ def form(status: str, **more: str) -> dict[str, str]:
     return {"AccountSid": ACCOUNT, "MessageSid": SID, "MessageStatus": status, "To": "+8612900000001"} | more
 
 
-@pytest.mark.parametrize(("status", "more", "receipt"), [
-    ("sent", {}, Receipt("", SENT, "", SID)), ("delivered", {}, Receipt("", DELIVERED, "", SID)),
-    ("undelivered", {"ErrorCode": "30003"}, Receipt("", UNDELIVERED, "30003", SID)),
-    ("failed", {"ErrorCode": "21610"}, Receipt("", FAILED, "21610", SID)),
-    ("delivered", {"ErrorCode": "<b>"}, Receipt("", DELIVERED, "", SID)),
-    ("queued", {}, None), ("sending", {}, None), ("accepted", {}, None),
-])
-def test_a_signed_status_becomes_a_receipt(provider: TwilioProvider, status: str, more: dict[str, str],
-                                           receipt: Receipt | None) -> None:
+@pytest.mark.parametrize(
+    ("status", "more", "receipt"),
+    [
+        ("sent", {}, Receipt("", SENT, "", SID)),
+        ("delivered", {}, Receipt("", DELIVERED, "", SID)),
+        ("undelivered", {"ErrorCode": "30003"}, Receipt("", UNDELIVERED, "30003", SID)),
+        ("failed", {"ErrorCode": "21610"}, Receipt("", FAILED, "21610", SID)),
+        ("delivered", {"ErrorCode": "<b>"}, Receipt("", DELIVERED, "", SID)),
+        ("queued", {}, None),
+        ("sending", {}, None),
+        ("accepted", {}, None),
+    ],
+)
+def test_a_signed_status_becomes_a_receipt(
+    provider: TwilioProvider, status: str, more: dict[str, str], receipt: Receipt | None
+) -> None:
     values = form(status, **more)
     assert provider.parse_callback(URL, MultiDict(values), signed(URL, values)) == receipt
 
 
-@pytest.mark.parametrize("url", [
-    "https://warn.example/hooks/sms/twilio/12/35?x=1", "https://warn.example/hooks/sms/twilio/12/34",
-    "https://warn.example/hooks/sms/twilio/12/34?x=2", "http://warn.example/hooks/sms/twilio/12/34?x=1",
-    "https://other.example/hooks/sms/twilio/12/34?x=1",
-])
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://warn.example/hooks/sms/twilio/12/35?x=1",
+        "https://warn.example/hooks/sms/twilio/12/34",
+        "https://warn.example/hooks/sms/twilio/12/34?x=2",
+        "http://warn.example/hooks/sms/twilio/12/34?x=1",
+        "https://other.example/hooks/sms/twilio/12/34?x=1",
+    ],
+)
 def test_another_address_is_refused(provider: TwilioProvider, url: str) -> None:
     values = form("delivered")
     with pytest.raises(Forged):
         provider.parse_callback(url, MultiDict(values), signed(URL, values))
 
 
-@pytest.mark.parametrize("headers", [{}, {"X-Twilio-Signature": ""}, {"X-Twilio-Signature": "AAAA"},
-                                     {"X-Twilio-Signature": "签名"}, signed(URL, form("delivered"), "other")])
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {},
+        {"X-Twilio-Signature": ""},
+        {"X-Twilio-Signature": "AAAA"},
+        {"X-Twilio-Signature": "签名"},
+        signed(URL, form("delivered"), "other"),
+    ],
+)
 def test_a_missing_or_forged_signature_is_refused(provider: TwilioProvider, headers: dict[str, str]) -> None:
     with pytest.raises(Forged):
         provider.parse_callback(URL, MultiDict(form("delivered")), headers)
@@ -72,10 +92,17 @@ def test_a_changed_value_is_refused(provider: TwilioProvider) -> None:
         provider.parse_callback(URL, twice, headers)
 
 
-@pytest.mark.parametrize("values", [
-    {}, form("delivered", MessageSid=""), form("delivered", MessageSid="S" * 65), form("lost"), form(""),
-    form("delivered", AccountSid="AC" + "9" * 32),
-])
+@pytest.mark.parametrize(
+    "values",
+    [
+        {},
+        form("delivered", MessageSid=""),
+        form("delivered", MessageSid="S" * 65),
+        form("lost"),
+        form(""),
+        form("delivered", AccountSid="AC" + "9" * 32),
+    ],
+)
 def test_junk_is_refused_though_it_is_signed(provider: TwilioProvider, values: dict[str, str]) -> None:
     with pytest.raises(Rejected) as refused:
         provider.parse_callback(URL, MultiDict(values), signed(URL, values))

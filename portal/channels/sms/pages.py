@@ -19,8 +19,14 @@ LARGEST_ID = 2**63 - 1
 
 
 def make_blueprint() -> Blueprint:
-    blueprint = Blueprint("sandbox", __name__, url_prefix="/desk/sandbox", template_folder="templates",
-                          static_folder="static", static_url_path="/static")
+    blueprint = Blueprint(
+        "sandbox",
+        __name__,
+        url_prefix="/desk/sandbox",
+        template_folder="templates",
+        static_folder="static",
+        static_url_path="/static",
+    )
 
     @blueprint.before_request
     def only_with_the_sandbox() -> None:
@@ -52,9 +58,19 @@ def _page(live: bool) -> Any:
     except Invalid as refusal:
         problem, counts, messages, older = refusal.problems[0], phones.Counts(0, 0, 0), [], None
     body = render_template(
-        "sandbox/phones.html", chosen=chosen, counts=counts, messages=messages, older=older, refreshing=live,
-        texts=phones.texts(), problem=problem, regions=_regions(), names=_names(messages),
-        first_page=_before() is None, query={k: v for k, v in _query(chosen).items() if v})
+        "sandbox/phones.html",
+        chosen=chosen,
+        counts=counts,
+        messages=messages,
+        older=older,
+        refreshing=live,
+        texts=phones.texts(),
+        problem=problem,
+        regions=_regions(),
+        names=_names(messages),
+        first_page=_before() is None,
+        query={k: v for k, v in _query(chosen).items() if v},
+    )
     return (body, 422) if problem else body
 
 
@@ -85,8 +101,11 @@ def _regions() -> list[tuple[str, str, int]]:
     if root is None:
         return []
     language = _language()
-    return [(node.code, node.name(language), int(node.level == "community"))
-            for node in root.walk() if node.level in ("street", "community")]
+    return [
+        (node.code, node.name(language), int(node.level == "community"))
+        for node in root.walk()
+        if node.level in ("street", "community")
+    ]
 
 
 def _names(messages: list[phones.Shown]) -> dict[str, str]:

@@ -9,7 +9,7 @@ from typing import Any
 from cryptography.exceptions import InvalidTag
 from flask import current_app
 from flask_babel import lazy_gettext as _l
-from sqlalchemy import Select, case, func, select
+from sqlalchemy import case, func, select
 
 from portal.channels.sms.models import SandboxMessage, SandboxText
 from portal.channels.sms.sandbox import TAIL
@@ -70,7 +70,8 @@ def texts() -> list[tuple[SandboxText, int]]:
     newest = db.session.scalars(select(SandboxText).order_by(SandboxText.id.desc()).limit(TEXTS_SHOWN)).all()
     sent: dict[int, int] = {}
     for text_id, n in db.session.execute(
-        select(SandboxMessage.text_id, func.count()).where(SandboxMessage.text_id.in_([t.id for t in newest]))
+        select(SandboxMessage.text_id, func.count())
+        .where(SandboxMessage.text_id.in_([t.id for t in newest]))
         .group_by(SandboxMessage.text_id)
     ):
         sent[text_id] = n
@@ -82,15 +83,13 @@ def page(chosen: Filter, before: int | None = None) -> tuple[list[Shown], int | 
     query = select(SandboxMessage, SandboxText).join(SandboxText, SandboxText.id == SandboxMessage.text_id)
     if before is not None:
         query = query.where(SandboxMessage.id < before)
-    rows = db.session.execute(
-        _chosen(query, chosen).order_by(SandboxMessage.id.desc()).limit(PAGE + 1)
-    ).all()
+    rows = db.session.execute(_chosen(query, chosen).order_by(SandboxMessage.id.desc()).limit(PAGE + 1)).all()
     shown = rows[:PAGE]
     known = store.known([message.phone_index for message, _text in shown])
     return [_shown(m, t, known) for m, t in shown], shown[-1][0].id if len(rows) > PAGE else None
 
 
-def _chosen(query: Select[Any], chosen: Filter) -> Select[Any]:
+def _chosen(query: Any, chosen: Filter) -> Any:
     if chosen.digits:
         query = query.where(_by_digits(chosen.digits))
     if chosen.region:
@@ -115,8 +114,17 @@ def _by_digits(text: str) -> Any:
 
 def _shown(message: SandboxMessage, text: SandboxText, known: dict[bytes, tuple[str, list[str]]]) -> Shown:
     _language, regions = known.get(bytes(message.phone_index), ("", []))
-    return Shown(message.id, _number(message), tuple(regions), text.body, text.language, text.segments,
-                 message.delivered, message.at, message.expires_at)
+    return Shown(
+        message.id,
+        _number(message),
+        tuple(regions),
+        text.body,
+        text.language,
+        text.segments,
+        message.delivered,
+        message.at,
+        message.expires_at,
+    )
 
 
 def _number(message: SandboxMessage) -> str:

@@ -11,11 +11,11 @@ from datetime import datetime
 from typing import Protocol
 
 #: What the carrier said of one hand-over.
-ACCEPTED = "accepted"    # the carrier took it; nothing is known yet of the phone
-FAILED = "failed"        # refused for good: `code` says why
+ACCEPTED = "accepted"  # the carrier took it; nothing is known yet of the phone
+FAILED = "failed"  # refused for good: `code` says why
 OPTED_OUT = "opted_out"  # the person told the carrier to stop (Twilio 21610)
-INVALID = "invalid"      # no such number: not to be tried again
-RETRY = "retry"          # a passing error: try again later
+INVALID = "invalid"  # no such number: not to be tried again
+RETRY = "retry"  # a passing error: try again later
 
 #: What a carrier later says of one message.
 SENT, DELIVERED, UNDELIVERED = "sent", "delivered", "undelivered"
@@ -62,9 +62,18 @@ class Provider(Protocol):
     """A carrier. Safe to call from several threads."""
 
     name: str
+    opt_out_codes: frozenset[str]  # codes of receipts that say: the person told the carrier to stop
 
-    def send(self, body: str, messages: Sequence[Message], *, expires_at: datetime, callback_url: Callable[[str], str] | None,
-             on_result: Callable[[Result], None], halted: Callable[[], bool]) -> None:
+    def send(
+        self,
+        body: str,
+        messages: Sequence[Message],
+        *,
+        expires_at: datetime,
+        callback_url: Callable[[str], str] | None,
+        on_result: Callable[[Result], None],
+        halted: Callable[[], bool],
+    ) -> None:
         """Hand `body` over to each of `messages`, many at a time, and call `on_result` once for each one tried.
 
         Returns when all answers are in. Asks `halted()` before each new request and begins none once it is true;

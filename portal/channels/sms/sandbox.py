@@ -9,9 +9,11 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
+from typing import Any
 
 from flask import current_app
 from sqlalchemy import delete, func, insert, select
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
 from portal.channels.sms import segments
@@ -40,6 +42,7 @@ class SandboxProvider:
     """Safe to call from several threads, each inside an application context and outside a write transaction."""
 
     name = "sandbox"
+    opt_out_codes: frozenset[str] = frozenset()
 
     def __init__(self, chunk: int, on_receipt: OnReceipt | None = None) -> None:
         """`chunk`: messages that are recorded, and answered, at once. `on_receipt` hears of them afterwards."""
@@ -123,17 +126,14 @@ def _text_id(session: Session, body: str, now: datetime) -> int:
         "segments": size.segments,
         "first_at": now,
     }
-    session.execute(_insert_once(session)(SandboxText).values(values).on_conflict_do_nothing())
+    session.execute(_insert_once(session), values)
     return session.scalars(select(SandboxText.id).where(SandboxText.digest == digest)).one()
 
 
-def _insert_once(session: Session) -> Callable:
+def _insert_once(session: Session) -> Any:
     # Another sender may bring the same text at the same moment; both databases know ON CONFLICT, in two dialects.
-    if session.get_bind().dialect.name == "postgresql":
-        from sqlalchemy.dialects.postgresql import insert as once
-    else:
-        from sqlalchemy.dialects.sqlite import insert as once
-    return once
+    dialect = postgresql if session.get_bind().dialect.name == "postgresql" else sqlite
+    return dialect.insert(SandboxText).on_conflict_do_nothing()
 
 
 def _language(body: str) -> str:

@@ -29,7 +29,7 @@ from portal.channels.sms.provider import (
     Rejected,
     Result,
 )
-from portal.channels.sms.twilio_errors import classify
+from portal.channels.sms.twilio_errors import OPTED_OUT_CODES, classify
 from portal.channels.sms.twilio_transport import Refused, Transport, Unreadable
 from portal.config import Settings
 from portal.core.clock import utcnow
@@ -53,6 +53,7 @@ class TwilioProvider:
     """Safe to call from several threads: they share the connections, each call has its own window."""
 
     name = "twilio"
+    opt_out_codes = frozenset(map(str, OPTED_OUT_CODES))  # a Messaging Service says it only afterwards
 
     def __init__(self, settings: Settings) -> None:
         token = settings.twilio_auth_token.get_secret_value()

@@ -11,7 +11,7 @@ from portal.channels.sms.provider import FAILED, INVALID, OPTED_OUT, RETRY
 #: A word of ours for wrong or missing credentials: the administrator must act.
 AUTH = "auth"
 
-_OPTED_OUT = {21610}
+OPTED_OUT_CODES = frozenset({21610})
 _NO_SUCH_NUMBER = {21211, 21214, 21217, 21401, 21614, 30005}
 #: Sender or service is wrong, suspended or used up: the same for every recipient.
 _OURS = {20005, 20006, 21212, 21603, 21606, 21607, 21659, 21660, 21661, 21701, 21703, 21705, 21710, 63038}
@@ -27,7 +27,7 @@ def classify(http_status: int, code: int | None) -> tuple[str, str, bool]:
     word = str(code) if code is not None else f"http_{http_status}"
     if http_status == 401 or code in (20003, 20008):
         return RETRY, AUTH, True
-    if code in _OPTED_OUT:
+    if code in OPTED_OUT_CODES:
         return OPTED_OUT, word, False
     if code in _NO_SUCH_NUMBER:
         return INVALID, word, False

@@ -18,7 +18,6 @@ import urllib3
 from twilio.http.http_client import TwilioHttpClient
 from twilio.http.response import Response
 
-
 LONGEST_RETRY_AFTER = 3600.0  # seconds; a carrier that names a day is asked again sooner
 
 
