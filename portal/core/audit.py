@@ -132,7 +132,8 @@ def verify(session: Session) -> Iterator[str]:
             yield f"entry {expected} is missing (the next one found is {entry.seq})"
         link = _link(key, previous, entry.seq, entry.at, entry.actor_id, entry.actor, entry.action, entry.subject, entry.details)
         if link != entry.link:
-            yield f"entry {entry.seq} ({entry.action}, {entry.subject}) does not match its link: it, or the one before it, was changed"
+            yield (f"entry {entry.seq} ({entry.action}, {entry.subject}) does not match its link:"
+                   " it, or the one before it, was changed")
         previous, expected = entry.link, entry.seq + 1
     head = session.get(AuditHead, 1, populate_existing=True)
     last = (head.seq, head.link) if head else (0, GENESIS)

@@ -16,6 +16,7 @@ from portal.dispatch import progress, stop, tallies
 from portal.dispatch.models import SMS, SPEAKERS, WEB
 from portal.identity import rights
 from portal.identity.guard import current_account, signed_in
+from portal.identity.models import Account
 from portal.regions import lookup
 from portal.warnings import bulletins, drafts, hazards, review
 from portal.warnings.models import IN_FORCE, SUBMITTED, Warning
@@ -73,7 +74,7 @@ def add_routes(blueprint: Blueprint) -> None:
 
 def _everywhere() -> dict[str, Any]:
     """What the layout and most pages of the desk need."""
-    account = current_account()
+    account = _account()
     return {
         "account": account,
         "live": bulletins.live() if account else [],
@@ -105,8 +106,12 @@ def area_names(codes: list[str], language: str, limit: int = 3) -> str:
     return text if len(codes) <= limit else _("%(names)s and %(n)d more", names=text, n=len(codes) - limit)
 
 
+def _account() -> Account:
+    return current_account() or abort(401)
+
+
 def board() -> str:
-    account = current_account()
+    account = _account()
     waiting = drafts.listing(statuses=(SUBMITTED,))
     mine = [d for d in waiting if review.APPROVE in review.possible_moves(account, d, current_settings())]
     live = bulletins.live()
@@ -140,7 +145,7 @@ def _found(number: str) -> Warning:
 
 def warning(number: str) -> str:
     item = _found(number)
-    account = current_account()
+    account = _account()
     chain = bulletins.of_warning(db.session, item.id)
     return render_template(
         "desk/warning.html",
@@ -168,7 +173,7 @@ def warning_progress(number: str) -> str:
         chain=bulletins.of_warning(db.session, item.id)[::-1],
         progress=progress.of_warning(item.id),
         moving=_moving(item),
-        may_stop=rights.may(current_account(), rights.APPROVER, item.region_codes, item.tier),
+        may_stop=rights.may(_account(), rights.APPROVER, item.region_codes, item.tier),
     )
 
 
@@ -203,7 +208,7 @@ def bulletin_cap(number: str, position: int) -> Response:
 
 
 def stop_dispatch(dispatch_id: Any) -> Any:
-    dispatch = stop.stop(current_account(), dispatch_id)
+    dispatch = stop.stop(_account(), dispatch_id)
     item = bulletins.warning(dispatch.warning_id)
     flash(_("Stopped. What was handed over before cannot be called back; to tell people that it is over, give the all-clear."))
     return redirect(url_for("desk.warning", number=item.number))

@@ -152,7 +152,7 @@ def finish(lease: Lease, ended: Sequence[Ended], *, left: int, retry_after: floa
 def give_back(lease: Lease) -> None:
     """Let go of a batch at an orderly end of the process, so that the next one need not wait for the lease to lapse."""
     with transaction() as session:
-        session.execute(
+        session.execute(  # type: ignore[attr-defined]
             update(Batch)
             .where(Batch.id == lease.batch_id, Batch.fence == lease.fence, Batch.state == READY)
             .values(lease_owner=None, due_at=utcnow())
@@ -177,7 +177,7 @@ def complete(session: Session, dispatch_id: uuid.UUID, now: datetime) -> None:
 def reclaim_all() -> int:
     """At the start of the only worker: whoever held a lease is dead, so that nobody waits for it to lapse."""
     with transaction() as session:
-        return session.execute(
+        return session.execute(  # type: ignore[attr-defined]
             update(Batch)
             .where(Batch.state == READY, Batch.lease_owner.is_not(None), Batch.due_at > utcnow())
             .values(due_at=utcnow())
@@ -188,7 +188,7 @@ def reclaim_all() -> int:
 def _hold(session: Session, lease: Lease) -> bool:
     until = utcnow() + timedelta(seconds=current_settings().lease_seconds)
     return (
-        session.execute(
+        session.execute(  # type: ignore[attr-defined]
             update(Batch)
             .where(Batch.id == lease.batch_id, Batch.fence == lease.fence, Batch.state == READY)
             .values(due_at=until)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from sqlalchemy import and_, exists, false, func, not_, or_, select
 from sqlalchemy.sql.elements import ColumnElement
@@ -31,7 +31,7 @@ class Page(NamedTuple):
 
 def find(by: Account, search: str = "", state: str = "", page: int = 1) -> Page:
     """Accounts within the administrator's regions (and tiers), by user name; `search` looks in both names."""
-    conditions = [_within(by)]
+    conditions: list[Any] = [_within(by)]
     if text := search.strip()[:80]:
         conditions.append(
             or_(

@@ -85,7 +85,8 @@ def init_app(app: Flask) -> None:
     @app.errorhandler(CSRFError)
     def _csrf(_error_: CSRFError) -> Any:
         return _error(400, _("This form has grown old"),
-                      _("For your safety a form works for a limited time. Go back, reload the page and send it again; nothing was changed."))
+                      _("For your safety a form works for a limited time. Go back, reload the page and send it again;"
+                        " nothing was changed."))
 
     @app.errorhandler(Forbidden)
     def _forbidden(error: Forbidden) -> Any:
@@ -99,11 +100,13 @@ def init_app(app: Flask) -> None:
     def _http(error: HTTPException) -> Any:
         words = {404: (_("This page does not exist"), _("The address may be mistyped, or the page may have been withdrawn.")),
                  403: (_("Not within your duty"), _("Your account may not open this page.")),
-                 413: (_("That is too much at once"), _("What you sent is larger than this form takes. Shorten it and send it again.")),
+                 413: (_("That is too much at once"), _("What you sent is larger than this form takes. Shorten it"
+                                                             " and send it again.")),
                  429: (_("Too many attempts"), _("Wait a minute and try again."))}
         if error.code is None or error.code < 400:
             return error
-        title, message = words.get(error.code, (_("That did not work"), _("The request could not be understood. Go back and try again.")))
+        otherwise = (_("That did not work"), _("The request could not be understood. Go back and try again."))
+        title, message = words.get(error.code, otherwise)
         return _error(error.code, title, message)
 
     @app.errorhandler(Exception)

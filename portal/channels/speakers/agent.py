@@ -86,7 +86,7 @@ class Agent:
         if message.retain:  # the portal never retains a command, so this is not its doing
             log.warning("a retained command was ignored")
             return
-        self._put(lambda: self._horn.receive(message.payload, utcnow()))
+        self._put(lambda: self._horn.receive(bytes(message.payload), utcnow()))
 
     def _put(self, event: Callable[[], list[Effect]]) -> None:
         try:

@@ -142,7 +142,7 @@ class MqttBridge:
     def _message(self, _client: paho.Client, _data: object, message: paho.MQTTMessage) -> None:
         # An exception here would end the link's thread: whatever a device or a callback does, the link stays.
         try:
-            self._hear(message.topic, message.payload)
+            self._hear(message.topic, bytes(message.payload))
         except Exception:
             log.exception("a word of a horn could not be taken up (%s)", message.topic)
 

@@ -114,8 +114,8 @@ def id_of(addresses: Sequence[str]) -> dict[str, int]:
     """Ids by address; unknown addresses are left out."""
     found: dict[str, int] = {}
     for at in range(0, len(addresses), _CHUNK):
-        found |= {a: i for a, i in db.session.execute(
-            select(Speaker.address, Speaker.id).where(Speaker.address.in_(addresses[at:at + _CHUNK])))}
+        found |= dict(db.session.execute(
+            select(Speaker.address, Speaker.id).where(Speaker.address.in_(addresses[at:at + _CHUNK]))).tuples().all())
     return found
 
 
@@ -171,11 +171,11 @@ def set_states(states: Sequence[tuple[State, datetime]]) -> None:
     full = [{"a": s.address, "state": s.state, "state_at": at, "firmware": s.firmware, "volume": s.volume,
              "battery": s.battery} for s, at in states if s.state != "offline"]
     gone = [{"a": s.address, "state": s.state, "state_at": at} for s, at in states if s.state == "offline"]
-    table = Speaker.__table__
+    table: Any = Speaker.__table__
     with transaction() as session:
         for rows in (full, gone):
             if rows:
-                columns = {name: bindparam(f"b_{name}") for name in rows[0] if name != "a"}
+                columns: dict[Any, Any] = {name: bindparam(f"b_{name}") for name in rows[0] if name != "a"}
                 session.connection().execute(
                     update(table).where(table.c.address == bindparam("b_a")).values(columns),
                     [{f"b_{name}": value for name, value in row.items()} for row in rows])

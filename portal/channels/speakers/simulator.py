@@ -14,6 +14,7 @@ import threading
 import time
 from collections.abc import Callable, Collection, Sequence
 from datetime import UTC, datetime
+from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from paho.mqtt import client as paho
@@ -87,14 +88,14 @@ class Simulator:
             self._up += change
             self._changed.notify_all()
 
-    def watch(self, sock: socket.socket, device: _Device, *, writing: bool) -> None:
+    def watch(self, sock: Any, device: _Device, *, writing: bool) -> None:
         events = selectors.EVENT_READ | (selectors.EVENT_WRITE if writing else 0)
         if sock.fileno() in self._selector.get_map():
             self._selector.modify(sock, events, device)
         else:
             self._selector.register(sock, events, device)
 
-    def unwatch(self, sock: socket.socket) -> None:
+    def unwatch(self, sock: Any) -> None:
         if sock.fileno() in self._selector.get_map():
             self._selector.unregister(sock)
 
@@ -103,7 +104,7 @@ class Simulator:
 
     def _run(self) -> None:
         self._selector.register(self._wake_read, selectors.EVENT_READ, None)
-        waiting = [device for device in self._devices]
+        waiting = list(self._devices)
         waiting.reverse()
         self._care()
         try:
@@ -203,7 +204,7 @@ class _Device:
         self._owner.later(self._owner.heartbeat * random.uniform(0.5, 1.0), self._beat)  # noqa: S311 - spreads the load
 
     def _power_cut(self) -> None:
-        sock = self._client.socket()
+        sock: Any = self._client.socket()  # typed as less than the socket that it is
         if sock is not None:
             sock.shutdown(socket.SHUT_RDWR)
 
@@ -217,7 +218,7 @@ class _Device:
 
     def _message(self, _client: paho.Client, _data: object, message: paho.MQTTMessage) -> None:
         if not message.retain and not self._silent:
-            self._carry_out(self._horn.receive(message.payload, utcnow()))
+            self._carry_out(self._horn.receive(bytes(message.payload), utcnow()))
 
     # -- the mind --------------------------------------------------------------------------------------
     def _carry_out(self, effects: list[Effect]) -> None:
