@@ -74,7 +74,7 @@ def add_routes(blueprint: Blueprint) -> None:
 
 def _everywhere() -> dict[str, Any]:
     """What the layout and most pages of the desk need."""
-    account = _account()
+    account = current_account()
     return {
         "account": account,
         "live": bulletins.live() if account else [],
