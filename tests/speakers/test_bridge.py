@@ -123,7 +123,7 @@ def test_a_broker_that_is_not_there_is_told_quickly() -> None:
 
 
 def test_a_broker_killed_in_the_middle_leaves_nothing_waiting_and_the_link_comes_back(own_mosquitto, portal, horns) -> None:
-    desk, command = portal(own_mosquitto.url, ack_seconds=30), order()
+    desk, command = portal(own_mosquitto.url, ack_seconds=2), order()
     addresses = horns(own_mosquitto.url, 6, silent=lambda all_: all_[:2])
     threading.Timer(0.5, own_mosquitto.kill).start()
     results = desk.command(command, addresses)

@@ -38,7 +38,7 @@ class Bench:
         self.played: list[str] = []
         self.sounding: Play | None = None
 
-    def wire(self, command: Command, *, address: str = "horn-1", key=KEY) -> bytes:  # noqa: ANN001
+    def wire(self, command: Command, *, address: str = "horn-1", key=KEY) -> bytes:
         self.number += 1
         return encode(command, self.number, address, key)
 
@@ -334,11 +334,13 @@ def test_the_memory_survives_the_disk(tmp_path: Path) -> None:
     assert file.load(BASE) == replace(bench.horn.memory, dirty=False)
 
 
-STREAM = st.lists(st.tuples(st.integers(0, 5), st.sampled_from(("give", "replay", "finish", "fail", "wait", "reboot"))), max_size=40)
+ACTS = ("give", "replay", "finish", "fail", "wait", "reboot")
+STREAM = st.lists(st.tuples(st.integers(0, 5), st.sampled_from(ACTS)), max_size=40)
+TIERS_OF_SIX = st.lists(st.sampled_from(("blue", "red")), min_size=6, max_size=6)
 
 
 @settings(max_examples=150, deadline=None)
-@given(STREAM, st.lists(st.sampled_from(("blue", "red")), min_size=6, max_size=6), st.lists(st.booleans(), min_size=6, max_size=6))
+@given(STREAM, TIERS_OF_SIX, st.lists(st.booleans(), min_size=6, max_size=6))
 def test_any_order_and_any_doubling_obeys_each_at_most_once(stream: list, tiers: list, drills: list) -> None:
     bench = Bench()
     commands = [order(id=f"c{i}", tier=tiers[i], exercise=drills[i], lasts=30 + i) for i in range(5)]

@@ -67,7 +67,7 @@ def test_the_same_content_written_in_another_way_is_refused() -> None:
 
 @pytest.mark.parametrize("wrong", [
     {"repeats": 0}, {"repeats": 21}, {"volume": 101}, {"text": "水" * 4001}, {"tier": "purple"}, {"action": "shout"}, {"id": ""},
-    {"lasts": 31 * 86400}, {"stops": ("x",) * 65}])
+    {"lasts": 61 * 86400}, {"stops": ("x",) * 501}])
 def test_the_portal_does_not_write_what_no_device_would_take(wrong: dict) -> None:
     with pytest.raises(ValueError, match="a horn cannot take this"):
         encode(order(**wrong), 1, "horn-1", KEY)
@@ -85,7 +85,8 @@ def test_numbers_grow_strictly() -> None:
     assert given_out == sorted(set(given_out))
 
 
-@given(st.builds(Answer, command_id=WORDS.map(lambda t: t[:100]), address=st.just("horn-1"), status=st.sampled_from(("heard", "failed")),
+@given(st.builds(Answer, command_id=WORDS.map(lambda t: t[:100]), address=st.just("horn-1"),
+                 status=st.sampled_from(("heard", "failed")),
                  code=WORDS.map(lambda t: t[:120]), device_at=st.none() | MOMENTS))
 def test_answers_survive_the_way(answer: Answer) -> None:
     assert protocol.decode_answer(protocol.encode_answer(answer), "horn-1") == answer
@@ -105,7 +106,7 @@ def test_unreadable_words_of_devices_are_value_errors(noise: bytes) -> None:
             read(noise, "horn-1")
 
 
-def test_a_public_key_is_read_from_hex_file_and_pem(tmp_path) -> None:  # noqa: ANN001
+def test_a_public_key_is_read_from_hex_file_and_pem(tmp_path) -> None:
     from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
     (tmp_path / "hex").write_text(protocol.public_hex(KEY) + "\n")

@@ -74,7 +74,7 @@ def _broker_class() -> type:
     class ManyHornsBroker(Broker):
         """amqtt, mended where it matters with hundreds of clients."""
 
-        async def _publish_retained_messages_for_subscription(self, subscription, session):  # noqa: ANN001, ANN202
+        async def _publish_retained_messages_for_subscription(self, subscription, session):
             # amqtt gives each newcomer what is retained for everybody's subscriptions: every state of every horn to
             # every other horn. Only its own are its business.
             if any(own is session for own, _ in self._subscriptions.get(subscription[0], ())):

@@ -23,11 +23,13 @@ from portal.channels.speakers import protocol
 @click.option("--topic", default="anlan", show_default=True, help="First part of every topic.")
 @click.option("--volume", type=click.IntRange(1, 100), default=100, show_default=True, help="Loudest volume, per cent.")
 @click.option("--heartbeat", type=click.FloatRange(1, 60), default=30, show_default=True, help="Seconds between signs of life.")
+@click.option("--chinese", type=click.Choice(("mandarin", "cantonese")), default="mandarin", show_default=True,
+              help="In which tongue Chinese is read.")
 @click.option("--log-only", is_flag=True, help="Do not sound; only write to the log what would be said.")
 @click.option("--pace", type=click.FloatRange(0.1, 1000), default=1, show_default=True,
               help="With --log-only: so many times faster than speech.")
 def speaker(broker: str, address: str, public_key: str, state: Path, topic: str, volume: int, heartbeat: float,
-            log_only: bool, pace: float) -> None:
+            chinese: str, log_only: bool, pace: float) -> None:
     """Be a loudspeaker: obey the portal's signed commands until stopped."""
     from portal.channels.speakers.agent import Agent
     from portal.channels.speakers.memory import MemoryFile
@@ -44,7 +46,7 @@ def speaker(broker: str, address: str, public_key: str, state: Path, topic: str,
     missing = "" if log_only else missing_for_sound()
     player: Player = SilentPlayer(pace)
     if program and not missing:
-        player = SpeakingPlayer(program)
+        player = SpeakingPlayer(program, cantonese=chinese == "cantonese")
     elif missing:
         click.echo(f"{missing}: this device will only write to the log", err=True)
     try:

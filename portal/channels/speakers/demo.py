@@ -10,7 +10,7 @@ import random
 import shapely
 from shapely.geometry import shape
 from shapely.geometry.base import BaseGeometry
-from sqlalchemy import func, select
+from sqlalchemy import func, insert, select
 
 from portal.channels.speakers.models import Speaker
 from portal.core.db import db, transaction
@@ -41,10 +41,11 @@ def seed(count: int, district: str) -> int:
         for number, (lon, lat) in enumerate(_places(shape(outline), share, node.code), 1):
             rows.append({
                 "address": f"{node.code}-{number:02d}", "bridge": "mqtt", "region_code": node.code, "language": "zh",
-                "name_zh": f"{node.name_zh.removesuffix('居委会')} {number} 号喇叭", "name_en": f"{_short(node.name_en)} horn {number}",
+                "name_zh": f"{node.name_zh.removesuffix('居委会')} {number} 号喇叭",
+                "name_en": f"{_short(node.name_en)} horn {number}",
                 "groups": [], "longitude": lon, "latitude": lat, "enabled": True, "demonstration": True})
     with transaction() as session:
-        session.bulk_insert_mappings(Speaker, rows)  # type: ignore[arg-type]
+        session.execute(insert(Speaker), rows)
     return len(rows)
 
 

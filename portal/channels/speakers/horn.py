@@ -15,8 +15,20 @@ from datetime import datetime
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from portal.channels.speakers import protocol
-from portal.channels.speakers.bridge import (EXPIRED, FAILED, FINISHED, HEARD, PLAYING, PREEMPTED, REFUSED, STOP,
-                                             STOPPED, TEST, Answer, Command)
+from portal.channels.speakers.bridge import (
+    EXPIRED,
+    FAILED,
+    FINISHED,
+    HEARD,
+    PLAYING,
+    PREEMPTED,
+    REFUSED,
+    STOP,
+    STOPPED,
+    TEST,
+    Answer,
+    Command,
+)
 from portal.channels.speakers.memory import Memory, Taken
 from portal.channels.speakers.protocol import CLOCK_SKEW, Order, Refused
 from portal.config import TIERS

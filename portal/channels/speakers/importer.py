@@ -3,25 +3,26 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
-from sqlalchemy import select, update
+from sqlalchemy import insert, select, update
 from sqlalchemy.orm import Session
 
 from portal.channels.speakers import protocol
 from portal.channels.speakers.models import Speaker
 from portal.core import audit
 from portal.core.db import transaction
-from portal.core.errors import Invalid
+from portal.core.errors import Invalid, Problem
 from portal.regions import lookup
 
 REQUIRED = ("address", "name_zh", "name_en", "region_code", "longitude", "latitude")
 OPTIONAL = {"bridge": "mqtt", "language": "zh", "groups": "", "enabled": "yes"}
 BRIDGES = ("mqtt",)
-LANGUAGES = ("zh", "en", "yue")
+LANGUAGES = ("zh", "en")
 MAX_SHOWN = 100
 _CHUNK = 500
 _YES, _NO = ("yes", "true", "1", "是"), ("no", "false", "0", "否")
@@ -86,10 +87,8 @@ def _rows(path: Path) -> Iterator[tuple[int, dict[str, str | None]]]:
             yield reader.line_num + 1, {"": f"cannot be read as CSV in UTF-8: {error}"}
 
 
-def _read(row: dict, seen: set[str] | None) -> dict:
+def _read(row: dict[Any, Any], seen: set[str] | None) -> dict:
     """The values of one row. Raises Invalid with everything that is wrong with it."""
-    from portal.core.errors import Problem
-
     if "" in row:
         raise _Unreadable(row[""])
     problems: list[Problem] = []
@@ -99,7 +98,7 @@ def _read(row: dict, seen: set[str] | None) -> dict:
 
     if None in row or None in row.values():
         raise Invalid.one("row", "has more or fewer values than the header has columns")
-    value = {name: (row.get(name) or default).strip() for name, default in ({n: "" for n in REQUIRED} | OPTIONAL).items()}
+    value = {name: (row.get(name) or default).strip() for name, default in (dict.fromkeys(REQUIRED, "") | OPTIONAL).items()}
     if not protocol.is_address(value["address"]):
         wrong("address", "1 to 64 letters, digits, '_', '.' or '-' are needed")
     elif seen is not None:
@@ -129,7 +128,7 @@ def _read(row: dict, seen: set[str] | None) -> dict:
             "enabled": value["enabled"].lower() in _YES}
 
 
-def _place(longitude: str, latitude: str, wrong) -> tuple[float, float] | None:  # noqa: ANN001
+def _place(longitude: str, latitude: str, wrong: Callable[[str, str], None]) -> tuple[float, float] | None:
     try:
         lon, lat = float(longitude), float(latitude)
     except ValueError:
@@ -145,12 +144,12 @@ def _place(longitude: str, latitude: str, wrong) -> tuple[float, float] | None: 
 
 
 def _write(session: Session, rows: list[dict], report: Report) -> None:
-    known = {address: speaker_id for address, speaker_id in session.execute(
-        select(Speaker.address, Speaker.id).where(Speaker.address.in_([row["address"] for row in rows])))}
+    known = dict(session.execute(
+        select(Speaker.address, Speaker.id).where(Speaker.address.in_([row["address"] for row in rows]))).all())
     new = [row for row in rows if row["address"] not in known]
     old = [row | {"id": known[row["address"]]} for row in rows if row["address"] in known]
     if new:
-        session.bulk_insert_mappings(Speaker, new)  # type: ignore[arg-type]
+        session.execute(insert(Speaker), new)
     if old:
         session.execute(update(Speaker), old)
     report.added += len(new)

@@ -51,8 +51,8 @@ class SilentPlayer:
 class SpeakingPlayer:
     """Speaks with espeak-ng through `aplay` or `paplay`; each sound is a child process that is ended to stop it."""
 
-    def __init__(self, program: str) -> None:
-        self._program = program
+    def __init__(self, program: str, *, cantonese: bool = False) -> None:
+        self._program, self._cantonese = program, cantonese
         self._lock = threading.Lock()
         self._child: subprocess.Popen[bytes] | None = None
         self._stopped = threading.Event()
@@ -74,7 +74,8 @@ class SpeakingPlayer:
         try:
             with tempfile.TemporaryDirectory(prefix="anlan-speech-") as directory:
                 files = []
-                pieces = speech.announcement(command.text, command.language, command.tone, command.volume)
+                voice = "yue" if self._cantonese and command.language.startswith("zh") else command.language
+                pieces = speech.announcement(command.text, voice, command.tone, command.volume)
                 for number, piece in enumerate(pieces):
                     files.append(Path(directory) / f"{number}.wav")
                     files[-1].write_bytes(piece)

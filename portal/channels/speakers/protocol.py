@@ -32,10 +32,10 @@ VERSION = 1
 CLOCK_SKEW = timedelta(minutes=5)
 MAX_BYTES = 64 * 1024
 MAX_TEXT = 4000
-MAX_STOPS = 64
+MAX_STOPS = 500
 MAX_REPEATS = 20
-#: Longest time from issue to expiry that a device believes, 30 days: what it must remember is bounded by it.
-MAX_LIFE = timedelta(days=30)
+#: Longest time from issue to expiry that a device believes: longer than any warning, so a slip of the pen is refused.
+MAX_LIFE = timedelta(days=60)
 
 _CONTEXT = b"anlan horn command 1\0"  # a signature made for another purpose is never a command
 _ADDRESS = re.compile(r"[A-Za-z0-9_.\-]{1,64}\Z", re.ASCII)
@@ -181,7 +181,7 @@ def _order(body: dict[str, Any]) -> Order:
         repeats=_whole(body["repeats"], 1, MAX_REPEATS, "number of repeats"),
         volume=_whole(body["volume"], 0, 100, "volume"), tone=_text(body["tone"], 0, 20, "tone"),
         stops=tuple(_text(stop, 1, 100, "stop") for stop in stops))
-    _need(command.expires_at - command.issued_at <= MAX_LIFE, "lifetime (30 days is the longest)")
+    _need(command.expires_at - command.issued_at <= MAX_LIFE, "lifetime (60 days is the longest)")
     return Order(command, _whole(body["number"], 1, 2**63 - 1, "number"), body["address"])
 
 

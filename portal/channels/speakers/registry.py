@@ -26,7 +26,7 @@ from portal.regions.geodesy import to_polygon
 
 #: Without a sign of life for this long a horn that was online is shown as silent: three lost heartbeats.
 SILENT_AFTER = timedelta(seconds=180)
-_CHUNK = 1000
+_CHUNK, _SMALLEST_CHUNK = 1000, 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +72,7 @@ def _scan(session: Session, condition: ColumnElement[bool], area: dict[str, Any]
 def page(region_code: str, after_id: int, limit: int, area: dict[str, Any] | None = None) -> list[int]:
     """At most `limit` ids of enabled horns in the region, above `after_id` and ascending; inside `area` if given.
     Fewer than `limit` means that there are no more."""
-    found = _scan(db.session, _within([region_code]), area, after_id, max(limit, 1))
+    found = _scan(db.session, _within([region_code]), area, after_id, max(limit, _SMALLEST_CHUNK))
     return [speaker_id for speaker_id, _ in islice(found, limit)]
 
 
@@ -115,7 +115,7 @@ def id_of(addresses: Sequence[str]) -> dict[str, int]:
     found: dict[str, int] = {}
     for at in range(0, len(addresses), _CHUNK):
         found |= dict(db.session.execute(
-            select(Speaker.address, Speaker.id).where(Speaker.address.in_(addresses[at:at + _CHUNK]))).tuples().all())
+            select(Speaker.address, Speaker.id).where(Speaker.address.in_(addresses[at:at + _CHUNK]))).all())
     return found
 
 
