@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from lxml import etree
 
-from portal.warnings import cap
+from portal.warnings import cap, hazards
 
 FACTS = Path(__file__).resolve().parents[3] / "shared" / "cap"
 SAMPLES = sorted((FACTS / "samples").glob("*")) if FACTS.exists() else []
@@ -394,3 +394,17 @@ def test_an_entity_bomb_is_refused_before_it_grows() -> None:
     )
     with pytest.raises(cap.Unreadable, match="document type"):
         cap.parse(bomb)
+
+
+@ABSENT
+def test_every_hazard_of_the_catalogue_can_be_said_in_valid_cap() -> None:
+    catalogue = hazards.load(Path(__file__).resolve().parents[2] / "content")
+    schemas = [etree.XMLSchema(etree.parse(FACTS / name)) for name in ("CAP-v1.2.xsd", "cap12_extended.xsd")]
+    assert len(catalogue) >= 40
+    for hazard in catalogue:
+        facts = alert(hazard=hazard)
+        assert [info.event for info in facts.infos] == [hazard.zh, hazard.en]
+        assert {info.categories for info in facts.infos} == {(hazard.category,)}
+        document = etree.fromstring(cap.render(facts))
+        for schema in schemas:
+            schema.assertValid(document)
