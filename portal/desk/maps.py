@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from markupsafe import Markup, escape
+from markupsafe import Markup
 
 from portal import current_settings
 from portal.core.i18n import select_language
@@ -27,8 +27,8 @@ def area(bulletin: Bulletin) -> Markup:
 def horns(bulletin: Bulletin, found: list[Horn]) -> Markup:
     """The same with a sign for each horn: filled for spoken, half for heard, cross for silent or failed."""
     points = [
-        (h.speaker.longitude, h.speaker.latitude, f"horn-{CLASSES.get(h.status, 'bad')}", str(escape(h.speaker.name_zh)))  # type: ignore[attr-defined]
+        (h.speaker.longitude, h.speaker.latitude, f"horn-{CLASSES.get(h.status, 'bad')}", h.speaker.name(select_language()))  # type: ignore[attr-defined]
         for h in found
         if h.speaker is not None
     ]
-    return Markup(svg.map_svg([current_settings().district], select_language(), highlight=bulletin.region_codes, points=points))  # noqa: S704
+    return svg.map_svg([current_settings().district], select_language(), highlight=bulletin.region_codes, points=points)

@@ -230,6 +230,22 @@ def _polygons(draft: Draft) -> list[list[list[float]]]:
     return rings
 
 
+def cap_hazard(code: str, tier: str) -> dict[str, Any]:
+    """What CAP says of a hazard at a tier; of an unknown code, its code alone."""
+    hazard = hazards.catalogue().get(code)
+    if hazard is None:
+        return {"code": code, "zh": code, "en": code}
+    signal = hazard.signal(tier)
+    return {
+        "code": code,
+        "zh": hazard.name("zh"),
+        "en": hazard.name("en"),
+        "category": hazard.category,
+        "urgency": signal.urgency,
+        "certainty": signal.certainty,
+    }
+
+
 def _cap_bytes(bulletin: Bulletin, earlier: list[Bulletin], settings: Settings) -> bytes:
     zone, shot = settings.timezone, bulletin.snapshot
     return cap.render(
@@ -240,7 +256,7 @@ def _cap_bytes(bulletin: Bulletin, earlier: list[Bulletin], settings: Settings) 
             kind=bulletin.kind,
             exercise=bulletin.exercise,
             references=[(e.sender, e.identifier, local(e.sent_at, zone)) for e in earlier],
-            hazard=hazards.catalogue().get(bulletin.hazard) or shot["hazard"],
+            hazard=cap_hazard(bulletin.hazard, bulletin.tier),
             tier=bulletin.tier,
             words=shot["words"],
             areas=shot["areas"],

@@ -71,7 +71,7 @@ def normalise(words: Words, *, exercise: bool, settings: Settings) -> Words:
         given = words.get(language) or {}
         clean[language] = {field: _tidy(given.get(field) or "", field) for field in FIELDS}
     body = clean["zh"]["sms"]
-    if body and not body.startswith("【"):
+    if body and settings.sms_signature and not body.startswith("【"):
         clean["zh"]["sms"] = f"【{settings.sms_signature}】{body}"
     return templates.mark_exercise(clean) if exercise else clean
 
