@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 
 from flask_babel import format_decimal, ngettext
 from flask_babel import gettext as _
@@ -13,11 +12,9 @@ from flask_babel import gettext as _
 from portal.channels.sms import segments
 from portal.channels.speakers.speech import spoken_seconds
 from portal.config import Settings
-from portal.core.clock import local
 from portal.core.i18n import LANGUAGES
 from portal.desk.forms import Typed
-from portal.regions import lookup
-from portal.warnings import hazards, templates, words
+from portal.warnings import hazards, words
 from portal.warnings.drafts import Content
 
 
@@ -34,17 +31,8 @@ def from_template(content: Content, codes: Sequence[str], previous_tier: str | N
     hazard = hazards.catalogue().get(content.hazard)
     if hazard is None or not hazard.has(content.tier):
         return None
-    names = lookup.names(codes)
-    facts = templates.Facts(
-        areas=[(names[code]["zh"], names[code]["en"]) for code in codes if code in names],
-        expires=local(content.expires, settings.timezone), authority=hazards.Phrase(settings.authority_zh, settings.authority_en),
-        signature=settings.sms_signature, onset=_local(content.onset, settings.timezone), previous_tier=previous_tier,
-        exercise=content.exercise)
-    return {language: templates.render(hazard, content.tier, content.kind, language, facts) for language in LANGUAGES}
-
-
-def _local(moment: datetime | None, zone: str) -> datetime | None:
-    return local(moment, zone) if moment else None
+    return words.first(content.kind, hazard, content.tier, list(codes), onset=content.onset, expires=content.expires,
+                       exercise=content.exercise, previous_tier=previous_tier, settings=settings)
 
 
 def mark(text: str) -> str:
