@@ -8,7 +8,14 @@ import socket
 import subprocess
 import tempfile
 import time
+from datetime import UTC, datetime, timedelta
+from ipaddress import ip_address
 from pathlib import Path
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from tests.postgres import free_port
 
@@ -16,7 +23,7 @@ from tests.postgres import free_port
 class Mosquitto:
     """`start`, `kill` and `start` again; `close` at the end. `url` stays the same."""
 
-    def __init__(self, *, user: str = "", password: str = "") -> None:
+    def __init__(self, *, user: str = "", password: str = "", tls: Path | None = None) -> None:
         self._program = shutil.which("mosquitto") or shutil.which("mosquitto", path="/usr/sbin:/usr/local/sbin")
         if self._program is None:
             raise RuntimeError("mosquitto is not installed; on Debian: apt-get install mosquitto")
@@ -30,6 +37,9 @@ class Mosquitto:
             (self._root / "passwords").touch(mode=0o600)
             subprocess.run(["mosquitto_passwd", "-b", self._root / "passwords", user, password], check=True, capture_output=True)
             lines.append(f"password_file {self._root / 'passwords'}")
+        if tls:
+            _certify(tls)
+            lines += [f"certfile {tls / 'cert.pem'}", f"keyfile {tls / 'key.pem'}"]
         (self._root / "conf").write_text("\n".join(lines) + "\n")
 
     @property
@@ -58,3 +68,18 @@ class Mosquitto:
     def close(self) -> None:
         self.kill()
         shutil.rmtree(self._root, ignore_errors=True)
+
+
+def _certify(directory: Path) -> None:
+    """A key and a certificate of its own for 127.0.0.1: `key.pem` and `cert.pem`."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "127.0.0.1")])
+    now = datetime.now(UTC)
+    certificate = (
+        x509.CertificateBuilder().subject_name(name).issuer_name(name).public_key(key.public_key())
+        .serial_number(x509.random_serial_number()).not_valid_before(now - timedelta(days=1))
+        .not_valid_after(now + timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))]), critical=False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True).sign(key, hashes.SHA256()))
+    (directory / "key.pem").write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+    (directory / "cert.pem").write_bytes(certificate.public_bytes(Encoding.PEM))

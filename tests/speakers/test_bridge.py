@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from pathlib import Path
 
 import paho.mqtt.client as paho
 import pytest
@@ -249,3 +250,23 @@ def test_closing_the_bridge_ends_a_command_in_progress(mosquitto, portal) -> Non
     began = time.monotonic()
     assert desk.command(order(), ["nobody-3"])["nobody-3"].code == "broker"
     assert time.monotonic() - began < 30, "it would have waited three minutes"
+
+
+def test_a_tls_broker_is_believed_only_with_a_known_certificate(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    broker = Mosquitto(tls=tmp_path)
+    url = f"mqtts://127.0.0.1:{broker.port}"
+
+    def linked(name: str, seconds: float) -> bool:
+        bridge = MqttBridge(url, "anlan", KEY, on_answer=print, on_state=print, client_id=name)
+        bridge.start()
+        try:
+            return bridge.wait_connected(seconds)
+        finally:
+            bridge.close()
+    try:
+        broker.start()
+        assert not linked("unknown", 0.5)
+        monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "cert.pem"))
+        assert linked("known", 10)
+    finally:
+        broker.close()
