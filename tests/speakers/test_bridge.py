@@ -270,3 +270,9 @@ def test_a_tls_broker_is_believed_only_with_a_known_certificate(tmp_path: Path, 
         assert linked("known", 10)
     finally:
         broker.close()
+
+
+def test_one_impossible_address_does_not_keep_the_others_silent(mosquitto, portal, horns) -> None:
+    desk, [address] = portal(mosquitto.url), horns(mosquitto.url, 1)
+    results = desk.command(order(), ["a/+", address])
+    assert (results["a/+"].status, results["a/+"].code, results[address].status) == ("failed", "address", "accepted")

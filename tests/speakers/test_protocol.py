@@ -16,6 +16,7 @@ from portal.channels.speakers.protocol import Refused, decode, encode
 from tests.speakers.conftest import KEY, STRANGER, order
 
 WORDS = st.text(st.characters(exclude_categories=("Cs",)), max_size=200)
+PRINTABLE = WORDS.map(lambda t: "".join(c for c in t if c.isprintable())[:40])
 MOMENTS = st.datetimes(datetime(2020, 1, 1), datetime(2090, 1, 1), timezones=st.just(UTC))  # noqa: DTZ001 - zone follows
 COMMANDS = st.builds(
     Command, id=st.text("abcdef0123456789-", min_size=1, max_size=40), action=st.sampled_from((START, STOP, TEST)),
@@ -85,9 +86,9 @@ def test_numbers_grow_strictly() -> None:
     assert given_out == sorted(set(given_out))
 
 
-@given(st.builds(Answer, command_id=WORDS.map(lambda t: t[:100]), address=st.just("horn-1"),
+@given(st.builds(Answer, command_id=PRINTABLE, address=st.just("horn-1"),
                  status=st.sampled_from(("heard", "failed")),
-                 code=WORDS.map(lambda t: t[:120]), device_at=st.none() | MOMENTS))
+                 code=PRINTABLE, device_at=st.none() | MOMENTS))
 def test_answers_survive_the_way(answer: Answer) -> None:
     assert protocol.decode_answer(protocol.encode_answer(answer), "horn-1") == answer
 
@@ -116,3 +117,14 @@ def test_a_public_key_is_read_from_hex_file_and_pem(tmp_path) -> None:
     (tmp_path / "bad").write_text("not a key")
     with pytest.raises(ValueError, match="64 hexadecimal"):
         protocol.read_public_key(str(tmp_path / "bad"))
+
+
+def test_the_free_words_of_a_broken_device_are_made_fit_for_a_table() -> None:
+    noise = json.dumps("\x00a\ud800\n" + "b" * 200)
+    answer = protocol.decode_answer(f'{{"id":"x","status":"failed","code":{noise},"at":null}}'.encode(), "horn-1")
+    assert answer.code == "a" + "b" * 39
+    words = f'"state":"online","at":null,"firmware":{noise},"volume":null,"battery":null,"last":{noise},"refused":0'
+    state = protocol.decode_state(f"{{{words}}}".encode(), "horn-1")
+    assert (state.firmware, state.last_command) == ("a" + "b" * 39, "a" + "b" * 99)
+    with pytest.raises(ValueError, match="status"):
+        protocol.decode_answer(b'{"id":"x","status":"accepted","code":"","at":null}', "horn-1")

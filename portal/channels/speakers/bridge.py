@@ -15,6 +15,7 @@ START, STOP, TEST = "start", "stop", "test"
 #: Answers of a device to one command, in the order in which they come. `heard`: it has verified and taken the command.
 HEARD, PLAYING, FINISHED = "heard", "playing", "finished"
 FAILED, PREEMPTED, EXPIRED, REFUSED, STOPPED = "failed", "preempted", "expired", "refused", "stopped"
+ANSWERS = (HEARD, PLAYING, FINISHED, FAILED, PREEMPTED, EXPIRED, REFUSED, STOPPED)
 
 
 @dataclass(frozen=True, slots=True)

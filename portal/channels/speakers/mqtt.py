@@ -167,9 +167,13 @@ class MqttBridge:
     # -- commands ----------------------------------------------------------------------------------
     def command(self, command: Command, devices: Sequence[Device], *, on_result: Callable[[Result], None],
                 halted: Callable[[], bool]) -> None:
-        """See :class:`Bridge`. Raises ValueError for a command or an address that cannot be written."""
-        for device in devices[:1]:  # what no device would take is the caller's mistake, not the link's
-            protocol.encode(command, 1, device.address, self._key)
+        """See :class:`Bridge`. Raises ValueError for a command that no device would take; a device whose address cannot
+        be part of a topic fails for good (`address`)."""
+        protocol.encode(command, 1, "any", self._key)
+        for device in devices:
+            if not protocol.is_address(device.address):
+                on_result(Result(device.ref, FAILED, "address"))
+        devices = [device for device in devices if protocol.is_address(device.address)]
         if not self._linked.wait(min(LINK_SECONDS, self._ack_seconds)):
             for device in devices:
                 on_result(Result(device.ref, RETRY, "broker"))

@@ -25,7 +25,7 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_public_key
 
-from portal.channels.speakers.bridge import START, STOP, TEST, Answer, Command, State
+from portal.channels.speakers.bridge import ANSWERS, START, STOP, TEST, Answer, Command, State
 
 VERSION = 1
 #: A device's clock may be this far behind the portal's before a command counts as coming from the future.
@@ -164,6 +164,11 @@ def _text(value: Any, low: int, high: int, what: str) -> str:
     return value
 
 
+def _word(value: Any, longest: int) -> str:
+    """What a device says freely, fit for a table and a page: a broken device must not stop the words of the others."""
+    return "".join(c for c in _text(value, 0, MAX_BYTES, "word") if c.isprintable())[:longest]
+
+
 def _order(body: dict[str, Any]) -> Order:
     """Read `body` with every bound checked; what a device obeys has passed here, and so has what the portal sends."""
     _need(body["v"] == VERSION, "version")
@@ -194,8 +199,8 @@ def decode_answer(payload: bytes, address: str) -> Answer:
     """What the device at `address` said. Raises ValueError when it cannot be read."""
     try:
         said = json.loads(payload[:MAX_BYTES])
-        return Answer(command_id=_text(said["id"], 0, 100, "id"), address=address,
-                      status=_text(said["status"], 1, 20, "status"), code=_text(said["code"], 0, 120, "code"),
+        _need(said["status"] in ANSWERS, "status")
+        return Answer(command_id=_word(said["id"], 100), address=address, status=said["status"], code=_word(said["code"], 40),
                       device_at=_moment(said["at"]) if said["at"] else None)
     except (TypeError, KeyError, AttributeError, RecursionError) as error:
         raise ValueError("not an answer") from error
@@ -213,10 +218,10 @@ def decode_state(payload: bytes, address: str) -> State:
         said = json.loads(payload[:MAX_BYTES])
         _need(said["state"] in ("online", "offline", "playing", "fault"), "state")
         return State(address, said["state"], at=_moment(said["at"]) if said["at"] else None,
-                     firmware=_text(said["firmware"], 0, 40, "firmware"),
+                     firmware=_word(said["firmware"], 40),
                      volume=None if said["volume"] is None else _whole(said["volume"], 0, 100, "volume"),
                      battery=None if said["battery"] is None else _whole(said["battery"], 0, 100, "battery"),
-                     last_command=_text(said["last"], 0, 100, "id"), refused=_whole(said["refused"], 0, 2**62, "count"))
+                     last_command=_word(said["last"], 100), refused=_whole(said["refused"], 0, 2**62, "count"))
     except (TypeError, KeyError, AttributeError, RecursionError) as error:
         raise ValueError("not a state") from error
 
