@@ -37,5 +37,5 @@ def make_scheduler(app: Flask, publish: Callable[[], object]) -> BackgroundSched
             publish()
 
     scheduler.add_job(expire, "interval", seconds=EXPIRY_SECONDS, id="expire")
-    scheduler.add_job(refresh, "interval", seconds=REFRESH_SECONDS, id="refresh")
+    scheduler.add_job(refresh, "interval", seconds=REFRESH_SECONDS, id="refresh", next_run_time=utcnow())
     return scheduler

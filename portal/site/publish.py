@@ -23,6 +23,7 @@ from flask import Flask, current_app
 from portal.config import Settings
 from portal.core.clock import local, utcnow
 from portal.core.i18n import LANGUAGES
+from portal.regions import lookup
 from portal.site import feeds
 from portal.site.generations import Building, locked
 from portal.site.render import Renderer
@@ -107,6 +108,7 @@ class _Publishing:
             settings.timezone,
             settings.demo,
             settings.sms_provider,
+            lookup.current().token,  # outlines and names of regions are on the maps
         ]
         self.warnings = archive.public_warnings()
         self.heads: dict[Any, list[Head]] = defaultdict(list)
