@@ -66,7 +66,8 @@ def edit_draft(draft_id: uuid.UUID) -> Any:
     draft, account = drafts.get(draft_id) or abort(404), _account()
     if draft.status != EDITING and request.method == "GET":
         return redirect(url_for("desk.draft", draft_id=draft_id))
-    rights.require(account, rights.DRAFTER, draft.region_codes or rights.regions_for(account, rights.DRAFTER, draft.tier), draft.tier)
+    where = draft.region_codes or rights.regions_for(account, rights.DRAFTER, draft.tier)
+    rights.require(account, rights.DRAFTER, where, draft.tier)
     sheet = Sheet(draft.kind, account, draft, bulletins.warning(draft.warning_id) if draft.warning_id else None)
     typed = forms.from_content(draft, current_settings().timezone)
     wording.recognise(typed, _template(sheet, drafts.Content.of(draft), draft.region_codes))
@@ -109,7 +110,7 @@ def _page(sheet: Sheet, start: forms.Typed) -> Any:
     if do in ("save", "preview", "submit"):
         return _save(sheet, typed, do)
     kept: list[str] = []
-    if do in ("words", "words-all") or not do and not sheet.draft and sheet.warning:
+    if do in ("words", "words-all") or (not do and not sheet.draft and sheet.warning):
         kept = _take(sheet, typed, everything=do == "words-all")
     return _show(sheet, typed, kept=kept)
 
@@ -159,17 +160,19 @@ def _look(sheet: Sheet, typed: forms.Typed) -> Any:
     facts_changed = request.form.get("because") != "words"
     kept = _take(sheet, typed, fill=wording.NEW) if facts_changed else []
     view = _view(sheet, typed, kept=kept)
+    words_now = {f"{language}.{name}": text for language, texts in typed.words.items() for name, text in texts.items()}
     return jsonify(
         tiers=render_template("desk/_tiers.html", **view), reach=render_template("desk/_reach.html", **view),
         counts={place: {"text": count.text, "over": count.over} for place, count in view["counts"].items()},
-        words={f"{language}.{name}": text for language, texts in typed.words.items() for name, text in texts.items()} if facts_changed else {},
+        words=words_now if facts_changed else {},
         offered=typed.offered, kept=wording.field_names(kept))
 
 
 def _save(sheet: Sheet, typed: forms.Typed, do: str) -> Any:
     settings, now = current_settings(), utcnow()
     try:
-        content = forms.content(typed, kind=sheet.kind, warning_id=sheet.warning.id if sheet.warning else None, now=now, settings=settings)
+        content = forms.content(typed, kind=sheet.kind, warning_id=sheet.warning.id if sheet.warning else None, now=now,
+                                settings=settings)
         # What the template says of area and end must be what is saved, so unedited words follow once more.
         codes = target.region_codes(target.normalise(content.target, complete=False))
         fixed = forms.ended_at(typed, content.expires, settings.timezone)
@@ -224,7 +227,8 @@ def _view(sheet: Sheet, typed: forms.Typed, *, kept: Sequence[str]) -> dict[str,
         "beyond_words": _(", ").join(str(tier_label(t)) for t in TIERS if hazard and hazard.has(t) and t not in reached),
         "audiences": AUDIENCES, "hours": forms.HOURS, "languages": LANGUAGES, "fields": words.FIELDS,
         "field_labels": words.FIELD_LABELS, "language_labels": words.LANGUAGE_LABELS, "kept": wording.field_names(kept),
-        "counts": wording.counts(typed.words, exercise=typed.exercise, settings=settings, subscribers=reach.subscribers if reach else None),
+        "counts": wording.counts(typed.words, exercise=typed.exercise, settings=settings,
+                                 subscribers=reach.subscribers if reach else None),
         "reach": reach, "aim": aim, "places": figures.places(target.region_codes(aim)) if reach and aim else "",
         "unreadable": aim is None, "title": _title(sheet), "search_text": _search_text,
         "has_map": (STATIC / "vendor/leaflet/leaflet.js").exists(),

@@ -71,7 +71,8 @@ def deed(draft: Draft, reach: Reach) -> str:
         whom.append(subscribers(sum(reach.subscribers.values())))
     if "speakers" in chosen:
         whom.append(horns(reach.horns))
-    return _("To %(places)s: issue the %(title)s to %(whom)s", places=places(draft.region_codes), title=title(draft), whom=joined(whom))
+    return _("To %(places)s: issue the %(title)s to %(whom)s", places=places(draft.region_codes), title=title(draft),
+             whom=joined(whom))
 
 
 def _told_before(draft: Draft) -> str:

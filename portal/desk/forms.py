@@ -68,11 +68,13 @@ class Typed:
 def from_request(form: MultiDict[str, str]) -> Typed:
     hazard = form.get("hazard", "")
     return Typed(
-        exercise=form.get("exercise") == "1", hazard=(form.get("hazard.other", "") if hazard == "other" else hazard).strip()[:20],
+        exercise=form.get("exercise") == "1",
+        hazard=(form.get("hazard.other", "") if hazard == "other" else hazard).strip()[:20],
         tier=form.get("tier", "")[:20], regions=form.getlist("target.regions")[:2000], find=form.get("find", "")[:60],
         area=form.get("target.area", ""), audiences=form.getlist("target.audiences")[:50],
         channels=form.getlist("target.channels")[:10], onset_mode=AT if form.get("onset.mode") == AT else NOW,
-        onset=form.get("onset", "")[:40], expires_mode=form.get("expires.mode", AT)[:10], expires=form.get("expires", "")[:40],
+        onset=form.get("onset", "")[:40], expires_mode=form.get("expires.mode", AT)[:10],
+        expires=form.get("expires", "")[:40],
         words={language: {name: form.get(f"words.{language}.{name}", "") for name in words.FIELDS} for language in LANGUAGES},
         offered={f"{language}.{name}": mark for language in LANGUAGES for name in words.FIELDS
                  if (mark := form.get(f"offered.{language}.{name}", "")[:20])})
@@ -82,11 +84,13 @@ def from_content(content: drafts.Content | Draft, zone: str) -> Typed:
     """The form filled with what a draft holds."""
     aim = content.target
     return Typed(
-        exercise=content.exercise, hazard=content.hazard, tier=content.tier, regions=list(aim["regions"]), area=area_text(aim["area"]),
+        exercise=content.exercise, hazard=content.hazard, tier=content.tier, regions=list(aim["regions"]),
+        area=area_text(aim["area"]),
         audiences=list(aim["audiences"]), channels=list(aim.get("channels", OPTIONAL_CHANNELS)),
         onset_mode=AT if content.onset else NOW, onset=time_text(content.onset, zone), expires_mode=AT,
         expires=time_text(content.expires, zone),
-        words={language: {name: content.words.get(language, {}).get(name, "") for name in words.FIELDS} for language in LANGUAGES})
+        words={language: {name: content.words.get(language, {}).get(name, "") for name in words.FIELDS}
+               for language in LANGUAGES})
 
 
 def content(typed: Typed, *, kind: str, warning_id: uuid.UUID | None, now: datetime, settings: Settings) -> drafts.Content:
@@ -139,8 +143,9 @@ def _drill_marks(made: drafts.Content) -> list[Problem]:
     """A real warning whose words still say that it is a drill would not be believed."""
     if made.exercise:
         return []
-    return [Problem(f"words.{language}.{name}", _("%(field)s (%(language)s) is marked as a drill, but this is a real warning: delete the mark.",
-                                                  field=words.FIELD_LABELS[name], language=words.LANGUAGE_LABELS[language]))
+    return [Problem(f"words.{language}.{name}", _(
+                "%(field)s (%(language)s) is marked as a drill, but this is a real warning: delete the mark.",
+                field=words.FIELD_LABELS[name], language=words.LANGUAGE_LABELS[language]))
             for language, texts in made.words.items() for name, text in texts.items()
             if text.strip() and templates.mark_exercise({language: {name: text}})[language][name] == text.strip()]
 
@@ -209,7 +214,7 @@ def _geojson(text: str) -> dict[str, Any]:
         raise _unreadable() from error
     if isinstance(found, Mapping) and found.get("type") == "Feature":
         found = found.get("geometry")
-    if not isinstance(found, dict):
+    if not isinstance(found, dict) or not found.get("type"):
         raise _unreadable()
     return found
 

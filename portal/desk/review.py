@@ -22,7 +22,7 @@ from portal.identity import rights
 from portal.identity.guard import current_account, signed_in
 from portal.identity.listing import holders
 from portal.identity.models import Account
-from portal.regions import lookup, svg
+from portal.regions import svg
 from portal.subscribers.audiences import BY_KEY
 from portal.warnings import bulletins, drafts, hazards, review, target, words
 from portal.warnings.models import CANCEL, DISCARDED, EDITING, ISSUED, REJECTED, SUBMITTED, Draft
@@ -56,9 +56,11 @@ def list_page() -> str:
     mine = [d for d in open_ones if d not in for_me and str(account.id) in {*d.editor_ids, str(d.author_id)}]
     others = [d for d in open_ones if d not in for_me and d not in mine]
     closed = drafts.listing(statuses=(REJECTED, DISCARDED, ISSUED), limit=CLOSED_SHOWN)
-    return render_template("desk/drafts.html", for_me=sorted(for_me, key=lambda d: d.submitted_at or d.changed_at), mine=mine,
-                           others=others, closed=closed, figures=figures, may_draft=rights.has_role(account, rights.DRAFTER),
-                           may_approve=rights.has_role(account, rights.APPROVER), status_labels=status_labels(), **_numbers(closed))
+    for_me.sort(key=lambda d: d.submitted_at or d.changed_at)
+    return render_template("desk/drafts.html", for_me=for_me, mine=mine, others=others, closed=closed,
+                           may_draft=rights.has_role(account, rights.DRAFTER),
+                           may_approve=rights.has_role(account, rights.APPROVER), status_labels=status_labels(),
+                           **_numbers(closed))
 
 
 def _numbers(closed: Sequence[Draft]) -> dict[str, Any]:
@@ -154,9 +156,10 @@ def _show(draft: Draft, *, problems: Sequence[Problem] = (), reason: tuple[str, 
     cap_xml, cap_problem = _cap(draft, account)
     bulletin = bulletins.get(draft.bulletin_id) if draft.bulletin_id else None
     return render_template(
-        "desk/preview.html", draft=draft, moves=moves, reach=reach, problems=problems, missing=missing, reason=reason, typed=typed,
-        stale=stale, title=figures.title(draft), deed=figures.deed(draft, reach), areas=lookup.names(draft.region_codes),
-        places=figures.places(draft.region_codes) if draft.region_codes else "", audiences=[BY_KEY[k].label for k in draft.target["audiences"]],
+        "desk/preview.html", draft=draft, moves=moves, reach=reach, problems=problems, missing=missing, reason=reason,
+        typed=typed, stale=stale, title=figures.title(draft), deed=figures.deed(draft, reach),
+        places=figures.places(draft.region_codes) if draft.region_codes else "",
+        audiences=[BY_KEY[k].label for k in draft.target["audiences"]],
         languages=LANGUAGES, language_labels=words.LANGUAGE_LABELS, sms=_sms(draft, reach.subscribers), horns=_horns(draft),
         channels=draft.target.get("channels", target.OPTIONAL_CHANNELS), cap_xml=cap_xml, cap_problem=cap_problem,
         map=svg.map_svg([settings.district], select_language(), highlight=draft.region_codes, area=draft.target["area"]),
@@ -164,7 +167,8 @@ def _show(draft: Draft, *, problems: Sequence[Problem] = (), reason: tuple[str, 
         needs_typing=needs_typing(draft), tier_name=_tier_name(draft.tier), status_labels=status_labels(), now=now,
         hazard_names={language: hazards.catalogue().name(draft.hazard, language) for language in LANGUAGES}, bulletin=bulletin,
         authority={"zh": settings.authority_zh, "en": settings.authority_en},
-        warning=bulletins.warning(draft.warning_id) if draft.warning_id else None, can_speak=shutil.which("espeak-ng") is not None), status
+        warning=bulletins.warning(draft.warning_id) if draft.warning_id else None,
+        can_speak=shutil.which("espeak-ng") is not None), status
 
 
 def _missing(draft: Draft) -> list[Problem]:
@@ -195,7 +199,8 @@ def _sms(draft: Draft, subscribers: dict[str, int]) -> dict[str, str]:
 
 def _horns(draft: Draft) -> dict[str, str]:
     settings = current_settings()
-    return {language: wording.horn_count(text, language, settings) for language in LANGUAGES if (text := draft.words[language]["speaker"])}
+    return {language: wording.horn_count(text, language, settings) for language in LANGUAGES
+            if (text := draft.words[language]["speaker"])}
 
 
 def _barred(account: Account, draft: Draft) -> bool:
@@ -213,5 +218,6 @@ def _approvers(draft: Draft) -> list[Account]:
     where = draft.region_codes
     if draft.status not in (EDITING, SUBMITTED) or not where:
         return []
-    writers = {*draft.editor_ids, str(draft.author_id), str(draft.submitter_id)} if review.two_people_needed(draft, settings) else set()
-    return [a for a in holders(rights.APPROVER, where, draft.tier) if str(a.id) not in writers]
+    writers = {*draft.editor_ids, str(draft.author_id), str(draft.submitter_id)}
+    needed = review.two_people_needed(draft, settings)
+    return [a for a in holders(rights.APPROVER, where, draft.tier) if not needed or str(a.id) not in writers]

@@ -53,7 +53,7 @@ def take(typed: Typed, fresh: words.Words, *, fill: str = ALL, everything: bool 
         for name, text in texts.items():
             place, present = f"{language}.{name}", typed.words[language][name]
             untouched = present.strip() and typed.offered.get(place) == mark(present)
-            fillable = not present.strip() and (fill == ALL or fill == NEW and place not in typed.offered)
+            fillable = not present.strip() and (fill == ALL or (fill == NEW and place not in typed.offered))
             if everything or untouched or fillable:
                 typed.words[language][name] = text
                 typed.offered[place] = mark(text)
@@ -77,7 +77,8 @@ def field_names(places: Sequence[str]) -> list[str]:
             for language, name in pairs]
 
 
-def counts(texts: words.Words, *, exercise: bool, settings: Settings, subscribers: Mapping[str, int] | None = None) -> dict[str, Count]:
+def counts(texts: words.Words, *, exercise: bool, settings: Settings,
+           subscribers: Mapping[str, int] | None = None) -> dict[str, Count]:
     """Place → length of the text as it will be sent: signature and mark of a drill included."""
     clean = words.normalise(texts, exercise=exercise, settings=settings)
     found = {}
@@ -103,8 +104,8 @@ def sms_count(text: str, settings: Settings, receivers: int | None = None) -> tu
     parts = [ngettext("%(num)d segment (%(encoding)s)", "%(num)d segments (%(encoding)s)", size.segments, encoding=size.encoding)]
     cost = size.segments * settings.sms_price_per_segment
     if receivers:
-        parts.append(_("about %(sum)s %(currency)s for %(n)s messages", sum=money(cost * receivers), currency=settings.sms_currency,
-                       n=format_decimal(receivers)))
+        parts.append(_("about %(sum)s %(currency)s for %(n)s messages", sum=money(cost * receivers),
+                       currency=settings.sms_currency, n=format_decimal(receivers)))
     else:
         parts.append(_("%(sum)s %(currency)s each", sum=money(cost), currency=settings.sms_currency))
     return parts, size.segments > settings.sms_max_segments

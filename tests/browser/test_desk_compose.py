@@ -19,7 +19,7 @@ from tests import district
 from tests.browser.conftest import DESKTOP, PHONE, assert_accessible, assert_fits
 from tests.district import KENGZI, LIULIAN, PINGSHAN
 
-STATIC = Path(__file__).resolve().parents[2] / "portal" / "web" / "static"
+LEAFLET = Path(__file__).resolve().parents[2] / "portal" / "web" / "static" / "vendor" / "leaflet" / "leaflet.js"
 
 
 @pytest.fixture
@@ -98,17 +98,19 @@ def test_a_red_warning_for_two_streets_is_written_by_keys_and_approved(
     second.wait_for_url("**/desk/warnings/*-01/")
 
 
-@pytest.mark.skipif(not (STATIC / "vendor" / "leaflet" / "leaflet.js").exists(), reason="the map's files are put there by `make setup`")
+@pytest.mark.skipif(not LEAFLET.exists(), reason="the map's files come with the set-up (python3 tools/setup.py)")
 def test_the_map_chooses_streets_and_draws_a_polygon(window: Callable[..., Page], desk: str) -> None:
     page = window(DESKTOP)
     sign_in(page, desk, "drafter", "/desk/compose/")
     page.check("[name=hazard][value='11B03']")
+    page.locator("#map").scroll_into_view_if_needed()
     shapes = page.locator("#map path.leaflet-interactive")
     expect(shapes.first).to_be_visible()
     shapes.first.click(force=True)
     expect(page.locator("#reach strong").first).to_be_visible()
     assert page.locator("#tree input:checked:not(:disabled)").count() == 1
     page.locator("[data-draw=Polygon]").click()
+    page.evaluate("document.getElementById('map').scrollIntoView({block: 'center'})")
     box = page.locator("#map").bounding_box()
     assert box is not None
     corners = [(0.4, 0.4), (0.6, 0.4), (0.6, 0.6)]
@@ -116,5 +118,6 @@ def test_the_map_chooses_streets_and_draws_a_polygon(window: Callable[..., Page]
         page.mouse.click(box["x"] + x * box["width"], box["y"] + y * box["height"])
     page.locator(".points summary").click()
     expect(page.locator("[id='target.area']")).to_have_value(re.compile(r"^114\.\d+, 22\.\d+\n114"))
-    page.locator("[data-draw=clear]").click()
+    with page.expect_response(lambda answer: answer.request.method == "POST"):  # the look that follows the clearing
+        page.locator("[data-draw=clear]").click()
     expect(page.locator("[id='target.area']")).to_have_value("")

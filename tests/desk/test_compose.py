@@ -24,6 +24,8 @@ RAINSTORM, HAIL = "11B03", "11B15"
 BOW_TIE = "114.34,22.68\n114.36,22.70\n114.36,22.68\n114.34,22.70"
 SWAPPED = "22.68,114.34\n22.70,114.34\n22.70,114.36"
 Sit = Callable[..., Seat]
+#: Fields that are chosen and not typed: what is none of the choices cannot be shown as chosen.
+CHOICES = ("hazard", "hazard__other", "tier", "expires__mode")
 
 
 def drafts_there() -> list[Draft]:
@@ -49,20 +51,24 @@ def test_a_warning_goes_from_the_empty_page_to_its_issue_without_any_script(sett
     district.speakers(district.LIULIAN)
     writer, second = seat(district.drafter()), seat(district.approver(), "zh")
     page = writer.fill("/desk/compose/", "refresh", hazard=RAINSTORM)
-    assert 'name="tier" value="red"' in page.text and 'name="tier" value="blue"' not in page.text
+    assert 'name="tier" value="red"' in page.text
+    assert 'name="tier" value="blue"' not in page.text
     page = writer.fill("/desk/compose/", "words", page=page, tier="red", target__regions=[PINGSHAN, KENGZI])
     words = writer.form(page)
-    assert "暴雨红色预警" in words["words.zh.sms"] and "Kengzi" in words["words.en.speaker"]
+    assert "暴雨红色预警" in words["words.zh.sms"]
+    assert "Kengzi" in words["words.en.speaker"]
     assert "2 subdistricts" in lxml.html.fromstring(page.text).get_element_by_id("reach").text_content()
     saved = writer.fill("/desk/compose/", "preview", page=page)
     assert saved.status_code == 302
     preview = writer.get(saved.location)
-    assert words["words.zh.sms"].strip() in preview.text and "urn:oasis:names:tc:emergency:cap:1.2" in preview.text
+    assert words["words.zh.sms"].strip() in preview.text
+    assert "urn:oasis:names:tc:emergency:cap:1.2" in preview.text
     assert "/approve" not in preview.text
     assert writer.send(saved.location + "submit", writer.form(preview, "/submit")).status_code == 302
 
     listed = second.get("/desk/drafts/")
-    assert "等待您审批" in listed.text and saved.location in listed.text
+    assert "等待您审批" in listed.text
+    assert saved.location in listed.text
     reading = second.get(saved.location)
     button = lxml.html.fromstring(reading.text).xpath("//form[contains(@action, 'approve')]//button")[0].text_content()
     assert all(part in button for part in ("2 个街道", "265,230 人", "1 名短信订阅者", "1 个大喇叭", "暴雨红色预警")), button
@@ -71,7 +77,8 @@ def test_a_warning_goes_from_the_empty_page_to_its_issue_without_any_script(sett
     done = second.send(saved.location + "approve", approval)
     district.forget()
     bulletin = db.session.scalars(select(Bulletin)).one()
-    assert done.status_code == 302 and done.location.endswith(f"/desk/warnings/{bulletin.warning_number}/")
+    assert done.status_code == 302
+    assert done.location.endswith(f"/desk/warnings/{bulletin.warning_number}/")
     assert bulletin.region_codes == [PINGSHAN, KENGZI]
     # What was approved is what was read: one line end, the browser's carriage returns gone.
     assert bulletin.snapshot["words"]["zh"]["description"] == words["words.zh.description"].replace("\r\n", "\n").strip()
@@ -81,15 +88,19 @@ def test_a_warning_goes_from_the_empty_page_to_its_issue_without_any_script(sett
 def test_an_officer_is_offered_only_the_own_street_and_tiers_and_a_forger_is_refused(settled: Flask, seat: Sit) -> None:
     officer = seat(district.office("street", (DRAFTER, PINGSHAN, "orange")))
     page = officer.fill("/desk/compose/", "refresh", hazard=RAINSTORM)
-    assert f'value="{PINGSHAN}"' in page.text and KENGZI not in page.text
-    assert 'value="orange"' in page.text and 'name="tier" value="red"' not in page.text
+    assert f'value="{PINGSHAN}"' in page.text
+    assert KENGZI not in page.text
+    assert 'value="orange"' in page.text
+    assert 'name="tier" value="red"' not in page.text
     assert KENGZI[:9] not in officer.get("/desk/regions.geojson").text
     elsewhere = officer.fill("/desk/compose/", "preview", hazard=RAINSTORM, tier="orange", target__regions=[KENGZI],
                              words__zh__headline="我写的标题")
-    assert elsewhere.status_code == 403 and wrong_at(elsewhere.text) == {"target.regions"}
+    assert elsewhere.status_code == 403
+    assert wrong_at(elsewhere.text) == {"target.regions"}
     assert "我写的标题" in elsewhere.text
     higher = officer.fill("/desk/compose/", "preview", hazard=RAINSTORM, tier="red", target__regions=[PINGSHAN])
-    assert higher.status_code == 403 and wrong_at(higher.text) == {"tier"}
+    assert higher.status_code == 403
+    assert wrong_at(higher.text) == {"tier"}
     drawn = officer.fill("/desk/compose/", "preview", hazard=RAINSTORM, tier="orange", target__regions=[PINGSHAN],
                          target__area="114.36,22.74,3000")
     assert drawn.status_code == 403, "a drawn area that reaches into another street"
@@ -122,10 +133,10 @@ def test_everything_wrong_is_said_at_its_field_and_nothing_typed_is_lost(settled
     for fields, expected in wrong:
         kept = {"words__zh__headline": "写了很久的标题", "find": "liulian"}
         answer = writer.fill("/desk/compose/", "preview", **red_rain(**kept) | fields)
-        assert answer.status_code == 422 and wrong_at(answer.text) == expected, (fields, wrong_at(answer.text))
+        assert (answer.status_code, wrong_at(answer.text)) == (422, expected), fields
         again = writer.form(answer)
         for name, value in (kept | fields).items():
-            if isinstance(value, str) and name not in ("hazard", "hazard__other", "tier", "expires__mode") and "\x07" not in value:
+            if isinstance(value, str) and name not in CHOICES and "\x07" not in value:
                 assert again.get(name.replace("__", "."), "").replace("\r\n", "\n") == value, name
         if "target__regions" not in fields:
             assert again.getlist("target.regions") == [PINGSHAN, KENGZI]
@@ -147,8 +158,10 @@ def test_the_template_never_pushes_edited_words_aside_unasked(settled: Flask, se
     first = writer.form(page)
     page = writer.fill("/desk/compose/", "words", page=page, tier="orange", words__zh__sms="我自己写的短信")
     second = writer.form(page)
-    assert second["words.zh.sms"] == "我自己写的短信" and "Text message (Chinese)" in page.text
-    assert "Orange" in second["words.en.headline"] and second["words.en.headline"] != first["words.en.headline"]
+    assert second["words.zh.sms"] == "我自己写的短信"
+    assert "Text message (Chinese)" in page.text
+    assert "Orange" in second["words.en.headline"]
+    assert second["words.en.headline"] != first["words.en.headline"]
     page = writer.fill("/desk/compose/", "words-all", page=page)
     assert "橙色预警" in writer.form(page)["words.zh.sms"]
 
@@ -159,7 +172,8 @@ def test_saved_words_say_the_end_that_is_saved(settled: Flask, seat: Sit) -> Non
     writer.fill("/desk/compose/", "save", page=page, expires__mode="12")
     [draft] = drafts_there()
     end = local(draft.expires, "Asia/Shanghai")
-    assert end.minute % 10 == 0 and timedelta(hours=11, minutes=59) < draft.expires - utcnow() <= timedelta(hours=12, minutes=10)
+    assert end.minute % 10 == 0
+    assert timedelta(hours=11, minutes=59) < draft.expires - utcnow() <= timedelta(hours=12, minutes=10)
     assert f"{end.day}日{end.hour}时" in draft.words["zh"]["sms"]
 
 
@@ -169,7 +183,9 @@ def test_a_draft_changed_by_another_is_not_overwritten(settled: Flask, seat: Sit
     page = one.get(path)
     assert other.fill(path, "save", words__zh__headline="别人的标题").status_code == 302
     answer = one.fill(path, "save", page=page, words__zh__headline="我的标题")
-    assert answer.status_code == 409 and "我的标题" in answer.text and "in a new tab" in answer.text
+    assert answer.status_code == 409
+    assert "我的标题" in answer.text
+    assert "in a new tab" in answer.text
     [draft] = drafts_there()
     assert (draft.version, draft.words["zh"]["headline"]) == (2, "别人的标题")
 
@@ -178,9 +194,12 @@ def test_a_drill_is_marked_in_every_text_and_does_not_become_real_with_its_marks
     writer = seat(district.drafter())
     path = writer.fill("/desk/compose/", "save", **red_rain(exercise="1")).location
     [draft] = drafts_there()
-    assert draft.exercise and "【演练】" in draft.words["zh"]["sms"] and draft.words["en"]["headline"].startswith("EXERCISE")
+    assert draft.exercise
+    assert "【演练】" in draft.words["zh"]["sms"]
+    assert draft.words["en"]["headline"].startswith("EXERCISE")
     page = writer.fill(path, "save", exercise="0", words__zh__headline="【演练】改过的标题")
-    assert page.status_code == 422 and wrong_at(page.text) >= {"words.zh.headline"}
+    assert page.status_code == 422
+    assert wrong_at(page.text) >= {"words.zh.headline"}
     assert drafts_there()[0].exercise
 
 
@@ -194,7 +213,8 @@ def test_an_all_clear_is_words_alone_and_one_step(settled: Flask, seat: Sit) -> 
     writer = seat(district.drafter("clear"))
     path = f"/desk/warnings/{number}/cancel"
     page = writer.get(path)
-    assert 'name="target.regions"' not in page.text and "Exactly those who were sent" in page.text
+    assert 'name="target.regions"' not in page.text
+    assert "Exactly those who were sent" in page.text
     form = writer.form(page)
     assert all(form[f"words.{language}.{name}"] for language in ("zh", "en") for name in ("headline", "sms", "speaker"))
     answer = writer.fill(path, "submit", hazard=HAIL, tier="red", target__regions=["440310999000"])
@@ -209,7 +229,8 @@ def test_an_update_starts_from_what_is_in_force_and_keeps_the_hazard(settled: Fl
     writer = seat(district.drafter("again"))
     page = writer.get(f"/desk/warnings/{number}/update")
     form = writer.form(page)
-    assert form.getlist("target.regions") == [PINGSHAN, KENGZI] and form["tier"] == "blue"
+    assert form.getlist("target.regions") == [PINGSHAN, KENGZI]
+    assert form["tier"] == "blue"
     raised = writer.fill(f"/desk/warnings/{number}/update", "preview", page=page, tier="orange", hazard=HAIL)
     assert raised.status_code == 302
     draft = drafts_there()[-1]
@@ -222,7 +243,9 @@ def test_a_viewer_sees_and_changes_nothing(settled: Flask, seat: Sit) -> None:
     viewer = seat(district.office("viewer", (VIEWER, DISTRICT, "red")))
     assert viewer.get("/desk/drafts/").status_code == 200
     page = viewer.get(f"/desk/drafts/{draft.id}/")
-    assert page.status_code == 200 and "/approve" not in page.text and "/withdraw" not in page.text
+    assert page.status_code == 200
+    assert "/approve" not in page.text
+    assert "/withdraw" not in page.text
     assert viewer.get("/desk/compose/").status_code == 403
     for verb in ("submit", "withdraw", "return", "reject", "discard", "approve"):
         assert viewer.post(f"/desk/drafts/{draft.id}/{verb}", version=1, reason="x").status_code == 403
@@ -232,11 +255,15 @@ def test_a_viewer_sees_and_changes_nothing(settled: Flask, seat: Sit) -> None:
 def test_the_page_looks_things_up_for_its_script(settled: Flask, seat: Sit) -> None:
     writer = seat(district.drafter())
     answer = writer.fill("/desk/compose/", "look", because="facts", **red_rain(words__zh__sms="自己写的")).json
-    assert 'value="red"' in answer["tiers"] and "265,230" in answer["reach"]
-    assert answer["words"]["zh.sms"] == "自己写的" and answer["words"]["en.sms"]
-    assert answer["counts"]["zh.sms"]["text"].count("segment") == 1 and not answer["counts"]["zh.sms"]["over"]
+    assert 'value="red"' in answer["tiers"]
+    assert "265,230" in answer["reach"]
+    assert answer["words"]["zh.sms"] == "自己写的"
+    assert answer["words"]["en.sms"]
+    assert answer["counts"]["zh.sms"]["text"].count("segment") == 1
+    assert not answer["counts"]["zh.sms"]["over"]
     typing = writer.fill("/desk/compose/", "look", because="words", **red_rain(words__zh__sms="雨" * 700)).json
-    assert typing["words"] == {} and typing["counts"]["zh.sms"]["over"]
+    assert typing["words"] == {}
+    assert typing["counts"]["zh.sms"]["over"]
     assert db.session.scalar(select(func.count()).select_from(Draft)) == 0
 
 
