@@ -200,6 +200,14 @@ def test_blue_waits_for_red() -> None:
     assert bench.played == [red.id, blue.id]
 
 
+def test_a_drill_of_any_tier_does_not_cut_off_a_real_warning_of_any_tier() -> None:
+    bench, real, drill = Bench(), order(tier="blue"), order(tier="red", exercise=True)
+    bench.give(real, drill)
+    bench.finish()
+    assert bench.played == [real.id, drill.id]
+    assert "preempted" not in bench.words(real)
+
+
 def test_a_real_warning_ends_an_exercise_of_its_tier() -> None:
     bench, drill, real = Bench(), order(exercise=True), order()
     bench.give(drill, real)

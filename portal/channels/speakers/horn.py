@@ -1,8 +1,8 @@
 """The mind of a horn, without its mouth and ears: what it does with a command, as a machine that does no input or
 output of its own. The reference device and the simulated ones both put it to work.
 
-Rules: an order is obeyed once, whatever is repeated, doubled or delivered in another order. Higher tiers come first,
-then emergencies before exercises, then the earlier start. A higher one cuts a lower one off: an emergency waits and is
+Rules: an order is obeyed once, whatever is repeated, doubled or delivered in another order. Emergencies come before
+exercises of any tier, then the higher tier, then the earlier start. A higher one cuts a lower one off: an emergency waits and is
 played again from its beginning until its own expiry (half a sentence warns nobody), an exercise ends. A stop that
 overtakes what it stops is remembered. Nothing sounds after its expiry.
 """
@@ -62,8 +62,8 @@ class Silence:
 Effect = Say | Play | Silence
 
 
-def _urgency(command: Command) -> tuple[int, bool]:
-    return (-1 if command.action == TEST else TIERS.index(command.tier), not command.exercise)
+def _urgency(command: Command) -> tuple[bool, int]:
+    return (not command.exercise and command.action != TEST, -1 if command.action == TEST else TIERS.index(command.tier))
 
 
 def _class_of(command: Command) -> str:
