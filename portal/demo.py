@@ -91,7 +91,7 @@ def _content(
     hazard_code: str,
     tier: str,
     region_codes: list[str],
-    begin: datetime,
+    begin: datetime | None,
     expires: datetime,
 ) -> drafts.Content:
     text = words.first(
@@ -115,7 +115,7 @@ def _whole_minute(moment: datetime) -> datetime:
 def _waiting_draft(hazard: str, tier: str, region_codes: list[str], hours: int) -> None:
     now = _whole_minute(utcnow())
     author = _account("drafter")
-    draft = drafts.create(author, _content(ALERT, None, hazard, tier, region_codes, now, now + timedelta(hours=hours)))
+    draft = drafts.create(author, _content(ALERT, None, hazard, tier, region_codes, None, now + timedelta(hours=hours)))
     review.move(author, draft.id, review.SUBMIT, version=draft.version)
 
 

@@ -107,8 +107,12 @@ def paragraphs(text: str) -> list[str]:
 
 
 def steps(text: str) -> list[str]:
-    """An instruction as the items of a list: one a line, without the numbers that stand before them."""
-    return [_MARK.sub("", line, count=1) if _MARK.match(line) else line for line in paragraphs(text)]
+    """An instruction as the items of a list: one a line, without the numbers that stand before them, and without a first
+    line that only announces the list (the page has a heading of its own)."""
+    lines = paragraphs(text)
+    if len(lines) > 1 and lines[0].endswith((":", "：")):
+        lines = lines[1:]
+    return [_MARK.sub("", line, count=1) if _MARK.match(line) else line for line in lines]
 
 
 def when(moment: datetime, language: str, zone: str) -> str:

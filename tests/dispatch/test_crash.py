@@ -35,7 +35,11 @@ def _worker(settings, url):
         "ANLAN_RETRY_SECONDS": "0.5",
     }
     return subprocess.Popen(
-        [sys.executable, "-m", "portal.cli", "worker"], cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+        [sys.executable, "-m", "portal.cli", "worker"],
+        cwd=ROOT,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
     )
 
 

@@ -238,6 +238,8 @@ def test_the_demonstration_and_the_sandbox_are_said_on_every_page(make_app, data
         ("50毫米以上\n1.5米深", ["50毫米以上", "1.5米深"]),
         ("", []),
         ("\n 只有一行 \n", ["只有一行"]),
+        ("应采取的措施：\n1. 转移\n2. 报平安", ["转移", "报平安"]),
+        ("注意：", ["注意："]),
     ],
 )
 def test_an_instruction_becomes_a_list_without_its_numbers(text: str, items: list[str]) -> None:
