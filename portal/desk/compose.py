@@ -218,7 +218,8 @@ def _view(sheet: Sheet, typed: forms.Typed, *, kept: Sequence[str]) -> dict[str,
     settings, catalogue = current_settings(), hazards.catalogue()
     content = _read(sheet, typed)
     aim = _aim(content)
-    reach = target.reach(aim) if aim and (aim["regions"] or aim["area"]) else None
+    # An all-clear goes to those who were told, whoever stands in its regions now.
+    reach = target.reach(aim) if aim and (aim["regions"] or aim["area"]) and sheet.kind != CANCEL else None
     hazard, reached = catalogue.get(typed.hazard), rights.tiers_for(sheet.account, rights.DRAFTER)
     roots = [node for code in rights.regions_for(sheet.account, rights.DRAFTER) if (node := lookup.tree(code))]
     return {
