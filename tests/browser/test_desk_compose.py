@@ -24,7 +24,8 @@ LEAFLET = Path(__file__).resolve().parents[2] / "portal" / "web" / "static" / "v
 
 @pytest.fixture
 def desk(serve: Callable[[Callable[[], Flask]], str], tmp_path: Path) -> str:
-    """The address of a desk with the demonstration's accounts, one subscriber and one horn."""
+    """The address of a desk with the demonstration's accounts, one subscriber and one horn. Ask for it before `window`:
+    the browser then ends first, and leaves the server no connection to wait for."""
     def make() -> Flask:
         app = create_app(Settings(instance=tmp_path, demo=True, database_url=f"sqlite:///{tmp_path / 'anlan.db'}",
                                   secret_key="test " * 10, phone_key="ab" * 32))
@@ -53,7 +54,7 @@ def looked_at(page: Page) -> None:
 
 @pytest.mark.parametrize(("size", "language"), [(PHONE, "zh-CN"), (DESKTOP, "en-GB")], ids=["phone-zh", "desktop-en"])
 def test_a_red_warning_for_two_streets_is_written_by_keys_and_approved(
-        window: Callable[..., Page], desk: str, size: dict, language: str, snapshot: Callable[[Page, str], Path]) -> None:
+        desk: str, window: Callable[..., Page], size: dict, language: str, snapshot: Callable[[Page, str], Path]) -> None:
     writer = window(size, language)
     sign_in(writer, desk, "drafter", "/desk/compose/")
     looked_at(writer)
@@ -99,7 +100,7 @@ def test_a_red_warning_for_two_streets_is_written_by_keys_and_approved(
 
 
 @pytest.mark.skipif(not LEAFLET.exists(), reason="the map's files come with the set-up (python3 tools/setup.py)")
-def test_the_map_chooses_streets_and_draws_a_polygon(window: Callable[..., Page], desk: str) -> None:
+def test_the_map_chooses_streets_and_draws_a_polygon(desk: str, window: Callable[..., Page]) -> None:
     page = window(DESKTOP)
     sign_in(page, desk, "drafter", "/desk/compose/")
     page.check("[name=hazard][value='11B03']")
