@@ -112,7 +112,7 @@ def append(session: Session, actor: Actor, action: str, subject: str, details: d
     `details` holds JSON values only, and never a phone number or a secret.
     """
     head = serialise(session)
-    details = json.loads(json.dumps(details or {}, ensure_ascii=False, default=str))
+    details = _storable(details or {})
     at, seq = utcnow(), head.seq + 1
     link = _link(_key(), head.link, seq, at, actor.id, actor.name, action, subject, details)
     entry = AuditEntry(
@@ -124,8 +124,30 @@ def append(session: Session, actor: Actor, action: str, subject: str, details: d
     return entry
 
 
+def _storable(details: dict[str, Any]) -> dict[str, Any]:
+    """`details` in a form that comes back from either database as it went in: PostgreSQL keeps numbers as decimals
+    (1e22 becomes a whole number, -0.0 loses its sign) and takes neither NaN, nor NUL, nor half a character."""
+
+    def number(text: str) -> float | int:
+        value = float(text)
+        return int(value) if value.is_integer() and abs(value) >= 1e15 else value + 0.0
+
+    def clean(value: Any) -> Any:
+        if isinstance(value, str):
+            return value.replace("\0", "\ufffd").encode("utf-8", "replace").decode()
+        if isinstance(value, list):
+            return [clean(item) for item in value]
+        return {clean(k): clean(v) for k, v in value.items()} if isinstance(value, dict) else value
+
+    return clean(json.loads(json.dumps(details, default=str), parse_float=number, parse_constant=str))
+
+
 def verify(session: Session) -> Iterator[str]:
-    """Walk the whole trail in bounded memory and yield one sentence for each thing that is wrong."""
+    """Walk the whole trail in bounded memory and yield one sentence for each thing that is wrong. Ends the session's
+    reading first: entries and head must be of one moment, or a trail that grows meanwhile would look broken."""
+    session.rollback()
+    if session.get_bind().dialect.name == "postgresql":  # SQLite reads one moment by itself
+        session.connection(execution_options={"isolation_level": "REPEATABLE READ"})
     key, previous, expected = _key(), GENESIS, 1
     for entry in session.execute(select(AuditEntry).order_by(AuditEntry.seq).execution_options(yield_per=1000)).scalars():
         if entry.seq != expected:

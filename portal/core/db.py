@@ -74,9 +74,14 @@ def uuid7() -> uuid.UUID:
 def engine_options(url: str) -> dict[str, Any]:
     """Pool and driver options for `url`."""
     if url.startswith("sqlite"):
-        return {"url": url, "connect_args": {"timeout": SQLITE_BUSY_SECONDS, "check_same_thread": False}}
+        return {
+            "url": url,
+            "hide_parameters": True,  # an error's text goes to the log; what it was about does not
+            "connect_args": {"timeout": SQLITE_BUSY_SECONDS, "check_same_thread": False},
+        }
     return {
         "url": url,
+        "hide_parameters": True,
         "pool_size": 10,
         "max_overflow": 20,
         "pool_pre_ping": True,
@@ -130,20 +135,31 @@ class FairLock:
                 return True
             turn = threading.Event()
             self._waiting.append(turn)
-        if turn.wait(seconds):
-            return True
+        try:
+            if turn.wait(seconds):
+                return True
+        except BaseException:  # Ctrl-C while waiting: who has left the queue must not be given the lock
+            with self._guard:
+                if turn in self._waiting:
+                    self._waiting.remove(turn)
+                else:
+                    self._pass_on()
+            raise
         with self._guard:
-            if turn.is_set():
+            if turn not in self._waiting:
                 return True
             self._waiting.remove(turn)
             return False
 
     def release(self) -> None:
         with self._guard:
-            if self._waiting:
-                self._waiting.popleft().set()
-            else:
-                self._taken = False
+            self._pass_on()
+
+    def _pass_on(self) -> None:
+        if self._waiting:
+            self._waiting.popleft().set()
+        else:
+            self._taken = False
 
 
 _fair_locks: dict[str, FairLock] = {}

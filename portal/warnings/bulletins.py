@@ -7,7 +7,7 @@ import uuid
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import func, or_, select
 from sqlalchemy.orm import Session
 
 from portal import current_settings
@@ -195,7 +195,9 @@ def _next_identifier(session: Session, now: datetime, settings: Settings) -> str
     """Unit code, time, and from the second bulletin of a second on a number, as 12379 identifiers are formed."""
     base = f"{settings.unit_code}_{local(now, settings.timezone):%Y%m%d%H%M%S}"
     taken = session.execute(
-        select(func.count()).select_from(Bulletin).where(Bulletin.identifier.between(base, base + "_~"))
+        select(func.count())
+        .select_from(Bulletin)
+        .where(or_(Bulletin.identifier == base, Bulletin.identifier.startswith(base + "_", autoescape=True)))
     ).scalar_one()
     return f"{base}_{taken}" if taken else base
 

@@ -14,15 +14,16 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from portal import current_settings
-from portal.config import Settings
+from portal.config import TIERS, Settings
 from portal.core import audit
 from portal.core.clock import utcnow
 from portal.core.db import db, transaction
 from portal.core.errors import Conflict, Invalid, Problem
 from portal.identity import rights
 from portal.identity.models import Account
+from portal.regions import lookup
 from portal.warnings import hazards, target, words
-from portal.warnings.models import ALERT, CANCEL, EDITING, IN_FORCE, Draft, Warning
+from portal.warnings.models import ALERT, CANCEL, EDITING, IN_FORCE, Bulletin, Draft, Warning
 
 #: An all-clear has a life of its own: long enough to be delivered when the warning itself is about to expire.
 CANCEL_HOURS = 3
@@ -102,6 +103,8 @@ def check(content: Content, *, complete: bool, settings: Settings, now: datetime
 def _time_problems(content: Content, *, complete: bool, settings: Settings, now: datetime) -> list[Problem]:
     found = []
     onset = content.onset or now
+    if content.kind == CANCEL and content.expires <= now:
+        return []  # an all-clear's own life begins at its issue, however long it waited
     if content.expires <= onset:
         found.append(
             Problem(
@@ -137,10 +140,9 @@ def create(account: Account, content: Content) -> Draft:
     now = utcnow()
     with transaction() as session:
         if content.kind != ALERT:
-            content = _of_chain(session, content)
+            content = of_chain(session, content)
         content = check(content, complete=False, settings=current_settings(), now=now)
-        codes = target.region_codes(content.target)
-        _require_drafter(account, codes, content.tier)
+        _require_drafter(account, target.region_codes(content.target), content.tier, content.warning_id)
         draft = filed(account, content, now)
         session.add(draft)
         session.flush()
@@ -174,20 +176,13 @@ def revise(account: Account, draft_id: uuid.UUID, version: int, content: Content
             raise Conflict(
                 _("Somebody changed this draft while you had it open. Your words were not saved; open it again and compare.")
             )
-        _require_drafter(account, draft.region_codes, draft.tier)
-        content = check(
-            replace(
-                content,
-                kind=draft.kind,
-                warning_id=draft.warning_id,
-                exercise=content.exercise if draft.kind == ALERT else draft.exercise,
-            ),
-            complete=False,
-            settings=current_settings(),
-            now=now,
-        )
+        _require_drafter(account, draft.region_codes, draft.tier, draft.warning_id)
+        content = replace(content, kind=draft.kind, warning_id=draft.warning_id)
+        if draft.kind != ALERT:
+            content = of_chain(session, content)
+        content = check(content, complete=False, settings=current_settings(), now=now)
         codes = target.region_codes(content.target)
-        _require_drafter(account, codes, content.tier)
+        _require_drafter(account, codes, content.tier, draft.warning_id)
         if content.hash() != draft.content_hash:
             _write(draft, content, codes)
             draft.version += 1
@@ -218,25 +213,42 @@ def listing(*, statuses: tuple[str, ...], limit: int = 100) -> list[Draft]:
     )
 
 
-def _of_chain(session: Session, content: Content) -> Content:
+def of_chain(session: Session, content: Content) -> Content:
     """An update or all-clear belongs to a warning in force, keeps its hazard and whether it is a drill; an all-clear
-    goes where the warning went, at its tier."""
-    warning = session.get(Warning, content.warning_id) if content.warning_id else None
-    if warning is None or warning.state != IN_FORCE:
+    goes where the warning went, at its tier, through every channel that it took. The warning is held until the
+    transaction ends. Raises Conflict."""
+    warning = session.execute(
+        select(Warning).where(Warning.id == content.warning_id).with_for_update().execution_options(populate_existing=True)
+    ).scalar_one_or_none()
+    if warning is None or warning.state != IN_FORCE or warning.expires <= utcnow():
         raise Conflict(_("This warning is no longer in force, so it can neither be updated nor cancelled."))
     content = replace(content, hazard=warning.hazard, exercise=warning.exercise)
     if content.kind == CANCEL:
-        content = replace(
-            content,
-            tier=warning.tier,
-            onset=None,
-            target=content.target | {"regions": warning.region_codes, "area": None, "audiences": []},
-        )
+        aim = {"regions": warning.region_codes, "area": None, "audiences": [], "channels": _channels_of(session, warning.id)}
+        content = replace(content, tier=warning.tier, onset=None, target=aim)
     return content
 
 
-def _require_drafter(account: Account, codes: list[str], tier: str) -> None:
+def _channels_of(session: Session, warning_id: uuid.UUID) -> list[str]:
+    """Every channel through which some bulletin of the warning went."""
+    taken: set[str] = set()
+    for snapshot in session.execute(select(Bulletin.snapshot).where(Bulletin.warning_id == warning_id)).scalars():
+        taken.update(snapshot["target"].get("channels", target.OPTIONAL_CHANNELS))
+    return [name for name in target.OPTIONAL_CHANNELS if name in taken]
+
+
+def scope(codes: list[str], tier: str, warning_id: uuid.UUID | None) -> tuple[list[str], str]:
+    """The regions and the tier that a duty must cover. An update or all-clear reaches all who were sent the warning and
+    takes its place, so it is a matter of the warning's regions and tier as well as of its own."""
+    warning = db.session.get(Warning, warning_id) if warning_id else None
+    if warning is None:
+        return codes, tier
+    return lookup.topmost([*codes, *warning.region_codes]), max(tier, warning.tier, key=TIERS.index)
+
+
+def _require_drafter(account: Account, codes: list[str], tier: str, warning_id: uuid.UUID | None) -> None:
     """A draft without a target yet is anybody's who drafts at that tier somewhere."""
+    codes, tier = scope(codes, tier, warning_id)
     rights.require(account, rights.DRAFTER, codes or rights.regions_for(account, rights.DRAFTER, tier), tier)
 
 

@@ -6,6 +6,7 @@ transaction that issues (dispatch/issue.py), so that a bulletin is approved, fro
 
 from __future__ import annotations
 
+import unicodedata
 import uuid
 from dataclasses import dataclass
 from datetime import datetime
@@ -22,7 +23,7 @@ from portal.core.errors import Conflict, Forbidden, Invalid
 from portal.identity import rights
 from portal.identity.models import Account
 from portal.warnings import drafts
-from portal.warnings.models import ALERT, DISCARDED, EDITING, IN_FORCE, ISSUED, REJECTED, SUBMITTED, Draft, Warning
+from portal.warnings.models import ALERT, DISCARDED, EDITING, ISSUED, REJECTED, SUBMITTED, Draft
 
 SUBMIT, WITHDRAW, RETURN, REJECT, DISCARD, APPROVE = "submit", "withdraw", "return", "reject", "discard", "approve"
 
@@ -53,12 +54,14 @@ def move(account: Account, draft_id: uuid.UUID, verb: str, *, version: int, reas
     Raises Invalid, Forbidden, Conflict; nothing is changed then."""
     if verb == APPROVE:
         raise ValueError("an approval issues: see dispatch.issue")
-    reason = reason.strip()
+    reason = reason.replace("\r\n", "\n").strip()
     with transaction() as session:
         draft = drafts.lock(session, draft_id)
         check_the_move_is_allowed(account, draft, verb, version)
         if MOVES[verb].reason and not reason:
             raise Invalid.one("reason", _("Say why, so that the author can mend it."))
+        if any(unicodedata.category(c) in ("Cc", "Cs") and c != "\n" for c in reason):
+            raise Invalid.one("reason", _("The reason holds an invisible control character: delete it."))
         if len(reason) > REASON_LIMIT:
             raise Invalid.one("reason", _("The reason has more than %(n)d characters: shorten it.", n=REASON_LIMIT))
         if verb == SUBMIT:
@@ -92,7 +95,8 @@ def approve(session: Session, account: Account, draft: Draft, *, version: int, c
 def check_the_move_is_allowed(account: Account, draft: Draft, verb: str, version: int) -> None:
     """The draft is where the move begins, is the version that was seen, and the account's duty covers all of it."""
     step = MOVES[verb]
-    rights.require(account, step.role, draft.region_codes or rights.regions_for(account, step.role, draft.tier), draft.tier)
+    codes, tier = drafts.scope(draft.region_codes, draft.tier, draft.warning_id)
+    rights.require(account, step.role, codes or rights.regions_for(account, step.role, tier), tier)
     if draft.status != step.source:
         raise Conflict(
             _(
@@ -111,7 +115,10 @@ def check_the_words_are_those_seen(draft: Draft, content_hash: str) -> None:
 
 
 def two_people_needed(draft: Draft, settings: Settings) -> bool:
-    return draft.tier in settings.two_people_tiers and (not draft.exercise or settings.two_people_exercises)
+    """Whether author and approver must differ: by its tier, or by that of the warning whose place it takes."""
+    _codes, tier = drafts.scope(draft.region_codes, draft.tier, draft.warning_id)
+    needed = {draft.tier, tier} & set(settings.two_people_tiers)
+    return bool(needed) and (not draft.exercise or settings.two_people_exercises)
 
 
 def check_two_people_agree(account: Account, draft: Draft, settings: Settings) -> None:
@@ -125,20 +132,24 @@ def check_two_people_agree(account: Account, draft: Draft, settings: Settings) -
 
 
 def check_the_chain_is_open(session: Session, draft: Draft) -> None:
-    """Only a warning in force can be updated or cancelled."""
+    """Only a warning in force can be updated or cancelled, and an all-clear is of the warning as it is now."""
     if draft.kind == ALERT:
         return
-    warning = session.get(Warning, draft.warning_id, with_for_update=True)
-    if warning is None or warning.state != IN_FORCE:
-        raise Conflict(_("This warning is no longer in force, so it can neither be updated nor cancelled."))
+    content = drafts.Content.of(draft)
+    if drafts.of_chain(session, content) != content:
+        raise Conflict(
+            _("The warning was updated after this was written. Withdraw this draft, open it, read it and submit it again.")
+        )
 
 
 def possible_moves(account: Account, draft: Draft, settings: Settings) -> list[str]:
     """The verbs to offer to this account on this draft."""
     found = []
     for verb, step in MOVES.items():
-        where = draft.region_codes or rights.regions_for(account, step.role, draft.tier)
-        if draft.status != step.source or not rights.may(account, step.role, where, draft.tier):
+        if draft.status != step.source:
+            continue
+        codes, tier = drafts.scope(draft.region_codes, draft.tier, draft.warning_id)
+        if not rights.may(account, step.role, codes or rights.regions_for(account, step.role, tier), tier):
             continue
         if verb == APPROVE:
             try:
