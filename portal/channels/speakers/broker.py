@@ -6,12 +6,14 @@ In production the broker is mosquitto or another with accounts and TLS (`ANLAN_M
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import socket
 import threading
 
 START_SECONDS = 15.0
 STOP_SECONDS = 10.0
+GOODBYE_SECONDS = 3.0
 HOST = "127.0.0.1"
 
 
@@ -49,13 +51,17 @@ class EmbeddedBroker:
             self._thread.join(STOP_SECONDS)
 
     def _run(self) -> None:
+        loop = asyncio.new_event_loop()
         try:
-            asyncio.run(self._serve())
+            loop.run_until_complete(self._serve())
         except Exception as error:
             self._error = error
             if self._ready.is_set():
                 logging.getLogger(__name__).exception("the embedded MQTT broker has failed")
             self._ready.set()
+        finally:
+            loop.run_until_complete(_let_go())
+            loop.close()
 
     async def _serve(self) -> None:
         self._loop, self._end = asyncio.get_running_loop(), asyncio.Event()
@@ -64,7 +70,17 @@ class EmbeddedBroker:
         await broker.start()
         self._ready.set()
         await self._end.wait()
-        await broker.shutdown()
+        with contextlib.suppress(TimeoutError):  # with clients that are just leaving, amqtt sometimes waits for ever
+            await asyncio.wait_for(broker.shutdown(), GOODBYE_SECONDS)
+
+
+async def _let_go() -> None:
+    """Cancel what is left on the loop, and wait for it a moment."""
+    left = asyncio.all_tasks() - {asyncio.current_task()}
+    for task in left:
+        task.cancel()
+    if left:
+        await asyncio.wait(left, timeout=GOODBYE_SECONDS)
 
 
 def _broker_class() -> type:
