@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 
 from flask import Flask
 from sqlalchemy import select
+from sqlalchemy.orm import Session
 
 from portal import current_settings
 from portal.channels.speakers import demo as speakers
@@ -23,11 +24,13 @@ from portal.regions import demo as regions
 from portal.regions import lookup
 from portal.subscribers import demo as subscribers
 from portal.warnings import bulletins, drafts, hazards, review, words
-from portal.warnings.models import ALERT, CANCEL, Draft
+from portal.warnings.models import ALERT, CANCEL, EDITING, ISSUED, SUBMITTED, Warning
 
 Step = Callable[[str, str], AbstractContextManager[None]]
 
 SUBSCRIBERS = 20_000
+#: The act in the audit trail that says that everything is there.
+FILLED = "demo.filled"
 #: (hazard, tier, regions, days ago, hours in force): warnings that were, on the public page only.
 PAST = (("11B03", "orange", ["440310003000", "440310002000"], 12, 5), ("11B01", "blue", ["440310000000"], 40, 20))
 #: The draft that waits: 暴雨红色预警 for two streets.
@@ -42,17 +45,25 @@ def fill(app: Flask, step: Step) -> None:
             with step("坪山区行政区划已导入", "regions of Pingshan imported"):
                 regions.seed()
         people.seed()
-        if db.session.execute(select(Draft.id).limit(1)).first() is None:
-            with step(f"{SUBSCRIBERS:,} 名演示订阅者", f"{SUBSCRIBERS:,} sandbox subscribers"):
-                subscribers.seed(settings.district, SUBSCRIBERS)
-            with step(
-                f"{settings.simulated_speakers} 个模拟喇叭", f"{settings.simulated_speakers} simulated loudspeakers registered"
-            ):
-                speakers.seed(settings.simulated_speakers, settings.district)
-            with step("两条历史预警和一份待审草稿", "two past warnings, one draft waiting for approval"):
-                for past in PAST:
-                    _past_warning(*past)
-                _waiting_draft(*WAITING)
+        if _filled():
+            return
+        with step(f"{SUBSCRIBERS:,} 名演示订阅者", f"{SUBSCRIBERS:,} sandbox subscribers"):
+            subscribers.seed(settings.district, SUBSCRIBERS)
+        with step(
+            f"{settings.simulated_speakers} 个模拟喇叭", f"{settings.simulated_speakers} simulated loudspeakers registered"
+        ):
+            speakers.seed(settings.simulated_speakers, settings.district)
+        with step("两条历史预警和一份待审草稿", "two past warnings, one draft waiting for approval"):
+            for past in PAST:
+                _past_warning(*past)
+            _waiting_draft(*WAITING)
+            with transaction() as session:
+                audit.append(session, audit.SYSTEM, FILLED, f"region:{settings.district}")
+
+
+def _filled() -> bool:
+    """Whether an earlier start came to its end. What a broken-off one left is taken up, not made twice."""
+    return db.session.execute(select(audit.AuditEntry.seq).where(audit.AuditEntry.action == FILLED)).first() is not None
 
 
 @contextlib.contextmanager
@@ -113,46 +124,42 @@ def _whole_minute(moment: datetime) -> datetime:
 
 
 def _waiting_draft(hazard: str, tier: str, region_codes: list[str], hours: int) -> None:
+    if drafts.listing(statuses=(SUBMITTED,)):
+        return
     now = _whole_minute(utcnow())
     author = _account("drafter")
-    draft = drafts.create(author, _content(ALERT, None, hazard, tier, region_codes, None, now + timedelta(hours=hours)))
+    left = drafts.listing(statuses=(EDITING,))
+    draft = left[0] if left else drafts.create(
+        author, _content(ALERT, None, hazard, tier, region_codes, now, now + timedelta(hours=hours)))
     review.move(author, draft.id, review.SUBMIT, version=draft.version)
 
 
 def _past_warning(hazard: str, tier: str, region_codes: list[str], days: int, hours: int) -> None:
     """A warning as it would have been issued and ended then. It went nowhere but to the page: it has no dispatches."""
+    if db.session.execute(select(Warning.id).where(Warning.hazard == hazard, Warning.tier == tier)).first():
+        return
     begin = _whole_minute(utcnow() - timedelta(days=days))
+    end = begin + timedelta(hours=hours)
     author, approver = _account("drafter"), _account("approver")
-    first = _content(ALERT, None, hazard, tier, region_codes, begin, begin + timedelta(hours=hours + 2))
-    warning_id = _frozen_then(author, approver, first, begin)
-    _frozen_then(
-        author,
-        approver,
-        _content(
-            CANCEL, warning_id, hazard, tier, region_codes, begin + timedelta(hours=hours), begin + timedelta(hours=hours + 3)
-        ),
-        begin + timedelta(hours=hours),
+    first = _content(ALERT, None, hazard, tier, region_codes, begin, end + timedelta(hours=2))
+    with transaction() as session:  # both or none: half of it would be a warning that simply expired
+        warning_id = _frozen_then(session, author, approver, first, begin)
+        last = _content(CANCEL, warning_id, hazard, tier, region_codes, end, end + timedelta(hours=3))
+        _frozen_then(session, author, approver, last, end)
+
+
+def _frozen_then(session: Session, author: Account, approver: Account, content: drafts.Content, moment: datetime) -> uuid.UUID:
+    content = drafts.check(content, complete=False, settings=current_settings(), now=moment)
+    draft = drafts.filed(author, content, moment)
+    draft.status, draft.submitted_at, draft.submitted_by, draft.submitter_id = ISSUED, moment, author.display_name, author.id
+    session.add(draft)
+    session.flush()
+    bulletin = bulletins.freeze(session, draft, approver, now=moment)
+    audit.append(
+        session,
+        audit.SYSTEM,
+        "demo.bulletin",
+        f"bulletin:{bulletin.id}",
+        {"sent": f"{local(moment, current_settings().timezone):%Y-%m-%d %H:%M}", "number": bulletin.warning_number},
     )
-
-
-def _frozen_then(author: Account, approver: Account, content: drafts.Content, moment: datetime) -> uuid.UUID:
-    with transaction() as session:
-        content = drafts.check(content, complete=False, settings=current_settings(), now=moment)
-        draft = drafts.filed(author, content, moment)
-        draft.status, draft.submitted_at, draft.submitted_by, draft.submitter_id = (
-            "issued",
-            moment,
-            author.display_name,
-            author.id,
-        )
-        session.add(draft)
-        session.flush()
-        bulletin = bulletins.freeze(session, draft, approver, now=moment)
-        audit.append(
-            session,
-            audit.SYSTEM,
-            "demo.bulletin",
-            f"bulletin:{bulletin.id}",
-            {"sent": f"{local(moment, current_settings().timezone):%Y-%m-%d %H:%M}", "number": bulletin.warning_number},
-        )
-        return bulletin.warning_id
+    return bulletin.warning_id

@@ -5,12 +5,13 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import logging
+import os
 import signal
 import sys
 import threading
 import time
-from collections.abc import Iterator
-from typing import Any, NoReturn
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import click
 import waitress
@@ -57,6 +58,45 @@ def _quiet_logs() -> None:
         logging.getLogger(noisy).setLevel(logging.ERROR)
 
 
+class Ending:
+    """Around the work of a process: the first SIGINT or SIGTERM ends the block, and what was begun is ended in order.
+
+    A second Ctrl-C, for the impatient, ends the process at once. `asked`: whether it was a signal that ended the block.
+    """
+
+    IMPATIENT_SECONDS = 1.0  # a signal to a process and to its group is one wish, not two
+    AGAIN_SECONDS = 0.5
+
+    def __init__(self) -> None:
+        self.asked = False
+        self._asked_at = 0.0
+        self._heeded = threading.Event()
+
+    def __enter__(self) -> Ending:
+        signal.signal(signal.SIGTERM, self._on_signal)
+        signal.signal(signal.SIGINT, self._on_signal)
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> bool:
+        self._heeded.set()
+        return kind is KeyboardInterrupt
+
+    def _on_signal(self, number: int, _frame: Any) -> None:
+        if not self._heeded.is_set():
+            if not self.asked:
+                self.asked, self._asked_at = True, time.monotonic()
+                threading.Thread(target=self._ask_again, name="ending", daemon=True).start()
+            raise KeyboardInterrupt
+        if number == signal.SIGINT and time.monotonic() - self._asked_at > self.IMPATIENT_SECONDS:
+            os.write(sys.stderr.fileno(), "已中断 Broken off. What was in flight is looked after at the next start.\n".encode())
+            os._exit(130)
+
+    def _ask_again(self) -> None:
+        # Python drops what is raised while it clears memory away, and a dropped Ctrl-C would leave the process running.
+        while not self._heeded.wait(self.AGAIN_SECONDS):
+            signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGTERM)
+
+
 def run_all(settings: Settings) -> None:
     """`anlan run`: web, clock and sending in one process; in demonstration mode also broker, horns and sample data."""
     _quiet_logs()
@@ -69,8 +109,7 @@ def run_all(settings: Settings) -> None:
 
 
 def _run_all(settings: Settings) -> None:
-    _stop_on_signals()
-    with contextlib.ExitStack() as parts:
+    with contextlib.ExitStack() as parts, Ending():
         i18n.compile_catalogues()
         app = create_app(settings)
         with _step("数据库就绪", "database ready"), app.app_context():
@@ -92,7 +131,7 @@ def _run_all(settings: Settings) -> None:
             part.start()
             parts.callback(part.stop)
         _greet(app, settings)
-        _serve(server)
+        server.run()
         click.echo("正在停止 Stopping …")
     click.echo("已停止 Stopped.")
 
@@ -100,43 +139,36 @@ def _run_all(settings: Settings) -> None:
 def run_web(settings: Settings) -> None:
     """`anlan web`: answers requests; sends nothing."""
     _quiet_logs()
-    _stop_on_signals()
-    app = create_app(settings)
-    server = _listen(app, settings)
-    _say(settings.base_url, "web")
-    _serve(server)
+    with Ending():
+        app = create_app(settings)
+        server = _listen(app, settings)
+        _say(settings.base_url, "web")
+        server.run()
 
 
 def run_worker(settings: Settings) -> None:
     """`anlan worker`: plans and sends. Any number of them on one database."""
-    app = create_app(settings)
-    _run_part(Sender(app), "worker")
+    _run_part(lambda: Sender(create_app(settings)), "worker")
 
 
 def run_scheduler(settings: Settings) -> None:
     """`anlan scheduler`: expiry and refreshing of pages; one at a time on an instance directory."""
-    with sole(settings):
-        _run_part(Clock(create_app(settings)), "scheduler")
-
-
-def _run_part(part: Any, name: str) -> None:
-    _quiet_logs()
-    _stop_on_signals()
-    part.start()
-    _say("运行中", f"{name} is running; Ctrl-C stops it")
     try:
+        with sole(settings):
+            _run_part(lambda: Clock(create_app(settings)), "scheduler")
+    except AlreadyRunning:
+        click.echo(f"Another scheduler, or `anlan run`, is at work in {settings.instance}. Stop it first.", err=True)
+        sys.exit(1)
+
+
+def _run_part(make: Callable[[], Sender | Clock], name: str) -> None:
+    _quiet_logs()
+    with contextlib.ExitStack() as parts, Ending():
+        part = make()
+        part.start()
+        parts.callback(part.stop)
+        _say("运行中", f"{name} is running; Ctrl-C stops it")
         threading.Event().wait()
-    except (KeyboardInterrupt, SystemExit):
-        pass
-    finally:
-        part.stop()
-
-
-def _stop_on_signals() -> None:
-    def end(_signal: int, _frame: Any) -> NoReturn:
-        raise KeyboardInterrupt
-
-    signal.signal(signal.SIGTERM, end)
 
 
 def _listen(app: Flask, settings: Settings) -> Any:
@@ -152,11 +184,6 @@ def _listen(app: Flask, settings: Settings) -> Any:
     except OSError as error:
         click.echo(f"Port {settings.port} cannot be used ({error.strerror}). Choose another: PORT=9000 make run", err=True)
         sys.exit(1)
-
-
-def _serve(server: Any) -> None:
-    with contextlib.suppress(KeyboardInterrupt, SystemExit):
-        server.run()
 
 
 def _greet(app: Flask, settings: Settings) -> None:
