@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
+from flask_babel import get_locale
 from flask_babel import gettext as _
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -84,7 +85,7 @@ def check(content: Content, *, complete: bool, settings: Settings, now: datetime
         problems.append(
             Problem(
                 "tier",
-                _("%(hazard)s has no such tier. Possible: %(tiers)s.", hazard=hazard.name("zh"), tiers=", ".join(hazard.tiers)),
+                _("%(hazard)s has no such tier. Possible: %(tiers)s.", **_names(hazard)),
             )
         )
     try:
@@ -98,6 +99,14 @@ def check(content: Content, *, complete: bool, settings: Settings, now: datetime
     if problems:
         raise Invalid(problems)
     return replace(content, target=aim, words=clean)
+
+
+def _names(hazard: hazards.Hazard) -> dict[str, str]:
+    """The hazard and its tiers as the reader calls them."""
+    locale = get_locale()
+    language = locale.language if locale else "zh"
+    tiers = ("、" if language == "zh" else ", ").join(hazards.TIER_NAMES[tier][language] for tier in hazard.tiers)
+    return {"hazard": hazard.name(language), "tiers": tiers}
 
 
 def _time_problems(content: Content, *, complete: bool, settings: Settings, now: datetime) -> list[Problem]:

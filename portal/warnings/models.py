@@ -71,6 +71,8 @@ class Draft(Base):
     review_reason: Mapped[str | None] = mapped_column(String(1000))
     reviewed_by: Mapped[str | None] = mapped_column(String(80))
     bulletin_id: Mapped[uuid.UUID | None]
+    #: The content that was last sent back to be changed, see changes.py; None when it never was.
+    last_seen: Mapped[dict[str, Any] | None] = mapped_column(Json)
 
 
 class Bulletin(Base):

@@ -22,7 +22,7 @@ from portal.core.db import transaction
 from portal.core.errors import Conflict, Forbidden, Invalid
 from portal.identity import rights
 from portal.identity.models import Account
-from portal.warnings import drafts
+from portal.warnings import changes, drafts
 from portal.warnings.models import ALERT, DISCARDED, EDITING, ISSUED, REJECTED, SUBMITTED, Draft
 
 SUBMIT, WITHDRAW, RETURN, REJECT, DISCARD, APPROVE = "submit", "withdraw", "return", "reject", "discard", "approve"
@@ -71,6 +71,8 @@ def move(account: Account, draft_id: uuid.UUID, verb: str, *, version: int, reas
             draft.review_reason = draft.reviewed_by = None
         if verb in (RETURN, REJECT):
             draft.review_reason, draft.reviewed_by = reason, account.display_name
+        if verb in (RETURN, WITHDRAW):
+            draft.last_seen = changes.keep(draft, verb)
         draft.status, draft.changed_at = MOVES[verb].to, utcnow()
         audit.append(
             session,
