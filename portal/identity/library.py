@@ -31,8 +31,8 @@ def init_app(app: Flask) -> None:
         SESSION_COOKIE_HTTPONLY=True,
         SESSION_COOKIE_SAMESITE="Lax",
         SESSION_COOKIE_SECURE=settings.base_url.startswith("https:"),
-        # A form that was opened in this shift can be sent in this shift; the token dies with the session.
-        WTF_CSRF_TIME_LIMIT=int(settings.session_hours * 3600),
+        # A form can be sent as long as the session lives; the token dies with it and has no clock of its own.
+        WTF_CSRF_TIME_LIMIT=None,
         SESSION_PROTECTION=None,
         SECURITY_PASSWORD_HASH="argon2",  # noqa: S106  (a scheme's name)
         SECURITY_PASSWORD_SCHEMES=["argon2"],
