@@ -6,7 +6,7 @@ from importlib import import_module
 
 from flask import Flask, current_app
 
-from portal.config import Settings
+from portal.config import DATABASE_FILE, Settings
 
 #: What each surface serves: modules with a `make_blueprint()`, in the order in which they are registered.
 SURFACE_MODULES = {
@@ -26,6 +26,8 @@ def create_app(settings: Settings | None = None) -> Flask:
 
     settings = settings or Settings()
     settings.instance.mkdir(parents=True, exist_ok=True)
+    if not settings.database_url:
+        keys.private(settings.instance / DATABASE_FILE)  # SQLite's other files take its permissions
     app = Flask(__name__, instance_path=str(settings.instance.resolve()), static_folder=None, template_folder=None)
     app.config.update(
         SECRET_KEY=keys.secret_key(settings),

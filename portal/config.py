@@ -7,6 +7,7 @@ holds the two together. A few well-known names (``PORT``, ``SURFACES``) are read
 
 from __future__ import annotations
 
+import re
 import sys
 from pathlib import Path
 from typing import Annotated, Literal
@@ -18,6 +19,8 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 ROOT = Path(__file__).resolve().parent.parent
 TIERS = ("white", "blue", "yellow", "orange", "red")
 SURFACES = ("site", "desk", "api", "hooks")
+SHORTEST_SECRET = 32
+DATABASE_FILE = "anlan.db"
 
 CommaList = Annotated[tuple[str, ...], NoDecode]
 
@@ -25,11 +28,16 @@ CommaList = Annotated[tuple[str, ...], NoDecode]
 class Settings(BaseSettings):
     """The settings of one process. Construction fails with a list of what is wrong, field by field."""
 
-    model_config = SettingsConfigDict(env_prefix="ANLAN_", extra="ignore", frozen=True, populate_by_name=True)
+    # An error names the setting and not its value, which may be a secret.
+    model_config = SettingsConfigDict(
+        env_prefix="ANLAN_", extra="ignore", frozen=True, populate_by_name=True, hide_input_in_errors=True
+    )
 
     # -- where things are -------------------------------------------------------------------------
     instance: Path = Field(ROOT / "instance", description="Directory for the SQLite database, keys and rendered pages.")
-    database_url: str = Field("", description="SQLAlchemy URL; empty means SQLite in the instance directory.")
+    database_url: str = Field(
+        "", repr=False, description="SQLAlchemy URL; empty means SQLite in the instance directory."
+    )
     content: Path = Field(ROOT / "content", description="Directory of hazards, templates and demonstration data.")
     host: str = Field("127.0.0.1", description="Address that the web server listens on.")
     port: int = Field(
@@ -128,6 +136,7 @@ class Settings(BaseSettings):
     # -- loudspeakers -----------------------------------------------------------------------------
     mqtt_url: str = Field(
         "",
+        repr=False,
         description="Broker of the loudspeakers, `mqtt://user:password@host:1883` or `mqtts://…`."
         " Empty: in demonstration mode one is embedded; otherwise there are no loudspeakers.",
     )
@@ -157,6 +166,27 @@ class Settings(BaseSettings):
             raise ValueError(f"unknown tier {', '.join(unknown)}; choose from {', '.join(TIERS)}")
         return value
 
+    @field_validator("secret_key")
+    @classmethod
+    def _long_enough(cls, value: SecretStr) -> SecretStr:
+        if 0 < len(value.get_secret_value()) < SHORTEST_SECRET:
+            raise ValueError(f"too short to be safe: use {SHORTEST_SECRET} random characters or more")
+        return value
+
+    @field_validator("phone_key", "speaker_key")
+    @classmethod
+    def _a_key(cls, value: SecretStr) -> SecretStr:
+        if not re.fullmatch(r"([0-9A-Fa-f]{64})?", value.get_secret_value()):
+            raise ValueError("a key is 64 hexadecimal digits")
+        return value
+
+    @field_validator("public_url")
+    @classmethod
+    def _an_origin(cls, value: str) -> str:
+        if value and not re.fullmatch(r"https?://[^\s/?#@]+/?", value):
+            raise ValueError("give the address alone, as https://warn.example")
+        return value
+
     @model_validator(mode="after")
     def _complete(self) -> Settings:
         if self.sms_provider == "twilio":
@@ -168,7 +198,7 @@ class Settings(BaseSettings):
 
     @property
     def sqlalchemy_url(self) -> str:
-        return self.database_url or f"sqlite:///{self.instance / 'anlan.db'}"
+        return self.database_url or f"sqlite:///{self.instance / DATABASE_FILE}"
 
     @property
     def base_url(self) -> str:

@@ -23,6 +23,13 @@ from portal.core import i18n, migrate
 from portal.services import Clock, Sender
 from portal.site.publish import publish
 
+#: Open connections at once; those of a thousand files that a process usually may have, leaving room for the rest.
+CONNECTIONS = 800
+#: Seconds without a byte after which a connection is closed, also one that began a request and does not go on.
+IDLE_SECONDS = 30
+LARGEST_HEADER = 32 * 1024
+LARGEST_BODY = 8 * 1024 * 1024
+
 
 class AlreadyRunning(Exception):
     """Another process runs on this instance directory."""
@@ -171,14 +178,32 @@ def _run_part(make: Callable[[], Sender | Clock], name: str) -> None:
         threading.Event().wait()
 
 
-def _listen(app: Flask, settings: Settings) -> Any:
-    options: dict[str, Any] = {"threads": settings.web_threads, "ident": None, "clear_untrusted_proxy_headers": True}
+def server_options(settings: Settings) -> dict[str, Any]:
+    """How the web server is bounded. Most of a warning's readers come within the same minutes, and browsers keep their
+    connections open; waitress's own hundred would be full with twenty of them."""
+    options: dict[str, Any] = {
+        "threads": settings.web_threads,
+        "ident": None,
+        "clear_untrusted_proxy_headers": True,
+        "connection_limit": CONNECTIONS,
+        "asyncore_use_poll": True,  # select() ends at 1024 files
+        "channel_timeout": IDLE_SECONDS,
+        "max_request_header_size": LARGEST_HEADER,
+        # Above what the application takes, so that who sends somewhat too much is told in words; and far below what fills
+        # a disk, since a body is kept there before the application sees it.
+        "max_request_body_size": LARGEST_BODY,
+    }
     if settings.trusted_proxies:
         options |= {
             "trusted_proxy": "*",
             "trusted_proxy_count": settings.trusted_proxies,
             "trusted_proxy_headers": {"x-forwarded-for", "x-forwarded-proto", "x-forwarded-host"},
         }
+    return options
+
+
+def _listen(app: Flask, settings: Settings) -> Any:
+    options = server_options(settings)
     try:
         return waitress.create_server(app, host=settings.host, port=settings.port, **options)
     except OSError as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import secrets
 from pathlib import Path
@@ -12,17 +13,29 @@ from portal.config import Settings
 
 
 def _kept(path: Path) -> str:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    try:
-        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except FileExistsError:
-        return path.read_text().strip()
-    with os.fdopen(handle, "w") as file:
-        value = secrets.token_hex(32)
-        file.write(value + "\n")
-        file.flush()
-        os.fsync(file.fileno())
+    """The secret in the file, which is made where there is none. It appears with its content or not at all, so that of
+    several processes that start at the same moment none reads another's half-written one."""
+    if not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        scratch = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
+        with os.fdopen(os.open(scratch, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+            file.write(secrets.token_hex(32) + "\n")
+            file.flush()
+            os.fsync(file.fileno())
+        with contextlib.suppress(FileExistsError):  # another process was quicker: its secret counts
+            os.link(scratch, path)
+        scratch.unlink()
+    value = path.read_text().strip()
+    if not value:
+        raise ValueError(f"{path} is empty: put the secret back from its copy; deleting it makes a new one, and what the"
+                         " old one sealed or signed cannot be read or verified any more")
     return value
+
+
+def private(path: Path) -> None:
+    """Make the file, empty, readable by its owner only, where it is not there yet."""
+    with contextlib.suppress(FileExistsError):
+        os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
 
 
 def secret_key(settings: Settings) -> str:

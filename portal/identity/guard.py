@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import wraps
 from typing import Any, TypeVar
-from urllib.parse import urlsplit
 
 from flask import Response, g, redirect, render_template, request, url_for
 from flask_babel import gettext as _
@@ -57,17 +56,6 @@ def signed_in(*roles: str, touch: bool = True) -> Callable[[View], View]:
         return guarded  # type: ignore[return-value]
 
     return decorate
-
-
-def local_path(target: str | None, otherwise: str) -> str:
-    """`target` when it is a path on this site, else `otherwise`: a link cannot lead from signing in to
-    elsewhere."""
-    if not target or len(target) > 2000 or not target.startswith("/") or target.startswith(("//", "/\\")):
-        return otherwise
-    if any(ord(c) < 0x21 or c in "\\\x7f" for c in target):
-        return otherwise
-    parts = urlsplit(target)
-    return otherwise if parts.scheme or parts.netloc else target
 
 
 def _sign_in_first() -> Any:

@@ -8,8 +8,9 @@ from flask import Blueprint, g, redirect, render_template, request, url_for
 
 from portal.core.errors import Invalid
 from portal.identity import account_pages, demo, forms, passwords, rights, sessions, sign_in, words
-from portal.identity.guard import current_account, local_path, signed_in
+from portal.identity.guard import current_account, signed_in
 from portal.identity.limits import SIGN_IN_LIMIT, address, limiter
+from portal.web.asked import local_path
 
 FIRST_PAGE = "/desk/"
 

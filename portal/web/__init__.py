@@ -7,10 +7,12 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from flask import Blueprint, Flask, Response, g, redirect, render_template, request, session, url_for
+from flask import Blueprint, Flask, Response, current_app, g, redirect, render_template, request, session, url_for
 from flask_babel import get_locale
 from flask_babel import gettext as _
 from flask_wtf.csrf import CSRFError, CSRFProtect
+from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from werkzeug.exceptions import HTTPException
 
 from portal.config import TIERS
@@ -18,6 +20,7 @@ from portal.core.clock import utcnow
 from portal.core.errors import Conflict, Forbidden
 from portal.core.i18n import LANGUAGES
 from portal.web import show
+from portal.web.asked import Request, local_path, refuse_nul
 
 csrf = CSRFProtect()
 STATIC = Path(__file__).parent / "static"
@@ -58,8 +61,12 @@ def _headers(response: Response) -> Response:
     return response
 
 
-def _error(status: int, title: Any, message: Any) -> tuple[str, int]:
-    return render_template("error.html", status=status, title=title, message=message), status
+def _error(status: int, title: Any, message: Any, headers: dict[str, str] | None = None) -> tuple[str, int, dict[str, str]]:
+    """The page that says what went wrong. It asks the database nothing, which may be what went wrong."""
+    g.surface = ""
+    surfaces = current_app.extensions["anlan"].surfaces
+    at_desk = "desk" in surfaces and ("site" not in surfaces or request.path.startswith("/desk/"))
+    return render_template("error.html", status=status, title=title, message=message, at_desk=at_desk), status, headers or {}
 
 
 def init_app(app: Flask) -> None:
@@ -70,10 +77,11 @@ def init_app(app: Flask) -> None:
         chosen = request.form.get("language", "")
         if chosen in LANGUAGES:
             session["language"] = chosen
-        target = request.form.get("next", "/")
-        return redirect(target if target.startswith("/") and not target.startswith(("//", "/\\")) else "/")
+        return redirect(local_path(request.form.get("next"), "/"))
 
     app.register_blueprint(blueprint)
+    app.request_class = Request
+    app.before_request(refuse_nul)
     csrf.init_app(app)
     app.after_request(_headers)
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
@@ -107,7 +115,19 @@ def init_app(app: Flask) -> None:
             return error
         otherwise = (_("That did not work"), _("The request could not be understood. Go back and try again."))
         title, message = words.get(error.code, otherwise)
-        return _error(error.code, title, message)
+        told = {name: value for name, value in error.get_headers() if name in ("Allow", "Retry-After")}
+        return _error(error.code, title, message, told)
+
+    @app.errorhandler(OperationalError)
+    @app.errorhandler(InterfaceError)
+    @app.errorhandler(PoolTimeoutError)
+    @app.errorhandler(TimeoutError)
+    def _no_database(error: Exception) -> Any:
+        app.logger.error("no database: %s %s: %s", request.method, request.path, type(error).__name__, exc_info=error)
+        return _error(503, _("The system cannot be reached at the moment"),
+                      _("The database does not answer. What you just sent may not have been saved: look before you send it"
+                        " again. Warnings that were issued stand. Try again in a minute; if it lasts, call whoever runs"
+                        " this server, and warn through another channel."), {"Retry-After": "30"})
 
     @app.errorhandler(Exception)
     def _broken(error: Exception) -> Any:

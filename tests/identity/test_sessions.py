@@ -10,8 +10,9 @@ from flask import Flask
 from portal import current_settings
 from portal.core.db import db
 from portal.identity import accounts
-from portal.identity.guard import current_account, local_path, signed_in
+from portal.identity.guard import current_account, signed_in
 from portal.identity.models import DeskSession
+from portal.web.asked import local_path
 from tests.identity.conftest import DISTRICT, PASSWORD, STREET, Person, audited, reread
 
 DUTY = ("drafter", DISTRICT, "red")
