@@ -8,8 +8,8 @@ from flask import Blueprint
 def make_blueprint() -> Blueprint:
     blueprint = Blueprint("desk", __name__, url_prefix="/desk", template_folder="templates", static_folder="static",
                           static_url_path="/static")
-    from portal.desk import compose, live, review, trail
+    from portal.desk import compose, horn_pages, live, review, trail, warning_pages
 
-    for pages in (live, compose, review, trail):
+    for pages in (live, warning_pages, horn_pages, compose, review, trail):
         pages.add_routes(blueprint)
     return blueprint

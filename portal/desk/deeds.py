@@ -1,0 +1,168 @@
+"""The audit trail in words: what was done, to what, and where that can be looked at."""
+
+from __future__ import annotations
+
+import re
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from flask import url_for
+from flask_babel import gettext as _
+from flask_babel import lazy_gettext as _l
+
+from portal.core.audit import AuditEntry
+from portal.core.i18n import select_language
+from portal.desk import labels
+from portal.regions import lookup
+from portal.warnings import bulletins, hazards
+from portal.web.show import TIER_LABELS
+
+ACTS = {
+    "draft.create": _l("wrote a draft"),
+    "draft.revise": _l("changed a draft"),
+    "draft.submit": _l("submitted a draft for approval"),
+    "draft.withdraw": _l("withdrew a draft from approval"),
+    "draft.return": _l("returned a draft"),
+    "draft.reject": _l("rejected a draft"),
+    "draft.discard": _l("discarded a draft"),
+    "bulletin.issue": _l("approved and issued"),
+    "demo.bulletin": _l("filed a demonstration warning"),
+    "demo.filled": _l("filled in the demonstration"),
+    "warning.expire": _l("warning expired"),
+    "dispatch.stop": _l("stopped what was unsent"),
+    "identity.sign_in": _l("signed in"),
+    "identity.sign_out": _l("signed out"),
+    "identity.sign_in_failed": _l("sign-in failed"),
+    "identity.lock": _l("account locked"),
+    "identity.unlock": _l("unlocked an account"),
+    "identity.create": _l("created an account"),
+    "identity.deactivate": _l("deactivated an account"),
+    "identity.reactivate": _l("reactivated an account"),
+    "identity.duty_add": _l("gave a duty"),
+    "identity.duty_remove": _l("took a duty away"),
+    "identity.password_change": _l("changed the own password"),
+    "identity.password_reset": _l("set a new password for an account"),
+    "speakers.import": _l("imported loudspeakers"),
+    "regions.import": _l("imported regions"),
+}
+#: Groups to filter by: the beginnings of their acts.
+GROUPS = {
+    "warnings": (_l("Issue, expiry, stop"), ("bulletin.", "warning.", "dispatch.", "demo.")),
+    "drafts": (_l("Drafts"), ("draft.",)),
+    "accounts": (_l("Accounts and sign-in"), ("identity.",)),
+    "imports": (_l("Imports"), ("speakers.", "regions.")),
+}
+_SUBJECTS = {
+    "draft": _l("draft"), "bulletin": _l("bulletin"), "warning": _l("warning"), "dispatch": _l("dispatch"),
+    "account": _l("account"), "file": _l("file"), "regions": _l("regions"), "region": _l("region"),
+}
+_DETAILS = {
+    "version": _l("version"), "content": _l("content"), "reason": _l("reason"), "kind": _l("kind"), "exercise": _l("drill"),
+    "tier": _l("tier"), "hazard": _l("hazard"), "regions": _l("regions"), "region": _l("region"), "region_code": _l("region"),
+    "number": _l("number"), "identifier": _l("identifier"), "cap_sha256": _l("CAP hash"), "draft": _l("draft"),
+    "bulletin": _l("bulletin"), "channel": _l("channel"), "address": _l("network address"), "minutes": _l("minutes"),
+    "role": _l("role"), "highest_tier": _l("up to tier"), "rows": _l("rows"), "added": _l("added"), "changed": _l("changed"),
+    "username": _l("user name"), "duties": _l("duties"), "sent": _l("sent"), "warning": _l("warning"), "hash": _l("hash"),
+    "display_name": _l("office"), "demonstration": _l("demonstration"), "files": _l("files"), "created": _l("added"),
+    "updated": _l("changed"), "boundaries": _l("boundaries"), "skipped": _l("skipped"),
+}
+_REASONS = {"password": _l("wrong password"), "refused": _l("not allowed to sign in"), "unknown": _l("no such account")}
+_ROLES = {"drafter": _l("drafter"), "approver": _l("approver"), "administrator": _l("administrator"), "viewer": _l("viewer")}
+_HEX = re.compile(r"[0-9a-f]{40,64}|[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
+
+
+@dataclass(frozen=True)
+class Detail:
+    """`full` is what a shortened text stands for, else empty."""
+
+    name: Any
+    text: str
+    full: str = ""
+
+
+@dataclass(frozen=True)
+class Deed:
+    """One entry as people read it. `act` is the key itself where nobody knows words for it; `url` may be empty."""
+
+    entry: AuditEntry
+    act: Any
+    known: bool
+    subject: str
+    subject_full: str
+    url: str
+    details: list[Detail]
+
+
+def read(entry: AuditEntry, *, accounts_open: bool, account_names: Mapping[str, str]) -> Deed:
+    """`accounts_open`: whether the reader may open the accounts' pages; `account_names`: user names by account id."""
+    kind, _colon, key = entry.subject.partition(":")
+    name = str(_SUBJECTS.get(kind, kind))
+    short, full = _short(key)
+    number, url = _warning_of(entry, kind, key)
+    number = number or account_names.get(key, "") or (_word("region", key) if kind in ("region", "regions") else "")
+    if kind == "draft" and _is_id(key):
+        url = url_for("desk.draft", draft_id=key)
+    elif kind == "account" and _is_id(key) and accounts_open:
+        url = url_for("identity.account", account_id=key)
+    return Deed(entry, ACTS.get(entry.action, entry.action), entry.action in ACTS, f"{name} {number or short}".strip(),
+                entry.subject if full else "", url,
+                [_detail(k, v) for k, v in entry.details.items() if v not in (None, "", [], {})])
+
+
+def _is_id(text: str) -> bool:
+    try:
+        uuid.UUID(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _warning_of(entry: AuditEntry, kind: str, key: str) -> tuple[str, str]:
+    """Number and page of the warning that a bulletin, a dispatch or a warning belongs to."""
+    number = entry.details.get("number", "") if kind in ("bulletin", "warning") else ""
+    if not number and kind == "warning" and _is_id(key):
+        found = bulletins.warning(uuid.UUID(key))
+        number = found.number if found else ""
+    elif not number and kind in ("bulletin", "dispatch"):
+        bulletin = key if kind == "bulletin" else str(entry.details.get("bulletin", ""))
+        issued = bulletins.get(uuid.UUID(bulletin)) if _is_id(bulletin) else None
+        number = issued.warning_number if issued else ""
+    return number, url_for("desk.warning", number=number) if number else ""
+
+
+def _short(text: str) -> tuple[str, str]:
+    """Hashes and ids by their last eight signs (ids begin with their time, so their ends tell them apart)."""
+    return (f"…{text[-8:]}", text) if _HEX.fullmatch(text) else (text, "")
+
+
+def _detail(name: str, value: Any) -> Detail:
+    label = _DETAILS.get(name, name)
+    if isinstance(value, list):
+        return Detail(label, _list(value))
+    if isinstance(value, bool):
+        return Detail(label, _("yes") if value else _("no"))
+    if isinstance(value, dict):
+        return Detail(label, _pairs(value), ", ".join(f"{k} {v}" for k, v in value.items()) if name == "files" else "")
+    text = _word(name, str(value))
+    return Detail(label, *_short(text))
+
+
+def _pairs(value: dict[str, Any]) -> str:
+    return str(_(", ")).join(f"{_DETAILS.get(k, k)} {_short(_word(k, str(v)))[0]}" for k, v in value.items())
+
+
+def _list(value: list[Any]) -> str:
+    return str(_("; ")).join(_pairs(v) if isinstance(v, dict) else _word("region", str(v)) for v in value)
+
+
+def _word(name: str, text: str) -> str:
+    """What a key stands for, where people have a word for it."""
+    if name in ("region", "region_code", "regions") and (node := lookup.get(text)):
+        return node.name(select_language())
+    if name == "hazard" and (hazard := hazards.catalogue().get(text)):
+        return hazard.name(select_language())
+    words = {"tier": TIER_LABELS, "highest_tier": TIER_LABELS, "kind": labels.KINDS,
+             "channel": labels.CHANNELS, "role": _ROLES, "reason": _REASONS}.get(name, {})
+    return str(words.get(text, text))

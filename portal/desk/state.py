@@ -1,0 +1,134 @@
+"""How a dispatch stands, as an officer reads it: what is in trouble, what still moves, and the parts of its bar."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from flask_babel import format_decimal, ngettext
+from flask_babel import gettext as _
+
+from portal import current_settings
+from portal.desk import labels
+from portal.dispatch import tallies
+from portal.dispatch.models import PLANNING, RUNNING, SPEAKERS, STOPPED, WEB
+from portal.dispatch.progress import Progress
+
+#: Stages that tell that the message came to its end, and those that tell that it will not.
+REACHED, LOST = ("delivered", "finished", "playing"), ("undelivered", "failed", "refused", "preempted", "expired")
+#: Seconds between two looks while something is being sent, and while only receipts are awaited.
+QUICK, SLOW = 2, 10
+#: Without an acceptance for so long, the rate until then says nothing about the rest.
+HALTED_AFTER = timedelta(seconds=15)
+
+
+@dataclass(frozen=True)
+class Part:
+    """A stretch of the bar: `x` and `width` in thousandths of all that is planned."""
+
+    kind: str
+    x: int
+    width: int
+
+
+def active(p: Progress) -> bool:
+    return p.dispatch.state in (PLANNING, RUNNING)
+
+
+def reached(p: Progress) -> int:
+    """How many are known to have it: delivered, or speaking or spoken; for the page, published."""
+    return p.accepted if p.dispatch.channel == WEB else sum(p.stages.get(s, 0) for s in REACHED)
+
+
+def lost(p: Progress) -> int:
+    """How many will not have it through this channel although they should."""
+    ends = (tallies.FAILED, tallies.INVALID, tallies.UNCERTAIN)
+    return sum(p.ends.get(e, 0) for e in ends) + sum(p.stages.get(s, 0) for s in LOST)
+
+
+def left_out(p: Progress) -> int:
+    """How many it was not sent to: opted out, or too late, or stopped."""
+    return sum(p.ends.get(e, 0) for e in (tallies.OPTED_OUT, tallies.EXPIRED, tallies.STOPPED)) + p.stages.get("stopped", 0)
+
+
+def silent(p: Progress, now: datetime) -> int:
+    """Accepted long enough ago, and nothing was heard since."""
+    return 0 if p.dispatch.channel == WEB or _awaited(p, now) else p.silent
+
+
+def _awaited(p: Progress, now: datetime) -> bool:
+    """Whether a receipt may still come in its ordinary time."""
+    last = p.dispatch.last_at
+    return last is not None and now - last < timedelta(minutes=current_settings().receipt_timeout_minutes)
+
+
+def interval(p: Progress, now: datetime) -> int:
+    """Seconds until it is worth looking again; 0 when nothing moves any more."""
+    if p.dispatch.ended_at is None:
+        return QUICK
+    under_way = p.silent + p.stages.get("sent", 0) + p.stages.get("heard", 0) + p.stages.get("playing", 0)
+    return SLOW if p.dispatch.channel != WEB and under_way and _awaited(p, now) else 0
+
+
+def parts(p: Progress) -> list[Part]:
+    """The bar: reached, taken, left out, lost, and what is still to be sent as the ground."""
+    taken = max(0, p.ended - reached(p) - lost(p) - left_out(p))
+    found, done, whole = [], 0, max(1, p.planned)
+    for kind, n in (("good", reached(p)), ("some", taken), ("out", left_out(p)), ("bad", lost(p))):
+        if n:
+            start, end = done * 1000 // whole, (done + n) * 1000 // whole
+            found.append(Part(kind, start, max(4, end - start)))  # one in twenty thousand is still to be seen
+            done += n
+    return found
+
+
+def troubles(p: Progress, now: datetime) -> list[str]:
+    """What an officer should know at once, in sentences; nothing when all is well."""
+    found = []
+    d = p.dispatch
+    if d.last_error and active(p) and p.pending:
+        found.append(ngettext("%(number)s is not taken yet: %(error)s. It is tried again by itself until it expires.",
+                              "%(number)s are not taken yet: %(error)s. They are tried again by themselves until it expires.",
+                              p.pending, number=format_decimal(p.pending), error=labels.error(d.last_error)))
+    if n := lost(p):
+        number = format_decimal(n)
+        found.append(ngettext("%(number)s horn failed or was interrupted.", "%(number)s horns failed or were interrupted.", n,
+                              number=number)
+                     if d.channel == SPEAKERS else
+                     ngettext("%(number)s recipient could not be reached.", "%(number)s recipients could not be reached.", n,
+                              number=number))
+    if n := silent(p, now):
+        found.append(ngettext("Nothing was heard of %(number)s that was taken.",
+                              "Nothing was heard of %(number)s that were taken.", n, number=format_decimal(n)))
+    if n := p.ends.get(tallies.EXPIRED, 0):
+        found.append(ngettext("%(number)s was not sent before the time was over.",
+                              "%(number)s were not sent before the time was over.", n, number=format_decimal(n)))
+    if d.state == STOPPED and (n := p.ends.get(tallies.STOPPED, 0)):
+        found.append(ngettext("Stopped: %(number)s was not sent.", "Stopped: %(number)s were not sent.", n,
+                              number=format_decimal(n)))
+    if d.state != PLANNING and not p.planned and d.ended_at is not None:
+        found.append(_("There was nobody to send to."))
+    return found
+
+
+def seconds_left(p: Progress, now: datetime) -> float | None:
+    """Until all is handed over, at the present rate; None when it has come to a halt or nothing can be said."""
+    last = p.dispatch.last_at
+    return p.seconds_left if active(p) and last and now - last < HALTED_AFTER else None
+
+
+def summary(p: Progress) -> str:
+    """One sentence for people who listen to the page."""
+    return _("%(channel)s: %(n)s of %(all)s taken.", channel=labels.CHANNELS[p.dispatch.channel], n=format_decimal(p.accepted),
+             all=format_decimal(p.planned))
+
+
+def time_left(expires: datetime, now: datetime) -> str:
+    """“2 h 14 min”, by the minute; rounded up, so that it says 0 only when the time is over."""
+    minutes = max(0, -int(-(expires - now).total_seconds() // 60))
+    hours, minutes = divmod(minutes, 60)
+    if not hours:
+        return _("%(m)d min", m=minutes)
+    if not minutes:
+        return _("%(h)d h", h=hours)
+    return _("%(h)d h %(m)d min", h=hours, m=minutes)
