@@ -280,6 +280,7 @@ def upgrade() -> None:
     sa.Column('review_reason', sa.String(length=1000), nullable=True),
     sa.Column('reviewed_by', sa.String(length=80), nullable=True),
     sa.Column('bulletin_id', sa.Uuid(), nullable=True),
+    sa.Column('last_seen', sa.JSON().with_variant(postgresql.JSONB(), 'postgresql'), nullable=True),
     sa.ForeignKeyConstraint(['warning_id'], ['warning.id'], name=op.f('fk_draft_warning_id')),
     sa.PrimaryKeyConstraint('id', name=op.f('pk_draft'))
     )
@@ -334,12 +335,13 @@ def upgrade() -> None:
     sa.Column('region_code', sa.String(length=12), nullable=False),
     sa.Column('language', sa.String(length=8), nullable=False),
     sa.Column('size', sa.Integer(), nullable=False),
-    sa.Column('recipients', sa.LargeBinary(), nullable=False),
     sa.Column('state', sa.String(length=10), nullable=False),
     sa.Column('due_at', sa.DateTime(timezone=True), nullable=False),
     sa.Column('lease_owner', sa.String(length=80), nullable=True),
     sa.Column('fence', sa.Integer(), nullable=False),
     sa.Column('attempts', sa.Integer(), nullable=False),
+    sa.Column('recipients', sa.LargeBinary(), nullable=False),
+    sa.Column('unsure', sa.LargeBinary(), nullable=False),
     sa.ForeignKeyConstraint(['dispatch_id'], ['dispatch.id'], name=op.f('fk_batch_dispatch_id')),
     sa.PrimaryKeyConstraint('id', name=op.f('pk_batch'))
     )

@@ -9,6 +9,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from sqlalchemy import select, union
+
 from portal import current_settings
 from portal.channels.sms import provider as sms
 from portal.channels.speakers import bridge as horns
@@ -17,17 +19,20 @@ from portal.core.clock import utcnow
 from portal.core.db import db
 from portal.dispatch import receipts, tallies
 from portal.dispatch.lease import Ended, Lease
+from portal.dispatch.models import SPEAKERS, Batch, Delivery, Dispatch, Outcome
 from portal.subscribers import store
 from portal.warnings import bulletins
-from portal.warnings.models import Bulletin
+from portal.warnings.models import CANCEL, Bulletin
 
 
 @dataclass(frozen=True, slots=True)
 class Later:
-    """A hand-over that did not come to an end; it is tried again. `error` is a word or code, `after` seconds."""
+    """A hand-over that did not come to an end; it is tried again. `error` is a word or code, `after` seconds, `unsure` the
+    recipient where the carrier may have taken it although we did not hear so."""
 
     error: str
     after: float | None = None
+    unsure: int | None = None
 
 
 class Channel(Protocol):
@@ -58,7 +63,7 @@ class SmsChannel:
         def on_result(result: sms.Result) -> None:
             recipient = int(result.ref.rpartition("/")[2])
             if result.status == sms.RETRY:
-                report(Later(result.code, result.retry_after))
+                report(Later(result.code, result.retry_after, recipient if result.unsure else None))
                 return
             if result.status in refused:
                 refused[result.status].append(recipient)
@@ -68,7 +73,7 @@ class SmsChannel:
         base = f"{settings.base_url}/hooks/sms/{self.provider.name}"
         self.provider.send(
             body,
-            [sms.Message(f"{lease.batch_id}/{i}", number) for i, number in numbers.items()],
+            [sms.Message(f"{lease.batch_id}/{i}", numbers[i]) for i in ids if i in numbers],  # in the batch's order, see lease
             expires_at=lease.expires_at,
             callback_url=(lambda ref: f"{base}/{ref}") if settings.public_url else None,
             on_result=on_result,
@@ -92,43 +97,67 @@ class SpeakerChannel:
         earlier = tuple(
             str(b.id) for b in bulletins.of_warning(db.session, bulletin.warning_id) if b.position < bulletin.position
         )
-        groups: dict[tuple[str, str], list[horns.Device]] = {}
+        groups: dict[tuple[str, str, str], list[horns.Device]] = {}
         speakers = {s.id: s for s in registry.load(lease.pending.tolist())}
-        db.session.rollback()
+        told = _told(bulletin, lease.pending.tolist()) if bulletin.kind == CANCEL else set(speakers)
+        for speaker in speakers.values():
+            db.session.expunge(speaker)
+        db.session.rollback()  # nothing is held open while the horns answer
         for recipient in lease.pending.tolist():
             speaker = speakers.get(recipient)
             if speaker is None or not speaker.enabled:
                 report(Ended(recipient, tallies.FAILED, "removed"))
             else:
-                groups.setdefault((speaker.bridge, speaker.language), []).append(
+                action = horns.START if recipient in told else horns.STOP
+                groups.setdefault((speaker.bridge, speaker.language, action), []).append(
                     horns.Device(f"{lease.batch_id}/{recipient}", speaker.address)
                 )
-        for (bridge, language), devices in groups.items():
+        for (bridge, language, action), devices in groups.items():
             if bridge not in self.bridges:
                 for _device in devices:
                     report(Later("no bridge"))
                 continue
             self.bridges[bridge].command(
-                _command(bulletin, language, earlier), devices, halted=halted, on_result=lambda result: report(_ended(result))
+                _command(bulletin, language, action, earlier),
+                devices,
+                halted=halted,
+                on_result=lambda result: report(_ended(result)),
             )
 
 
 def _ended(result: horns.Result) -> Ended | Later:
     if result.status == sms.RETRY:
-        return Later(result.code)
+        return Later(result.code, unsure=int(result.ref.rpartition("/")[2]) if result.unsure else None)
     return Ended(int(result.ref.rpartition("/")[2]), result.status, result.code)
 
 
-def _command(bulletin: Bulletin, language: str, earlier: tuple[str, ...]) -> horns.Command:
+def _told(bulletin: Bulletin, ids: list[int]) -> set[int]:
+    """The horns that are known to have taken an earlier bulletin of the warning. One that may have been commanded while
+    it was away is told to be silent, and no all-clear is heard where no warning was."""
+    batches = (
+        select(Batch.id)
+        .join(Dispatch, Dispatch.id == Batch.dispatch_id)
+        .where(
+            Dispatch.warning_id == bulletin.warning_id, Dispatch.channel == SPEAKERS, Dispatch.bulletin_id != bulletin.id
+        )
+    )
+    accepted = select(Outcome.recipient_id).where(
+        Outcome.batch_id.in_(batches), Outcome.recipient_id.in_(ids), Outcome.status == tallies.ACCEPTED
+    )
+    answered = select(Delivery.recipient_id).where(Delivery.batch_id.in_(batches), Delivery.recipient_id.in_(ids))
+    return set(db.session.execute(union(accepted, answered)).scalars())
+
+
+def _command(bulletin: Bulletin, language: str, action: str, earlier: tuple[str, ...]) -> horns.Command:
     settings = current_settings()
     return horns.Command(
         id=str(bulletin.id),
-        action=horns.START,
+        action=action,
         exercise=bulletin.exercise,
         tier=bulletin.tier,
         event_code=bulletin.hazard,
         language=language,
-        text=bulletin.snapshot["words"][language]["speaker"],
+        text=bulletin.snapshot["words"][language]["speaker"] if action == horns.START else "",
         issued_at=utcnow(),
         start_at=bulletin.sent_at,
         expires_at=bulletin.expires,

@@ -5,11 +5,16 @@ from __future__ import annotations
 import logging
 import threading
 import time
+from collections.abc import Callable
+from functools import partial
 
 from flask import Flask, current_app
+from sqlalchemy.exc import InterfaceError, OperationalError, SQLAlchemyError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from portal import current_settings
 from portal.core.clock import utcnow
+from portal.core.db import db
 from portal.dispatch import lease as leases
 from portal.dispatch.channels import Channel, Later
 from portal.dispatch.lease import Ended, Lease, LeaseLost
@@ -19,6 +24,9 @@ log = logging.getLogger(__name__)
 
 #: Seconds after which results are written although there are few, and the dispatch is looked at again.
 PULSE = 0.5
+#: Seconds between two tries to write what a batch came to, while the database is away.
+AGAIN = 1.0
+_AWAY = (OperationalError, InterfaceError, PoolTimeout, TimeoutError)
 
 
 class Ledger:
@@ -39,6 +47,12 @@ class Ledger:
         self._go_on = True
         self.retry_after: float | None = None
         self.error = ""
+        self._unsure: set[int] = set()
+
+    @property
+    def unsure(self) -> set[int]:
+        """Of those left, who may have been reached although nobody said so."""
+        return self._unsure & self._waiting
 
     @property
     def left(self) -> int:
@@ -53,6 +67,8 @@ class Ledger:
         with self._lock:
             if isinstance(result, Later):
                 self.error = result.error
+                if result.unsure is not None:
+                    self._unsure.add(result.unsure)
                 if result.after is not None:
                     self.retry_after = max(self.retry_after or 0, result.after)
                 return
@@ -60,7 +76,7 @@ class Ledger:
                 raise ValueError("a recipient was reported twice, or is not of this batch")
             self._waiting.remove(result.recipient_id)
             self._ended.append(result)
-            if len(self._ended) >= self._page or time.monotonic() - self._written > PULSE:
+            if self._go_on and (len(self._ended) >= self._page or time.monotonic() - self._written > PULSE):
                 self._write()
 
     def halted(self) -> bool:
@@ -72,19 +88,29 @@ class Ledger:
                 self._looked = time.monotonic()
                 with self._app.app_context():
                     self._go_on = leases.renew(self._lease)
+            except (SQLAlchemyError, TimeoutError):
+                self._hold_on()
             finally:
                 self._lock.release()
         return not self._go_on
 
     def _write(self) -> None:
-        with self._app.app_context():
-            try:
+        try:
+            with self._app.app_context():
                 leases.record(self._lease, self._ended)
-            except LeaseLost:
-                self._go_on = False
-                raise
-        self._ended = []
-        self._written = time.monotonic()
+        except LeaseLost:
+            self._go_on = False  # the end of the batch says so
+        except (SQLAlchemyError, TimeoutError):
+            self._hold_on()
+        else:
+            self._ended = []
+            self._written = time.monotonic()
+
+    def _hold_on(self) -> None:
+        """The database is away: begin nothing more, hear out what is in the air, keep it until it can be written."""
+        log.exception("batch %d is held: the database does not take its results", self._lease.batch_id)
+        self._go_on = False
+        self.error = "database"
 
 
 def deliver_next(name: str, channel: Channel, owner: str, stopping: threading.Event) -> bool:
@@ -96,25 +122,48 @@ def deliver_next(name: str, channel: Channel, owner: str, stopping: threading.Ev
     bulletin = bulletins.get(lease.bulletin_id)
     if bulletin is None:
         raise RuntimeError("a dispatch holds a key to its bulletin")
+    db.session.expunge(bulletin)  # the channel works for long: it gets the bulletin, not a reading that stays open
+    db.session.rollback()
     ledger = Ledger(app, lease, stopping)
     try:
         if len(lease.pending):
             _deliver(channel, lease, bulletin, ledger)
-        if stopping.is_set() and ledger.left:
-            leases.record(lease, ledger.unwritten)
-            leases.give_back(lease)
-        else:
-            leases.finish(lease, ledger.unwritten, left=ledger.left, retry_after=ledger.retry_after, error=ledger.error)
+        _persist(partial(_end, lease, ledger, stopping))
     except LeaseLost:
         log.warning("lost the lease of batch %d; another worker has it", lease.batch_id)
     return True
 
 
+def _end(lease: Lease, ledger: Ledger, stopping: threading.Event) -> None:
+    if stopping.is_set() and ledger.left:
+        leases.give_back(lease, ledger.unwritten, ledger.unsure)
+    else:
+        leases.finish(
+            lease,
+            ledger.unwritten,
+            left=ledger.left,
+            unsure=ledger.unsure,
+            retry_after=ledger.retry_after,
+            error=ledger.error,
+        )
+
+
+def _persist(write: Callable[[], None]) -> None:
+    """Write what a batch came to, also when the database is away for a moment: unwritten, it would be sent again."""
+    deadline = time.monotonic() + current_settings().lease_seconds
+    while True:
+        try:
+            return write()
+        except _AWAY:
+            if time.monotonic() > deadline:
+                raise
+            log.exception("a batch's end could not be written; once more in %s s", AGAIN)
+            time.sleep(AGAIN)
+
+
 def _deliver(channel: Channel, lease: Lease, bulletin: object, ledger: Ledger) -> None:
     try:
         channel.deliver(lease, bulletin, report=ledger.report, halted=ledger.halted)  # type: ignore[arg-type]
-    except LeaseLost:
-        raise
     except Exception as error:
         # A fault of ours must not end a warning: what was handed over is written, the rest is tried again, and the
         # operator sees that something is wrong.

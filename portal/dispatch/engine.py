@@ -23,13 +23,14 @@ from portal.dispatch import answers, events, plan, receipts, stop
 from portal.dispatch.channels import Channel
 from portal.dispatch.deliver import deliver_next
 from portal.dispatch.lease import reclaim_all
-from portal.dispatch.models import SMS
+from portal.dispatch.models import SMS, SPEAKERS
 
 log = logging.getLogger(__name__)
 
 IDLE = 1.0  # seconds until a thread looks again without a signal
 WAITING = 0.2  # seconds until a plan that waits for an earlier bulletin's workers is tried again
 BROKEN = 2.0  # seconds after an unexpected error, as a database that is down
+HORN_THREADS = 4  # horns that do not answer hold up a community's batch for half a minute, not the next one's
 PATIENCE = 20.0  # seconds for threads to end in an orderly way
 
 
@@ -56,7 +57,7 @@ class Engine:
         self._spawn("plan", Planner(self).step)
         self._spawn("fold", self._fold)
         for name, channel in self.channels.items():
-            for n in range(settings.sms_threads if name == SMS else 1):
+            for n in range({SMS: settings.sms_threads, SPEAKERS: HORN_THREADS}.get(name, 1)):
                 self._spawn(f"{name}-{n}", self._sender(name, channel, f"{self._owner}:{name}-{n}"))
 
     def stop(self) -> None:

@@ -8,20 +8,20 @@ from __future__ import annotations
 
 import uuid
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import numpy as np
-from sqlalchemy import func, insert, literal, select, update
+from sqlalchemy import func, insert, literal, or_, select, update
 from sqlalchemy.orm import Session
 
 from portal import current_settings
 from portal.core.clock import utcnow
 from portal.core.db import UtcDateTime, db, transaction
 from portal.dispatch import tallies
-from portal.dispatch.models import BATCH_DONE, DONE, PLANNING, READY, RUNNING, STOPPED, Batch, Dispatch, Outcome
-from portal.dispatch.recipients import unpack
+from portal.dispatch.models import BATCH_DONE, DONE, PLANNING, READY, RUNNING, SPEAKERS, STOPPED, Batch, Dispatch, Outcome
+from portal.dispatch.recipients import pack, unpack
 
 #: Longest pause between two tries of a batch, in seconds.
 LONGEST_PAUSE = 60
@@ -66,7 +66,7 @@ def claim(channel: str, owner: str) -> Lease | None:
         .where(
             Batch.channel == channel,
             Batch.state == READY,
-            Batch.due_at <= now,
+            or_(Batch.fence == 0, Batch.due_at <= now),  # a new batch never waits, also when the clock was set back
             Dispatch.state.in_((PLANNING, RUNNING)),
             Dispatch.expires_at > now,
         )
@@ -81,16 +81,16 @@ def claim(channel: str, owner: str) -> Lease | None:
         if batch_id is None:
             return None
         batch = session.get(Batch, batch_id, populate_existing=True)
+        dead = batch.lease_owner is not None  # who lets go of a batch says so
         batch.fence += 1
         batch.lease_owner = owner
         batch.due_at = now + timedelta(seconds=current_settings().lease_seconds)
         dispatch = session.get(Dispatch, batch.dispatch_id)
         recipients = unpack(batch.recipients)
         if batch.fence > 1:
-            recorded = np.fromiter(
-                session.execute(select(Outcome.recipient_id).where(Outcome.batch_id == batch_id)).scalars(), dtype="<i8"
-            )
-            recipients = recipients[~np.isin(recipients, recorded)]
+            recipients = _unrecorded(session, batch)
+        if dead:
+            _add_unsure(batch, _in_flight(batch, recipients))
         return Lease(
             batch.id,
             batch.fence,
@@ -124,39 +124,88 @@ def record(lease: Lease, ended: Sequence[Ended]) -> None:
         _append(session, lease, ended)
 
 
-def finish(lease: Lease, ended: Sequence[Ended], *, left: int, retry_after: float | None, error: str) -> None:
+def finish(
+    lease: Lease,
+    ended: Sequence[Ended],
+    *,
+    left: int,
+    retry_after: float | None,
+    error: str,
+    unsure: Collection[int] = (),
+) -> None:
     """Write the last outcomes and give the batch back: done, to be tried again after a pause, or, when its dispatch was
-    ended meanwhile, closed with the rest counted as unsent. Raises LeaseLost."""
+    ended meanwhile, closed with the rest counted. `unsure`: of those left, who may have been reached nevertheless.
+    Raises LeaseLost."""
     now = utcnow()
     with transaction() as session:
         if not _hold(session, lease):
             raise LeaseLost
         _append(session, lease, ended)
         dispatch = session.execute(select(Dispatch).where(Dispatch.id == lease.dispatch_id).with_for_update()).scalar_one()
-        values: dict = {"lease_owner": None, "due_at": now}
+        batch = session.get_one(Batch, lease.batch_id, populate_existing=True)
+        batch.lease_owner, batch.due_at = None, now
+        _add_unsure(batch, unsure)
         if left and dispatch.state in (PLANNING, RUNNING) and dispatch.expires_at > now:
             pause = min(LONGEST_PAUSE, current_settings().retry_seconds * 2 ** min(lease.attempts, 10))
-            values |= {"attempts": lease.attempts + 1, "due_at": now + timedelta(seconds=max(pause, retry_after or 0))}
+            batch.attempts, batch.due_at = lease.attempts + 1, now + timedelta(seconds=max(pause, retry_after or 0))
             if error:
                 dispatch.last_error = error[:300]
+        elif left:
+            tallies.add(session, lease.dispatch_id, close(session, batch, dispatch.state, now))
         else:
-            values["state"] = BATCH_DONE
-            if left:
-                key = tallies.STOPPED if dispatch.state == STOPPED else tallies.EXPIRED
-                tallies.add(session, lease.dispatch_id, Counter({(lease.region_code, lease.language, key): left}))
-        session.execute(update(Batch).where(Batch.id == lease.batch_id).values(values))
+            batch.state = BATCH_DONE
         session.flush()
         complete(session, lease.dispatch_id, now)
 
 
-def give_back(lease: Lease) -> None:
-    """Let go of a batch at an orderly end of the process, so that the next one need not wait for the lease to lapse."""
+def give_back(lease: Lease, ended: Sequence[Ended] = (), unsure: Collection[int] = ()) -> None:
+    """Let go of a batch at an orderly end of the process, so that the next one need not wait for the lease to lapse.
+    Raises LeaseLost."""
     with transaction() as session:
-        session.execute(  # type: ignore[attr-defined]
-            update(Batch)
-            .where(Batch.id == lease.batch_id, Batch.fence == lease.fence, Batch.state == READY)
-            .values(lease_owner=None, due_at=utcnow())
-        )
+        if not _hold(session, lease):
+            raise LeaseLost
+        _append(session, lease, ended)
+        batch = session.get_one(Batch, lease.batch_id, populate_existing=True)
+        batch.lease_owner, batch.due_at = None, utcnow()
+        _add_unsure(batch, unsure)
+
+
+def close(session: Session, batch: Batch, state: str, now: datetime) -> Counter[tuple[str, str, str]]:
+    """Close a locked batch of a dispatch that ended in `state`; the counts of who had no outcome. Who may have been
+    reached gets one that says so, and hears what comes later; the others were never sent."""
+    left = _unrecorded(session, batch)
+    if batch.lease_owner is not None:  # its worker is dead
+        _add_unsure(batch, _in_flight(batch, left))
+    uncertain = left[np.isin(left, unpack(batch.unsure))]
+    session.add_all(
+        Outcome(batch_id=batch.id, recipient_id=int(i), status=tallies.UNCERTAIN, code="", carrier_id="", at=now)
+        for i in uncertain
+    )
+    batch.state = BATCH_DONE
+    key = tallies.STOPPED if state == STOPPED else tallies.EXPIRED
+    place = (batch.region_code, batch.language)
+    return Counter({(*place, key): len(left) - len(uncertain), (*place, tallies.UNCERTAIN): len(uncertain)})
+
+
+def _unrecorded(session: Session, batch: Batch) -> np.ndarray:
+    """The recipients without an outcome, in the order of sending."""
+    recorded = np.fromiter(
+        session.execute(select(Outcome.recipient_id).where(Outcome.batch_id == batch.id)).scalars(), dtype="<i8"
+    )
+    recipients = unpack(batch.recipients)
+    return recipients[~np.isin(recipients, recorded)]
+
+
+def _in_flight(batch: Batch, unrecorded: np.ndarray) -> np.ndarray:
+    """Who of them a worker that died may have handed over: the first ones, as many as it may have had in the air or
+    unwritten; to horns it speaks at once."""
+    settings = current_settings()
+    return unrecorded if batch.channel == SPEAKERS else unrecorded[: settings.flush_size + settings.max_in_flight]
+
+
+def _add_unsure(batch: Batch, ids: Collection[int] | np.ndarray) -> None:
+    if len(ids):
+        batch.unsure = pack(sorted({*unpack(batch.unsure).tolist(), *map(int, ids)}))
 
 
 def complete(session: Session, dispatch_id: uuid.UUID, now: datetime) -> None:

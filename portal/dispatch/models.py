@@ -49,7 +49,9 @@ class Dispatch(Base):
 class Batch(Base):
     """A bounded slice of a dispatch's recipients in one region and language, leased by one worker at a time.
 
-    `recipients` is little-endian 64-bit ids. `fence` grows with every lease; a writer whose fence is old has lost it.
+    `recipients` is little-endian 64-bit ids; `unsure` those of them that the carrier may have taken without our hearing
+    of it: they are tried again, and are uncertain, not unsent, when the dispatch ends before that. `fence` grows with
+    every lease; a writer whose fence is old has lost it.
     """
 
     __tablename__ = "batch"
@@ -60,12 +62,14 @@ class Batch(Base):
     region_code: Mapped[str] = mapped_column(String(12))
     language: Mapped[str] = mapped_column(String(8))
     size: Mapped[int] = mapped_column(Integer)
-    recipients: Mapped[bytes] = mapped_column(LargeBinary)
     state: Mapped[str] = mapped_column(String(10))
     due_at: Mapped[datetime] = mapped_column(UtcDateTime)  # not before; also the end of the present lease
     lease_owner: Mapped[str | None] = mapped_column(String(80))
     fence: Mapped[int] = mapped_column(Integer, default=0)
     attempts: Mapped[int] = mapped_column(Integer, default=0)
+    # The long ones last: SQLite reads through them to reach what lies behind.
+    recipients: Mapped[bytes] = mapped_column(LargeBinary)
+    unsure: Mapped[bytes] = mapped_column(LargeBinary, default=b"")
 
     __table_args__ = (Index("ix_batch_due", "channel", "state", "lane", "id"), Index("ix_batch_dispatch", "dispatch_id", "state"))
 

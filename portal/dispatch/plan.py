@@ -14,7 +14,6 @@ import uuid
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime
 
 import numpy as np
 from sqlalchemy import insert, select
@@ -56,7 +55,7 @@ class Job:
     id: uuid.UUID
     channel: str
     warning_id: uuid.UUID
-    created_at: datetime
+    earlier: tuple[uuid.UUID, ...]  # the bulletins before it, by their place in the chain, not by any clock
     kind: str
     target: dict
 
@@ -74,7 +73,9 @@ def plan(dispatch_id: uuid.UUID) -> Iterator[bool]:
     if dispatch is None or bulletin is None:
         return
     cursor = tuple(json.loads(dispatch.cursor)) if dispatch.cursor else ()
-    job = Job(dispatch.id, dispatch.channel, dispatch.warning_id, dispatch.created_at, bulletin.kind, bulletin.snapshot["target"])
+    chain = bulletins.of_warning(db.session, bulletin.warning_id)
+    earlier = tuple(b.id for b in chain if b.position < bulletin.position)
+    job = Job(dispatch.id, dispatch.channel, dispatch.warning_id, earlier, bulletin.kind, bulletin.snapshot["target"])
     slices = _slices(job, cursor)
     size = 1
     while True:
@@ -200,8 +201,7 @@ def _earlier(job: Job, after: int) -> Iterator[Slice]:
             .where(
                 Dispatch.warning_id == job.warning_id,
                 Dispatch.channel == job.channel,
-                Dispatch.created_at < job.created_at,
-                Dispatch.id != job.id,
+                Dispatch.bulletin_id.in_(job.earlier),
                 Batch.id > after,
             )
             .order_by(Batch.id)
@@ -244,8 +244,7 @@ def _still_planning_or_sending(job: Job) -> bool:
             .where(
                 Dispatch.warning_id == job.warning_id,
                 Dispatch.channel == job.channel,
-                Dispatch.id != job.id,
-                Dispatch.created_at < job.created_at,
+                Dispatch.bulletin_id.in_(job.earlier),
                 Dispatch.ended_at.is_(None),
             )
             .limit(1)

@@ -12,7 +12,7 @@ from sqlalchemy import func, select
 from portal.channels.speakers import registry
 from portal.core.db import db
 from portal.dispatch import tallies
-from portal.dispatch.models import Batch, Delivery, Dispatch, Outcome, Tally
+from portal.dispatch.models import EXPIRED, STOPPED, Batch, Delivery, Dispatch, Outcome, Tally
 from portal.dispatch.recipients import unpack
 
 
@@ -163,11 +163,13 @@ def horns(dispatch_id: uuid.UUID) -> list[Horn]:
     }
     ids = [int(i) for b in batches for i in unpack(b.recipients)]
     speakers = {s.id: s for s in registry.load(ids)}
+    dispatch = db.session.get_one(Dispatch, dispatch_id)
+    unsent = dispatch.state if dispatch.ended_at and dispatch.state in (STOPPED, EXPIRED) else "pending"
     found = []
     for i in ids:
         known = deliveries.get(i) or outcomes.get(i)
         found.append(
-            Horn(speakers.get(i), known.status if known else "pending", known.code if known else "", known.at if known else None)
+            Horn(speakers.get(i), known.status if known else unsent, known.code if known else "", known.at if known else None)
         )
     order = (
         "failed",

@@ -9,7 +9,7 @@ import logging
 from collections import Counter
 from collections.abc import Sequence
 
-from sqlalchemy import delete, insert, select, tuple_
+from sqlalchemy import delete, func, insert, select, tuple_
 from sqlalchemy.dialects import postgresql, sqlite
 
 from portal.core.clock import utcnow
@@ -19,54 +19,67 @@ from portal.dispatch.models import Batch, Delivery, Receipt
 
 log = logging.getLogger(__name__)
 
-#: How far a stage is: a later receipt counts only when it goes further.
+#: How far a stage is: a later receipt counts only when it goes further. A horn that began to play, or was pre-empted, may
+#: still fail; a message that a carrier took for failed may still arrive.
 RANK = {
     "sent": 1,
-    "undelivered": 2,
-    "failed": 2,
-    "delivered": 3,
     "heard": 1,
     "playing": 2,
     "preempted": 3,
-    "stopped": 4,
-    "expired": 4,
-    "refused": 4,
-    "finished": 5,
+    "undelivered": 4,
+    "failed": 4,
+    "delivered": 5,
+    "stopped": 5,
+    "expired": 5,
+    "refused": 5,
+    "finished": 6,
 }
 FOLD_LIMIT = 2000
 #: SQLite takes some thousand bound values in a statement; keys are looked up in pieces of this size.
 KEYS_AT_ONCE = 400
 
+#: Any number, the same for every process: PostgreSQL's name for "somebody is folding".
+FOLD_LOCK = 0x666F6C64
+
 Key = tuple[int, int]
 
 
 def record_many(rows: Sequence[tuple[int, int, str, str]]) -> None:
-    """Append receipts (batch id, recipient id, status, code); durable when this returns."""
-    if not rows:
+    """Append receipts (batch id, recipient id, status, code); durable when this returns. One of unknown status is left
+    out: what one device says must not keep the others' words from being written."""
+    known = [row for row in rows if row[2] in RANK]
+    if len(known) < len(rows):
+        log.warning("left out %d receipts of unknown status", len(rows) - len(known))
+    if not known:
         return
     now = utcnow()
     with transaction() as session:
         session.execute(
             insert(Receipt),
             [
-                {"batch_id": batch, "recipient_id": recipient, "status": status, "code": code[:40], "at": now}
-                for batch, recipient, status, code in rows
+                {"batch_id": batch, "recipient_id": recipient, "status": status, "code": _plain(code), "at": now}
+                for batch, recipient, status, code in known
             ],
         )
     events.work.send("receipts")
 
 
+def _plain(code: str) -> str:
+    return "".join(c for c in code if c.isprintable())[:40]
+
+
 def fold() -> int:
-    """Fold the oldest receipts into deliveries and counts; how many were folded."""
+    """Fold the oldest receipts into deliveries and counts; how many were folded. One process folds at a time: two would
+    each count a message whose receipts they share."""
     if db.session.execute(select(Receipt.id).limit(1)).first() is None:
         db.session.rollback()
         return 0
     with transaction() as session:
-        receipts = (
-            session.execute(select(Receipt).order_by(Receipt.id).limit(FOLD_LIMIT).with_for_update(skip_locked=True))
-            .scalars()
-            .all()
-        )
+        if session.get_bind().dialect.name == "postgresql" and not session.scalar(
+            select(func.pg_try_advisory_xact_lock(FOLD_LOCK))
+        ):
+            return 0
+        receipts = session.execute(select(Receipt).order_by(Receipt.id).limit(FOLD_LIMIT)).scalars().all()
         if not receipts:
             return 0
         batches = {
@@ -81,8 +94,8 @@ def fold() -> int:
         furthest: dict[Key, Receipt] = {}
         for receipt in receipts:
             key = (receipt.batch_id, receipt.recipient_id)
-            if receipt.batch_id not in batches or receipt.status not in RANK:
-                log.warning("receipt for an unknown batch %d or of unknown status %r", receipt.batch_id, receipt.status)
+            if receipt.batch_id not in batches:
+                log.warning("receipt for an unknown batch %d", receipt.batch_id)
                 continue
             best = furthest.get(key) or known.get(key)
             if best is None or RANK[receipt.status] > RANK[best.status]:

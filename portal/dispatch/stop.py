@@ -10,31 +10,28 @@ import uuid
 from collections import Counter
 from datetime import datetime
 
-import numpy as np
 from flask_babel import gettext as _
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
-from portal import current_settings
 from portal.core import audit
 from portal.core.clock import utcnow
 from portal.core.db import db, transaction
 from portal.core.errors import Conflict
-from portal.dispatch import events, tallies
-from portal.dispatch.models import BATCH_DONE, EXPIRED, PLANNING, READY, RUNNING, STOPPED, Batch, Dispatch, Outcome
-from portal.dispatch.recipients import unpack
+from portal.dispatch import events, lease, tallies
+from portal.dispatch.models import BATCH_DONE, EXPIRED, PLANNING, READY, RUNNING, STOPPED, Batch, Dispatch
 from portal.identity import rights
 from portal.identity.models import Account
 from portal.warnings import bulletins
 from portal.warnings.models import Bulletin
 
-UNCERTAIN = "uncertain"
 ACTIVE = (PLANNING, RUNNING)
 
 
 def stop(account: Account, dispatch_id: uuid.UUID) -> Dispatch:
     """Stop what is unsent of one dispatch. One approver is enough: this warns nobody. Raises Forbidden, Conflict."""
     with transaction() as session:
+        audit.serialise(session)  # before the dispatch, as an issue does that halts it: else each waits for the other
         dispatch = session.execute(select(Dispatch).where(Dispatch.id == dispatch_id).with_for_update()).scalar_one_or_none()
         if dispatch is None:
             raise Conflict(_("This dispatch does not exist."))
@@ -56,30 +53,25 @@ def stop(account: Account, dispatch_id: uuid.UUID) -> Dispatch:
 
 def halt_earlier(session: Session, bulletin: Bulletin) -> None:
     """An update or all-clear ends what is still unsent of the bulletins that it replaces."""
-    session.execute(
-        update(Dispatch)
-        .where(
-            Dispatch.warning_id == bulletin.warning_id,
-            Dispatch.bulletin_id != bulletin.id,
-            Dispatch.state.in_(ACTIVE),
-        )
-        .values(state=STOPPED, stopped_by=bulletin.identifier)
-        .execution_options(synchronize_session=False)
+    earlier = (
+        select(Dispatch)
+        .where(Dispatch.warning_id == bulletin.warning_id, Dispatch.bulletin_id != bulletin.id, Dispatch.state.in_(ACTIVE))
+        .order_by(Dispatch.id)  # who locks several locks them in this order
+        .with_for_update()
+        .execution_options(populate_existing=True)
     )
+    for dispatch in session.execute(earlier).scalars():
+        dispatch.state, dispatch.stopped_by = STOPPED, bulletin.identifier
 
 
 def sweep(now: datetime | None = None) -> int:
     """End the dispatches whose time is over and settle the stopped ones; how many are still unsettled."""
     now = now or utcnow()
-    due = select(Dispatch.id).where(Dispatch.state.in_(ACTIVE), Dispatch.expires_at <= now)
+    due = select(Dispatch).where(Dispatch.state.in_(ACTIVE), Dispatch.expires_at <= now).order_by(Dispatch.id)
     if db.session.execute(due.limit(1)).first():
         with transaction() as session:
-            session.execute(
-                update(Dispatch)
-                .where(Dispatch.state.in_(ACTIVE), Dispatch.expires_at <= now)
-                .values(state=EXPIRED)
-                .execution_options(synchronize_session=False)
-            )
+            for dispatch in session.execute(due.with_for_update(skip_locked=True)).scalars():
+                dispatch.state = EXPIRED
     unsettled = list(
         db.session.execute(
             select(Dispatch.id).where(Dispatch.state.in_((STOPPED, EXPIRED)), Dispatch.ended_at.is_(None)).limit(200)
@@ -101,38 +93,15 @@ def settle(dispatch_id: uuid.UUID, now: datetime) -> bool:
             .returning(Batch.region_code, Batch.language, Batch.size)
         ):
             counts[region, language, key] += size
-        held = 0
-        for batch in (
-            session.execute(select(Batch).where(Batch.dispatch_id == dispatch_id, Batch.state == READY).with_for_update())
-            .scalars()
-            .all()
-        ):
-            if batch.lease_owner and batch.due_at > now:
-                held += 1
-                continue
-            left, uncertain = _left_over(session, batch, now)
-            counts[batch.region_code, batch.language, key] += left
-            if uncertain:
-                counts[batch.region_code, batch.language, UNCERTAIN] += uncertain
-            batch.state = BATCH_DONE
+        # A worker that is writing holds its batch and waits for the dispatch that we hold: pass its batch by.
+        open_ones = select(Batch).where(Batch.dispatch_id == dispatch_id, Batch.state == READY)
+        for batch in session.execute(open_ones.with_for_update(skip_locked=True)).scalars().all():
+            if batch.lease_owner is None or batch.due_at <= now:
+                counts.update(lease.close(session, batch, dispatch.state, now))
         tallies.add(session, dispatch_id, counts)
+        session.flush()
+        held = session.execute(open_ones.with_only_columns(Batch.id).limit(1)).first() is not None
         if not held:
             dispatch.ended_at = now
     return not held
 
-
-def _left_over(session: Session, batch: Batch, now: datetime) -> tuple[int, int]:
-    """(never sent, uncertain) of a batch that its worker left; the uncertain ones get an outcome that says so."""
-    recorded = np.fromiter(
-        session.execute(select(Outcome.recipient_id).where(Outcome.batch_id == batch.id)).scalars(), dtype="<i8"
-    )
-    pending = unpack(batch.recipients)
-    pending = pending[~np.isin(pending, recorded)]
-    if batch.lease_owner is None:
-        return len(pending), 0
-    settings = current_settings()
-    uncertain = pending[: settings.flush_size + settings.max_in_flight]
-    session.add_all(
-        Outcome(batch_id=batch.id, recipient_id=int(i), status=UNCERTAIN, code="worker", carrier_id="", at=now) for i in uncertain
-    )
-    return len(pending) - len(uncertain), len(uncertain)

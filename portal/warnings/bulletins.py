@@ -30,6 +30,7 @@ def freeze(session: Session, draft: Draft, approver: Account, *, now: datetime) 
     now = now.replace(microsecond=0)  # CAP knows whole seconds, and `sent` is part of the alert's identity
     audit.serialise(session)  # numbers and identifiers below are counted; two issues must not count the same
     earlier = of_warning(session, draft.warning_id) if draft.warning_id else []
+    now = max([now, *(e.sent_at for e in earlier)])  # CAP refuses a message before the one it refers to; clocks are set back
     warning = session.get(Warning, draft.warning_id) if draft.warning_id else None
     onset, expires = _times(draft, now)
     if warning is None:

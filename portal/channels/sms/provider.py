@@ -38,6 +38,7 @@ class Result:
     code: str = ""
     carrier_id: str = ""
     retry_after: float | None = None  # seconds
+    unsure: bool = False  # with RETRY: the carrier may have taken it, its answer was lost
 
 
 @dataclass(frozen=True, slots=True)

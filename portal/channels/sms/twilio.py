@@ -130,18 +130,18 @@ class TwilioProvider:
         except Refused as error:
             return _refusal(message.ref, error)
         except Unreadable:
-            return Answer(Result(message.ref, RETRY, "unreadable"))
+            return Answer(Result(message.ref, RETRY, "unreadable", unsure=True))
         except NewConnectionError:  # which urllib3 counts among the timeouts
             return Answer(Result(message.ref, RETRY, "connection"))
         except TimeoutError:
-            return Answer(Result(message.ref, RETRY, "timeout"))
+            return Answer(Result(message.ref, RETRY, "timeout", unsure=True))
         except (HTTPError, OSError):
-            return Answer(Result(message.ref, RETRY, "connection"))
+            return Answer(Result(message.ref, RETRY, "connection", unsure=True))
         except (
             Exception
         ) as error:  # the SDK's own faults; its message may hold the number, so only the kind is told
             _log.error("the Twilio SDK failed with %s", type(error).__name__)
-            return Answer(Result(message.ref, RETRY, "sdk"))
+            return Answer(Result(message.ref, RETRY, "sdk", unsure=True))
         return Answer(Result(message.ref, ACCEPTED, "", sent.sid or ""))
 
 

@@ -51,11 +51,13 @@ class Device:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """`status`: accepted (handed to the link for this device), failed for good, or retry."""
+    """`status`: accepted (handed to the link for this device), failed for good, or retry; `unsure`: with retry, the
+    command was published and may still reach the device."""
 
     ref: str
     status: str
     code: str = ""
+    unsure: bool = False
 
 
 @dataclass(frozen=True, slots=True)

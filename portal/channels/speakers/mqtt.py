@@ -184,7 +184,8 @@ class MqttBridge:
             for device, answer in answered:
                 on_result(_result_of(device, answer))
             for device in silent:
-                on_result(Result(device.ref, RETRY, why or self._reason(device, round_)))
+                reason = why or self._reason(device, round_)
+                on_result(Result(device.ref, RETRY, reason, unsure=device.address in round_.published))
 
     def _reason(self, device: Device, round_: Round) -> str:
         if reason := round_.refusals.get(device.address):
@@ -214,6 +215,7 @@ class MqttBridge:
             for device in present + absent:
                 if code := why() or self._publish(command, device):
                     return code
+                round_.published.add(device.address)
                 self._hold_window(round_, settle, why)
             until = time.monotonic() + (self._ack_seconds if present else min(OFFLINE_SECONDS, self._ack_seconds))
             while time.monotonic() < until:

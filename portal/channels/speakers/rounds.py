@@ -17,6 +17,7 @@ class Round:
         self._changed = changed
         self.waiting: dict[str, Device] = {device.address: device for device in devices}
         self.refusals: dict[str, str] = {}
+        self.published: set[str] = set()
         self._answered: list[tuple[Device, Answer]] = []
         self._sent: deque[float] = deque()
         self._heard = 0
