@@ -8,8 +8,9 @@ from __future__ import annotations
 import logging
 from collections import Counter
 from collections.abc import Sequence
+from itertools import groupby
 
-from sqlalchemy import delete, func, insert, select, tuple_
+from sqlalchemy import delete, func, insert, select
 from sqlalchemy.dialects import postgresql, sqlite
 
 from portal.core.clock import utcnow
@@ -108,12 +109,14 @@ def fold() -> int:
 
 
 def _known(session, keys: list[Key]) -> dict[Key, Delivery]:
+    """Batch by batch: SQLite reads the whole table to find pairs of values."""
     found = {}
-    for start in range(0, len(keys), KEYS_AT_ONCE):
-        for row in session.execute(
-            select(Delivery).where(tuple_(Delivery.batch_id, Delivery.recipient_id).in_(keys[start : start + KEYS_AT_ONCE]))
-        ).scalars():
-            found[row.batch_id, row.recipient_id] = row
+    for batch_id, group in groupby(keys, key=lambda key: key[0]):
+        ids = [recipient for _batch, recipient in group]
+        for start in range(0, len(ids), KEYS_AT_ONCE):
+            some = Delivery.recipient_id.in_(ids[start : start + KEYS_AT_ONCE])
+            for row in session.execute(select(Delivery).where(Delivery.batch_id == batch_id, some)).scalars():
+                found[row.batch_id, row.recipient_id] = row
     return found
 
 

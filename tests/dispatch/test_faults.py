@@ -5,7 +5,7 @@ from collections import Counter
 from datetime import timedelta
 
 import pytest
-from sqlalchemy import select, update
+from sqlalchemy import event, select, update
 from sqlalchemy.exc import OperationalError
 
 from portal.channels.sms.twilio import TwilioProvider
@@ -339,3 +339,24 @@ def test_tallies_add_up_after_any_of_it(workshop, issued):
         assert found.ended == found.planned
         assert plan.waiting_dispatches(db.session) == []
     assert min(db.session.execute(select(Tally.n)).scalars()) >= 0
+
+
+def test_folding_looks_deliveries_up_by_their_key(workshop, issued):
+    """Not by reading the table: it has a row for every message that was ever sent."""
+    district.subscribers(100)
+    issued()
+    workshop.plan_all()
+    held, asked = lease.claim("sms", "test"), []
+    receipts.record_many([(held.batch_id, int(i), "delivered", "") for i in held.pending])
+
+    def note(_connection, _cursor, statement, parameters, _context, _many):
+        if "FROM delivery" in statement:
+            asked.append((statement, parameters))
+
+    event.listen(db.engine, "before_cursor_execute", note)
+    receipts.fold()
+    event.remove(db.engine, "before_cursor_execute", note)
+    assert asked
+    if db.engine.dialect.name == "sqlite":
+        plans = [row[-1] for s, p in asked for row in db.session.connection().exec_driver_sql(f"EXPLAIN QUERY PLAN {s}", p)]
+        assert not [step for step in plans if step.startswith("SCAN delivery")]
