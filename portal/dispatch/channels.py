@@ -100,8 +100,8 @@ class SpeakerChannel:
         groups: dict[tuple[str, str, str], list[horns.Device]] = {}
         speakers = {s.id: s for s in registry.load(lease.pending.tolist())}
         told = _told(bulletin, lease.pending.tolist()) if bulletin.kind == CANCEL else set(speakers)
-        for speaker in speakers.values():
-            db.session.expunge(speaker)
+        for known in speakers.values():
+            db.session.expunge(known)
         db.session.rollback()  # nothing is held open while the horns answer
         for recipient in lease.pending.tolist():
             speaker = speakers.get(recipient)

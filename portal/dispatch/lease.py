@@ -80,12 +80,12 @@ def claim(channel: str, owner: str) -> Lease | None:
         batch_id = session.execute(due.with_for_update(skip_locked=True, of=Batch)).scalar_one_or_none()
         if batch_id is None:
             return None
-        batch = session.get(Batch, batch_id, populate_existing=True)
+        batch = session.get_one(Batch, batch_id, populate_existing=True)
         dead = batch.lease_owner is not None  # who lets go of a batch says so
         batch.fence += 1
         batch.lease_owner = owner
         batch.due_at = now + timedelta(seconds=current_settings().lease_seconds)
-        dispatch = session.get(Dispatch, batch.dispatch_id)
+        dispatch = session.get_one(Dispatch, batch.dispatch_id)
         recipients = unpack(batch.recipients)
         if batch.fence > 1:
             recipients = _unrecorded(session, batch)
