@@ -132,7 +132,9 @@ def _run_all(settings: Settings) -> None:
                 mqtt_url = parts.enter_context(demo.horns(app, _step))
         with _step("公众页面已生成", "public pages rendered"), app.app_context():
             publish()
-        sender = Sender(app, mqtt_url=mqtt_url, alone=True)
+        # On SQLite nobody else can be sending; on PostgreSQL another host's worker may be.
+        alone = settings.sqlalchemy_url.startswith("sqlite")
+        sender = Sender(app, mqtt_url=mqtt_url, alone=alone)
         clock = Clock(app)
         for part in (sender, clock):
             part.start()

@@ -223,8 +223,8 @@ def listing(*, statuses: tuple[str, ...], limit: int = 100) -> list[Draft]:
 
 
 def of_chain(session: Session, content: Content) -> Content:
-    """An update or all-clear belongs to a warning in force, keeps its hazard and whether it is a drill; an all-clear
-    goes where the warning went, at its tier, through every channel that it took. The warning is held until the
+    """An update or all-clear belongs to a warning in force, keeps its hazard and whether it is a drill, and takes every
+    channel that the warning took; an all-clear goes where the warning went, at its tier. The warning is held until the
     transaction ends. Raises Conflict."""
     warning = session.execute(
         select(Warning).where(Warning.id == content.warning_id).with_for_update().execution_options(populate_existing=True)
@@ -232,10 +232,13 @@ def of_chain(session: Session, content: Content) -> Content:
     if warning is None or warning.state != IN_FORCE or warning.expires <= utcnow():
         raise Conflict(_("This warning is no longer in force, so it can neither be updated nor cancelled."))
     content = replace(content, hazard=warning.hazard, exercise=warning.exercise)
+    taken = _channels_of(session, warning.id)
     if content.kind == CANCEL:
-        aim = {"regions": warning.region_codes, "area": None, "audiences": [], "channels": _channels_of(session, warning.id)}
-        content = replace(content, tier=warning.tier, onset=None, target=aim)
-    return content
+        aim = {"regions": warning.region_codes, "area": None, "audiences": [], "channels": taken}
+        return replace(content, tier=warning.tier, onset=None, target=aim)
+    # Who was told through a channel hears through it what takes the warning's place.
+    channels = [*content.target.get("channels", target.OPTIONAL_CHANNELS), *taken]
+    return replace(content, target=content.target | {"channels": channels})
 
 
 def _channels_of(session: Session, warning_id: uuid.UUID) -> list[str]:

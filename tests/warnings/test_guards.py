@@ -169,3 +169,9 @@ def test_identifiers_of_one_second_differ_whatever_order_the_database_sorts_in(p
     made = [approve(boss, district.submitted(author)) for _ in range(4)]
     assert len({b.identifier for b in made}) == 4
     assert [b.position for b in bulletins.of_warning(db.session, made[0].warning_id)] == [1]
+
+
+def test_an_update_takes_every_channel_that_the_warning_took(people, red):
+    aim = {"regions": [district.KENGZI], "area": None, "audiences": [], "channels": []}
+    update = drafts.create(people[0], district.content(kind=UPDATE, warning_id=red.warning_id, tier="orange", target=aim))
+    assert update.target["channels"] == ["sms", "speakers"]
