@@ -21,8 +21,8 @@ from portal.config import TIERS
 from portal.core.clock import utcnow
 from portal.core.db import db
 from portal.core.errors import Conflict, Forbidden, Invalid, Problem
-from portal.core.i18n import LANGUAGES
-from portal.desk import figures, forms, wording
+from portal.core.i18n import LANGUAGES, select_language
+from portal.desk import figures, forms, handed_back, wording
 from portal.identity import rights
 from portal.identity.guard import current_account, signed_in
 from portal.identity.models import Account
@@ -36,11 +36,12 @@ from portal.web.show import tier_label
 
 def add_routes(blueprint: Blueprint) -> None:
     drafter, rule = signed_in(rights.DRAFTER), blueprint.add_url_rule
-    rule("/compose/", "compose", drafter(compose), methods=["GET", "POST"])
-    rule("/drafts/<uuid:draft_id>/edit", "edit_draft", drafter(edit_draft), methods=["GET", "POST"])
-    rule("/warnings/<number>/update", "update_warning", drafter(update_warning), methods=["GET", "POST"])
-    rule("/warnings/<number>/cancel", "cancel_warning", drafter(cancel_warning), methods=["GET", "POST"])
+    rule("/compose/", "compose", handed_back.keeping(drafter(compose)), methods=["GET", "POST"])
+    rule("/drafts/<uuid:draft_id>/edit", "edit_draft", handed_back.keeping(drafter(edit_draft)), methods=["GET", "POST"])
+    rule("/warnings/<number>/update", "update_warning", handed_back.keeping(drafter(update_warning)), methods=["GET", "POST"])
+    rule("/warnings/<number>/cancel", "cancel_warning", handed_back.keeping(drafter(cancel_warning)), methods=["GET", "POST"])
     rule("/regions.geojson", "regions", drafter(regions))
+    handed_back.add_handlers(blueprint)
 
 
 @dataclass(frozen=True)
@@ -187,9 +188,10 @@ def _save(sheet: Sheet, typed: forms.Typed, do: str) -> Any:
     except Invalid as refusal:
         return _show(sheet, typed, problems=refusal.problems, status=422)
     except Forbidden as refusal:
-        return _show(sheet, typed, problems=[Problem(_forbidden_field(sheet, typed), refusal.message)], status=403)
+        return _show(sheet, typed, problems=[_beyond(sheet, typed, refusal)], status=403)
     except Conflict as refusal:
         return _show(sheet, typed, problems=[Problem("", refusal.message)], status=409, stale=True)
+    handed_back.saved()
     if do == "save":
         flash(_("Saved as version %(n)d.", n=draft.version))
         return redirect(url_for("desk.edit_draft", draft_id=draft.id))
@@ -202,15 +204,34 @@ def _write(sheet: Sheet, content: drafts.Content) -> Draft:
     return drafts.revise(sheet.account, sheet.draft.id, request.form.get("version", 0, type=int), content)
 
 
-def _forbidden_field(sheet: Sheet, typed: forms.Typed) -> str:
-    return "target.regions" if typed.tier in rights.tiers_for(sheet.account, rights.DRAFTER) else "tier"
+def _beyond(sheet: Sheet, typed: forms.Typed, refusal: Forbidden) -> Problem:
+    """What a duty does not cover, at the field where it can be mended, with the regions' names."""
+    account, aim = sheet.account, _aim(_read(sheet, typed))
+    if typed.tier not in rights.tiers_for(account, rights.DRAFTER):
+        return Problem("tier", refusal.message)
+    wanted = target.region_codes(aim) if aim else []
+    outside = [code for code in wanted if not rights.may(account, rights.DRAFTER, [code], typed.tier)]
+    if not outside:
+        return Problem("target.regions", refusal.message)
+    names, language = lookup.names(outside), select_language()
+    listed = _(", ").join(names.get(code, {}).get(language, code) for code in outside)
+    return Problem("target.regions", _(
+        "At the tier %(tier)s your duty does not cover %(names)s: take them out, or choose a lower tier.",
+        tier=tier_label(typed.tier), names=listed))
+
+
+def _highest_tiers(account: Account, roots: Sequence[lookup.Node]) -> dict[str, str]:
+    """Region → the highest tier of the account's duty there; empty when it is the same everywhere."""
+    found = {node.code: rights.tiers_for(account, rights.DRAFTER, node.code)[-1] for root in roots for node in root.walk()}
+    return found if len(set(found.values())) > 1 else {}
 
 
 def _show(sheet: Sheet, typed: forms.Typed, *, problems: Sequence[Problem] = (), kept: Sequence[str] = (), status: int = 200,
           stale: bool = False) -> Any:
     view = _view(sheet, typed, kept=kept)
     view["version"] = request.form.get("version", type=int) or (sheet.draft.version if sheet.draft else 0)
-    return render_template("desk/compose.html", problems=problems, stale=stale, **view), status
+    return render_template("desk/compose.html", problems=problems, stale=stale, superfluous=handed_back.superfluous(),
+                           **view), status
 
 
 def _view(sheet: Sheet, typed: forms.Typed, *, kept: Sequence[str]) -> dict[str, Any]:
@@ -222,7 +243,10 @@ def _view(sheet: Sheet, typed: forms.Typed, *, kept: Sequence[str]) -> dict[str,
     reach = target.reach(aim) if aim and (aim["regions"] or aim["area"]) and sheet.kind != CANCEL else None
     hazard, reached = catalogue.get(typed.hazard), rights.tiers_for(sheet.account, rights.DRAFTER)
     roots = [node for code in rights.regions_for(sheet.account, rights.DRAFTER) if (node := lookup.tree(code))]
+    highest = _highest_tiers(sheet.account, roots)
     return {
+        "highest": highest, "tier_order": TIERS,
+        "beyond": {code for code, tier in highest.items() if typed.tier in TIERS and TIERS.index(typed.tier) > TIERS.index(tier)},
         "sheet": sheet, "typed": typed, "hazard": hazard, "hazards": catalogue.for_compose(), "roots": roots,
         "shown": _shown(typed, roots), "tiers_offered": [t for t in TIERS if hazard and hazard.has(t) and t in reached][::-1],
         "beyond_words": _(", ").join(str(tier_label(t)) for t in TIERS if hazard and hazard.has(t) and t not in reached),

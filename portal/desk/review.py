@@ -5,10 +5,12 @@ from __future__ import annotations
 import shutil
 import uuid
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 
 from flask import Blueprint, Response, abort, flash, redirect, render_template, request, url_for
 from flask_babel import gettext as _
+from flask_babel import lazy_gettext as _l
 
 from portal import current_settings
 from portal.channels.speakers import speech
@@ -16,7 +18,7 @@ from portal.core.clock import utcnow
 from portal.core.db import db
 from portal.core.errors import Conflict, Forbidden, Invalid, Problem
 from portal.core.i18n import LANGUAGES, select_language
-from portal.desk import figures, wording
+from portal.desk import differences, figures, handed_back, wording
 from portal.dispatch.issue import issue
 from portal.identity import rights
 from portal.identity.guard import current_account, signed_in
@@ -153,7 +155,7 @@ def _show(draft: Draft, *, problems: Sequence[Problem] = (), reason: tuple[str, 
     moves = review.possible_moves(account, draft, settings)
     reach = target.reach(draft.target)
     missing = _missing(draft) if draft.status in (EDITING, SUBMITTED) else []
-    cap_xml, cap_problem = _cap(draft, account)
+    cap_xml, cap_problem = _cap(draft, account, missing)
     bulletin = bulletins.get(draft.bulletin_id) if draft.bulletin_id else None
     return render_template(
         "desk/preview.html", draft=draft, moves=moves, reach=reach, problems=problems, missing=missing, reason=reason,
@@ -169,7 +171,9 @@ def _show(draft: Draft, *, problems: Sequence[Problem] = (), reason: tuple[str, 
         hazard_names={language: hazards.catalogue().name(draft.hazard, language) for language in LANGUAGES}, bulletin=bulletin,
         authority={"zh": settings.authority_zh, "en": settings.authority_en},
         warning=bulletins.warning(draft.warning_id) if draft.warning_id else None,
-        can_speak=shutil.which("espeak-ng") is not None), status
+        can_speak=shutil.which("espeak-ng") is not None, superfluous=handed_back.superfluous(),
+        changes=differences.since(draft.last_seen, draft) if draft.last_seen else [],
+        sent_back_at=datetime.fromisoformat(draft.last_seen["at"]) if draft.last_seen else None), status
 
 
 def _missing(draft: Draft) -> list[Problem]:
@@ -181,14 +185,33 @@ def _missing(draft: Draft) -> list[Problem]:
     return []
 
 
-def _cap(draft: Draft, account: Account) -> tuple[str, str]:
+def _cap(draft: Draft, account: Account, missing: Sequence[Problem]) -> tuple[str, str]:
     """The CAP message as it would be issued now, or as it was; or why there is none yet."""
     if draft.bulletin_id and (bulletin := bulletins.get(draft.bulletin_id)):
         return bulletin.cap.decode(), ""
     try:
         return bulletins.foresee(draft, account, now=utcnow()).cap.decode(), ""
     except ValueError as error:
-        return "", str(error)
+        return "", _cap_needs(str(error).partition(":")[0], missing)
+
+
+#: Elements of CAP that a draft can leave unfilled, and what fills them.
+CAP_NEEDS = {
+    "areaDesc": _l("the regions"), "polygon": _l("the drawn area"), "circle": _l("the drawn area"), "area": _l("the drawn area"),
+    "event": _l("the hazard"), "expires": _l("the end"), "onset": _l("the beginning"), "headline": _l("the headline"),
+    "description": _l("the description"), "instruction": _l("the instruction"),
+    "references": _l("the warning that it belongs to"),
+}
+
+
+def _cap_needs(element: str, missing: Sequence[Problem]) -> str:
+    """Why there is no CAP message, as people say it."""
+    if missing:
+        return _("first mend what the top of the page says.")
+    what = CAP_NEEDS.get(element)
+    if what is None:
+        return _("its element “%(element)s” cannot hold what the draft says. Tell an administrator.", element=element)
+    return _("its element “%(element)s” cannot be filled: look at %(what)s.", element=element, what=what)
 
 
 def _sms(draft: Draft, subscribers: dict[str, int]) -> dict[str, str]:

@@ -8,34 +8,161 @@
   const byId = (id) => document.getElementById(id);
   const SETTLE = 350;
 
+  // -- keeping what is typed, until it is saved ----------------------------------------------------------------
+  const store = window.anlanKept, SKIP = new Set(["csrf_token", "version", "copy", "do", "find"]);
+  const copyField = form.elements.copy;
+  if (!copyField.value) copyField.value = `${Date.now().toString(36)}-${Math.random().toString(36).slice(2, 10)}`;
+  const fields = () => [...new FormData(form)].filter(([name]) => !SKIP.has(name));
+  const clean = "sent" in form.dataset ? "" : JSON.stringify(fields());
+  const dirty = () => JSON.stringify(fields()) !== clean;
+  let leaving = false, checked = false, busy = false, keeper;
+  function persist() {
+    clearTimeout(keeper);
+    if (!store) return;
+    if (!dirty()) return store.drop(copyField.value);
+    const entry = {path: location.pathname, at: Date.now(), version: Number(form.elements.version.value), fields: fields()};
+    if (!store.put(copyField.value, entry)) say(form.dataset.noStore);
+  }
+  const hour = (at) => new Date(at).toLocaleString(document.documentElement.lang, {hour: "2-digit", minute: "2-digit", hour12: false,
+    ...(new Date(at).toDateString() === new Date().toDateString() ? {} : {month: "short", day: "numeric"})});
+  const element = (name, text, className = "") => Object.assign(document.createElement(name), {textContent: text, className});
+  // What was kept is offered and never put in by itself: the page may show something newer.
+  function offer() {
+    const box = byId("unsaved"), now = JSON.stringify(fields());
+    if (!store || "sent" in form.dataset) return;
+    box.append(element("p", box.dataset.ask));
+    for (const entry of store.of(location.pathname)) {
+      if (JSON.stringify(entry.fields) === now) { store.drop(entry.copy); continue; }
+      const row = element("div", "", "row unsaved"), first = entry.fields.find(([name, text]) => name.startsWith("words.") && text.trim());
+      const back = Object.assign(element("button", box.dataset.restore.replace("{time}", hour(entry.at))), {type: "button"});
+      const away = Object.assign(element("button", box.dataset.discard, "button-quiet"), {type: "button"});
+      const done = () => { row.remove(); box.hidden = !box.querySelector(".unsaved"); };
+      back.addEventListener("click", () => { restore(entry); done(); });
+      away.addEventListener("click", () => { store.drop(entry.copy); done(); });
+      row.append(back, away);
+      if (first) row.append(element("span", `“${first[1].trim().slice(0, 40)}”`, "small muted"));
+      if (entry.version < Number(form.elements.version.value)) row.append(element("p", box.dataset.older.replace("{n}", form.elements.version.value), "small"));
+      box.append(row);
+      box.hidden = false;
+    }
+  }
+  function restore(entry) {
+    const values = new Map();
+    for (const [name, value] of entry.fields) values.set(name, [...(values.get(name) || []), value]);
+    const tier = values.get("tier"), tiers = byId("tiers");
+    if (tier && tiers && !tiers.querySelector(`[value="${CSS.escape(tier[0])}"]`)) // its radio comes with the next look
+      tiers.append(Object.assign(document.createElement("input"), {type: "radio", name: "tier", value: tier[0], hidden: true}));
+    for (const field of form.elements) {
+      if (!field.name || SKIP.has(field.name)) continue;
+      const wanted = values.get(field.name) || [];
+      if (field.type === "checkbox" || field.type === "radio") field.checked = wanted.includes(field.value);
+      else field.value = wanted[0] ?? "";
+    }
+    copyField.value = entry.copy;
+    if (tree) {
+      for (const box of boxes()) if (box.checked) spread(box);
+      gate();
+      draw();
+      readArea();
+    }
+    soon("words");
+    byId("words.zh.headline").focus();
+  }
+  window.addEventListener("pagehide", () => { if (!leaving) persist(); });
+  document.addEventListener("visibilitychange", () => { if (document.hidden && !leaving) persist(); });
+  window.addEventListener("beforeunload", (event) => { if (!leaving && dirty()) event.preventDefault(); });
+  window.addEventListener("pageshow", (event) => { if (event.persisted) leaving = checked = false; });
+  // What the layout asks for by itself would lead to the sign-in page when the session has ended: not over unsaved words.
+  document.body.addEventListener("htmx:beforeOnLoad", (event) => {
+    if (event.detail.xhr.status !== 401 || !dirty()) return;
+    event.preventDefault();
+    persist();
+    trouble("out", form.dataset.signedOut);
+  });
+  for (const other of document.querySelectorAll("form.discard")) other.addEventListener("submit", () => {
+    leaving = true;
+    if (store) store.drop(copyField.value);
+  });
+  // Before the page is left for the server it is asked whether it is there: if not, nothing leaves the screen.
+  form.addEventListener("submit", async (event) => {
+    if (checked) return;
+    event.preventDefault();
+    if (busy) return;
+    busy = true;
+    persist();
+    clearTimeout(timer);
+    const answer = await look();
+    busy = false;
+    if (answer === "lost" || answer === "out") return;
+    leaving = checked = true;
+    form.requestSubmit(event.submitter);
+  });
+
   // -- looking up ---------------------------------------------------------------------------------------------
-  let timer, flight, pending = "words";
+  const LONGEST = 10000, AGAIN = 10000;
+  let timer, flight, lostAt, pending = "words";
   const soon = (because) => {
     if (because === "facts") pending = "facts";
     clearTimeout(timer);
+    clearTimeout(keeper);
     timer = setTimeout(look, SETTLE);
+    keeper = setTimeout(persist, SETTLE / 2);
   };
-  async function look() {
+  function say(text, link = false) {
+    const place = byId("contact");
+    if (place.textContent.startsWith(text) && text) return; // said once, not at every try
+    place.textContent = text;
+    place.hidden = !text;
+    if (link) place.append(" ", Object.assign(element("a", form.dataset.signInLabel), {href: form.dataset.signIn, target: "_blank", rel: "noopener"}));
+  }
+  // Says what is wrong, and asks again after a while. Returns the state.
+  function trouble(state, text) {
+    lostAt = lostAt || Date.now();
+    say(text.replace("{time}", hour(lostAt)), state === "out");
+    clearTimeout(timer);
+    timer = setTimeout(look, AGAIN);
+    return state;
+  }
+  // The token of a session that began after this page was opened: taken from the page as it would be now.
+  async function renew() {
+    const response = await fetch(location.pathname, {headers: {"HX-Request": "true"}, signal: AbortSignal.timeout(LONGEST)});
+    const fresh = response.ok && new DOMParser().parseFromString(await response.text(), "text/html").getElementById("compose");
+    if (!fresh) return response.status === 401 ? "out" : "refused";
+    if (fresh.dataset.account !== form.dataset.account) return "other";
+    for (const field of document.querySelectorAll("[name=csrf_token]")) field.value = fresh.elements.csrf_token.value;
+    return "ok";
+  }
+  // One look; its outcome: ok, slow, stopped (a newer one took over), lost, out (signed out) or refused.
+  async function look(renewed = false) {
     if (flight) flight.abort();
-    flight = new AbortController();
-    const because = pending, sent = new FormData(form);
+    const mine = flight = new AbortController(), because = pending, sent = new FormData(form);
+    let slow = false;
+    const limit = setTimeout(() => { slow = true; mine.abort(); }, LONGEST);
     sent.set("do", "look");
     sent.set("because", because);
     let answer;
     try {
-      const response = await fetch(location.pathname, {
-        method: "POST", body: sent, signal: flight.signal, headers: {"HX-Request": "true"}});
-      if (!response.ok) {
-        const to = response.headers.get("HX-Redirect");
-        // Signed out meanwhile: what was typed stays on the screen, and saving tells about it.
-        byId("reach").textContent = to ? form.dataset.signedOut : form.dataset.noAnswer;
-        return;
+      const response = await fetch(location.pathname, {method: "POST", body: sent, signal: mine.signal, headers: {"HX-Request": "true"}});
+      if (response.status === 400 && renewed !== true) {
+        const state = await renew();
+        if (state === "ok") return await look(true);
+        if (state === "out") return trouble("out", form.dataset.signedOut);
+        if (state === "other") {
+          if (store) { store.drop(copyField.value); store.signedOut = true; }
+          return trouble("lost", form.dataset.other);
+        }
       }
+      if (response.status === 401) return trouble("out", form.dataset.signedOut);
+      if (!response.ok) return trouble("refused", form.dataset.refused);
       answer = await response.json();
     } catch (error) {
-      if (error.name !== "AbortError") byId("reach").textContent = form.dataset.noAnswer;
-      return;
+      if (error.name === "AbortError" && !slow) return "stopped";
+      return trouble(slow || error.name === "TimeoutError" ? "slow" : "lost", form.dataset.noAnswer);
+    } finally {
+      clearTimeout(limit);
     }
+    lostAt = 0;
+    say("");
     pending = "words";
     if (byId("tiers")) putTiers(answer.tiers);
     if (byId("where-title")) byId("reach").innerHTML = answer.reach;
@@ -45,13 +172,18 @@
       shown.textContent = count.text;
       shown.classList.toggle("count-over", count.over);
     }
-    if (because === "facts") byId("kept").textContent = answer.kept.length ? `${form.dataset.kept} ${answer.kept.join("; ")}` : "";
+    if (because === "facts") {
+      byId("kept").textContent = answer.kept.length ? `${form.dataset.kept} ${answer.kept.join("; ")}` : "";
+      persist();
+    }
+    return "ok";
   }
   function putTiers(html) {
     const focused = document.activeElement && document.activeElement.name === "tier" && document.activeElement.value;
     const shown = byId("tiers");
     if (shown.innerHTML.trim() === html.trim()) return;
     shown.innerHTML = html;
+    gate();
     const again = focused && shown.querySelector(`[value=${focused}]`);
     if (again) again.focus();
   }
@@ -66,7 +198,8 @@
     soon(event.target.name.startsWith("words.") ? "words" : "facts");
   });
   form.addEventListener("change", (event) => {
-    if (event.target.name === "target.regions") { spread(event.target); draw(); }
+    if (event.target.name === "target.regions") { spread(event.target); gate(); draw(); }
+    if (event.target.name === "tier") gate();
     if (event.target.name === "target.area") readArea();
   });
   form.addEventListener("keydown", (event) => {
@@ -93,11 +226,20 @@
   }
   // A region that is ticked holds all below it: those show as ticked and cannot be ticked apart.
   function spread(box) {
-    const item = box.closest("li");
-    for (const below of item.querySelectorAll(":scope > details input")) {
-      below.checked = box.checked;
-      below.disabled = box.checked;
-    }
+    for (const below of box.closest("li").querySelectorAll(":scope > details input")) below.checked = box.checked;
+  }
+  // What cannot be ticked: what lies in a ticked region, and what the duty does not cover at this tier.
+  function gate() {
+    if (!tree) return;
+    const rank = (tier) => form.dataset.tiers.split(" ").indexOf(tier), chosen = form.querySelector("[name=tier]:checked");
+    const visit = (item, within) => {
+      const box = item.querySelector("input");
+      const beyond = Boolean(item.dataset.upTo && chosen) && rank(chosen.value) > rank(item.dataset.upTo);
+      item.classList.toggle("beyond", beyond);
+      box.disabled = within || (beyond && !box.checked);
+      for (const child of item.querySelectorAll(":scope > details > ul > li")) visit(child, within || box.checked);
+    };
+    for (const item of tree.children) visit(item, false);
   }
 
   // -- the map ------------------------------------------------------------------------------------------------
@@ -114,12 +256,12 @@
   function toggle(code) {
     const box = boxes().find((b) => b.value === code);
     if (!box) return;
+    if (box.disabled && !box.checked) return; // beyond the duty: the list says so
     if (box.disabled) { // within a chosen region: open that one up into its parts without this
       const above = box.parentElement.closest("li").parentElement.closest("li").querySelector("input");
       if (above.disabled) return;
       above.checked = false;
       for (const sister of above.closest("li").querySelectorAll(":scope > details > ul > li > .choice > input")) {
-        sister.disabled = false;
         sister.checked = sister !== box;
         spread(sister);
       }
@@ -127,6 +269,7 @@
       box.checked = !box.checked;
       spread(box);
     }
+    gate();
     draw();
     soon("facts");
   }
@@ -160,7 +303,9 @@
     byId("map-part").hidden = false;
     map = L.map(place, {attributionControl: false, zoomSnap: 0.25, scrollWheelZoom: false, keyboard: true});
     shapes = L.geoJSON(await response.json(), {onEachFeature: (feature, layer) => {
-      layer.bindTooltip(feature.properties[place.dataset.language], {sticky: true});
+      const name = document.createElement("span"); // Leaflet takes a string for HTML, and names come out of imported files
+      name.textContent = feature.properties[place.dataset.language];
+      layer.bindTooltip(name, {sticky: true});
       layer.on("click", () => {
         if (map.pm && map.pm.globalDrawModeEnabled()) return;
         toggle(level() === "street" ? feature.properties.street : feature.id);
@@ -183,10 +328,13 @@
   }
 
   if (tree) {
-    for (const box of boxes()) if (box.checked && !box.disabled) spread(box);
+    for (const box of boxes()) if (box.checked) spread(box);
+    gate();
     makeMap();
   }
   const problems = byId("problems");
   if (problems) problems.focus();
+  offer();
+  if ("sent" in form.dataset) persist();
   look();
 })();
