@@ -237,7 +237,8 @@ def of_chain(session: Session, content: Content) -> Content:
         aim = {"regions": warning.region_codes, "area": None, "audiences": [], "channels": taken}
         return replace(content, tier=warning.tier, onset=None, target=aim)
     # Who was told through a channel hears through it what takes the warning's place.
-    channels = [*content.target.get("channels", target.OPTIONAL_CHANNELS), *taken]
+    wanted = {*content.target.get("channels", target.OPTIONAL_CHANNELS), *taken}
+    channels = [name for name in target.OPTIONAL_CHANNELS if name in wanted] + sorted(wanted - {*target.OPTIONAL_CHANNELS})
     return replace(content, target=content.target | {"channels": channels})
 
 
