@@ -38,7 +38,7 @@ def _everywhere() -> dict[str, Any]:
     account = current_account()
     return {
         "account": account,
-        "live": bulletins.live() if account else [],
+        "live": live_now() if account else [],
         "for_me": waiting_for(account) if account else [],
         "hazard_name": hazard_name,
         "area_names": area_names,
@@ -83,6 +83,11 @@ def waiting_for(account: Account) -> list[Draft]:
     settings, found = current_settings(), drafts.listing(statuses=(SUBMITTED,))
     mine = [d for d in found if review.APPROVE in review.possible_moves(account, d, settings)]
     return sorted(mine, key=lambda d: d.submitted_at or d.changed_at)
+
+
+def live_now() -> list[Warning]:
+    """What is in force: real warnings before drills, the most severe first."""
+    return sorted(bulletins.live(), key=lambda w: w.exercise)
 
 
 def board() -> str:

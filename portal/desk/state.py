@@ -90,7 +90,10 @@ def troubles(p: Progress, now: datetime) -> list[str]:
         found.append(ngettext("%(number)s is not taken yet: %(error)s. It is tried again by itself until it expires.",
                               "%(number)s are not taken yet: %(error)s. They are tried again by themselves until it expires.",
                               p.pending, number=format_decimal(p.pending), error=labels.error(d.last_error)))
-    if n := lost(p):
+    if n := p.ends.get(tallies.UNCERTAIN, 0):
+        found.append(ngettext("%(number)s is uncertain: a process ended while sending.",
+                              "%(number)s are uncertain: a process ended while sending.", n, number=format_decimal(n)))
+    if n := lost(p) - p.ends.get(tallies.UNCERTAIN, 0):
         number = format_decimal(n)
         found.append(ngettext("%(number)s horn failed or was interrupted.", "%(number)s horns failed or were interrupted.", n,
                               number=number)

@@ -7,8 +7,11 @@
     note.hidden = !lost;
     document.getElementById("live").classList.toggle("live-stale", lost);
   }
-  for (const name of ["htmx:sendError", "htmx:timeout", "htmx:responseError"])
+  for (const name of ["htmx:sendError", "htmx:timeout"])
     document.addEventListener(name, function () { show(true); });
+  document.addEventListener("htmx:responseError", function (event) {
+    if (event.detail.xhr.status >= 500) show(true); // a refusal is an answer too: there is contact
+  });
   document.addEventListener("htmx:afterRequest", function (event) {
     // Only the bar's own answer brings the bar up to date; its swap also puts the note away.
     if (event.detail.successful && event.detail.pathInfo.requestPath.endsWith("/desk/live")) show(false);
