@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import uuid
 from collections.abc import Callable
+from dataclasses import replace
 
 import lxml.html
 import pytest
@@ -14,7 +15,7 @@ from sqlalchemy import delete, func, select
 from portal.core.db import db, transaction
 from portal.identity.models import Account, Duty
 from portal.identity.rights import APPROVER, DRAFTER
-from portal.warnings import drafts, review
+from portal.warnings import bulletins, drafts, review
 from portal.warnings.models import EDITING, REJECTED, SUBMITTED, Bulletin, Draft
 from tests import district
 from tests.desk.conftest import Seat
@@ -194,3 +195,52 @@ def test_the_horn_can_be_heard_before_approval(settled: Flask, seat: Sit) -> Non
     assert ("<audio" in page) == (sound.status_code == 200)
     assert sound.status_code == 404 or sound.data[:4] == b"RIFF"
     assert person.get(at(draft) + "speech/xx.wav").status_code == 404
+
+
+def test_what_changed_since_a_draft_was_returned_is_shown_side_by_side(settled: Flask, seat: Sit) -> None:
+    author, account = district.drafter(), district.approver()
+    draft = district.submitted(author)
+    reader = seat(account)
+    assert "Changed since" not in reader.get(at(draft)).text
+    review.move(account, draft.id, review.RETURN, version=draft.version, reason="Name the river.")
+    content = drafts.Content.of(now(draft.id))
+    words = {language: dict(texts) for language, texts in content.words.items()}
+    before = words["en"]["headline"]
+    words["en"]["headline"] = before + " Ping river"
+    made = drafts.revise(author, draft.id, 1, replace(content, tier="orange", words=words,
+                                                      target=content.target | {"regions": [district.PINGSHAN]}))
+    assert "Changed since version 1 was returned" in seat(author).get(at(draft)).text
+    review.move(author, draft.id, review.SUBMIT, version=made.version)
+    shown = lxml.html.fromstring(reader.get(at(draft)).text).xpath("//section[.//h2[@id='changes']]")[0]
+    rows = {row.xpath("./th")[0].text_content(): row for row in shown.xpath(".//tbody/tr")}
+    assert set(rows) == {"Tier", "Regions", "Headline (English)"}, list(rows)
+    assert rows["Tier"].xpath(".//del")[0].text == "Red"
+    assert rows["Tier"].xpath(".//ins")[0].text == "Orange"
+    headline = rows["Headline (English)"]
+    assert "".join(ins.text for ins in headline.xpath(".//ins")) == " Ping river"
+    assert headline.xpath("./td")[0].text_content() == before
+    assert headline.xpath(".//del") == []
+
+
+def test_a_draft_that_is_submitted_again_as_it_was_says_so(settled: Flask, seat: Sit) -> None:
+    author = district.drafter()
+    draft = district.submitted(author)
+    review.move(author, draft.id, review.WITHDRAW, version=draft.version)
+    review.move(author, draft.id, review.SUBMIT, version=draft.version)
+    page = seat(district.approver()).get(at(draft)).text
+    assert "Changed since version 1 was withdrawn" in page
+    assert "Nothing: it was submitted again as it was." in page
+
+
+@pytest.mark.parametrize(("refusal", "said"), [
+    ("areaDesc: missing", "暂无法生成：缺少要素“areaDesc”，请检查行政区域。"),
+    ("incidents: a name may not hold a quotation mark", "暂无法生成：要素“incidents”无法容纳草稿内容，请联系管理员。")])
+def test_why_there_is_no_cap_message_is_said_in_the_readers_language(
+        settled: Flask, seat: Sit, monkeypatch: pytest.MonkeyPatch, refusal: str, said: str) -> None:
+    def refuse(*_args: object, **_named: object) -> None:
+        raise ValueError(refusal)
+    draft = district.submitted(district.drafter())
+    monkeypatch.setattr(bulletins, "foresee", refuse)
+    page = seat(district.approver(), "zh").get(at(draft)).text
+    assert said in page
+    assert refusal not in page
