@@ -68,6 +68,8 @@ _DETAILS = {
     "display_name": _l("office"), "demonstration": _l("demonstration"), "files": _l("files"), "created": _l("added"),
     "updated": _l("changed"), "boundaries": _l("boundaries"), "skipped": _l("skipped"),
 }
+_TELLING = ("exercise", "reason", "kind", "hazard", "tier", "regions", "username", "role", "region_code", "highest_tier",
+            "channel")
 _REASONS = {"password": _l("wrong password"), "refused": _l("not allowed to sign in"), "unknown": _l("no such account")}
 _ROLES = {"drafter": _l("drafter"), "approver": _l("approver"), "administrator": _l("administrator"), "viewer": _l("viewer")}
 _HEX = re.compile(r"[0-9a-f]{40,64}|[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
@@ -108,7 +110,13 @@ def read(entry: AuditEntry, *, accounts_open: bool, account_names: Mapping[str, 
         url = url_for("identity.account", account_id=key)
     return Deed(entry, ACTS.get(entry.action, entry.action), entry.action in ACTS, f"{name} {number or short}".strip(),
                 entry.subject if full else "", url,
-                [_detail(k, v) for k, v in entry.details.items() if v not in (None, "", [], {})])
+                [_detail(k, v) for k, v in sorted(entry.details.items(), key=_weight) if v not in (None, "", [], {})])
+
+
+def _weight(detail: tuple[str, Any]) -> int:
+    """What says most comes first, for only the first few are seen at once; that something is no drill comes last."""
+    name, value = detail
+    return len(_TELLING) + (value is False) if name not in _TELLING or value is False else _TELLING.index(name)
 
 
 def _is_id(text: str) -> bool:

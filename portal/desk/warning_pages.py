@@ -55,7 +55,7 @@ def _account() -> Account:
 # -- those before ------------------------------------------------------------------------------------------
 def history() -> str:
     drills = request.args.get("show") == "drills"
-    listed = [w for w in bulletins.recent(HISTORY_LIMIT) if w.exercise == drills]
+    listed = bulletins.recent(HISTORY_LIMIT, exercises=drills)
     return render_template("desk/history.html", warnings=listed, drills=drills, limit=HISTORY_LIMIT)
 
 

@@ -160,9 +160,12 @@ def live(*, exercises: bool | None = None) -> list[Warning]:
     return sorted(db.session.execute(query).scalars(), key=lambda w: order.index(w.tier))
 
 
-def recent(limit: int = 50) -> list[Warning]:
-    """All warnings, newest first."""
-    return list(db.session.execute(select(Warning).order_by(Warning.issued_at.desc()).limit(limit)).scalars())
+def recent(limit: int = 50, *, exercises: bool | None = None) -> list[Warning]:
+    """Warnings, newest first. `exercises`: only drills, only real ones, or both."""
+    query = select(Warning).order_by(Warning.issued_at.desc()).limit(limit)
+    if exercises is not None:
+        query = query.where(Warning.exercise == exercises)
+    return list(db.session.execute(query).scalars())
 
 
 def expire_due(now: datetime, limit: int = 100) -> list[str]:

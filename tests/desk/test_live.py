@@ -19,7 +19,7 @@ from sqlalchemy import select, update
 from portal.channels.sms.sandbox import SandboxProvider
 from portal.core.clock import utcnow
 from portal.core.db import db, transaction
-from portal.desk import labels, state
+from portal.desk import horn_pages, labels, state, warning_pages
 from portal.dispatch import plan, progress, receipts
 from portal.dispatch.channels import SmsChannel, on_sms_receipts
 from portal.dispatch.deliver import deliver_next
@@ -300,6 +300,13 @@ def test_drills_and_real_warnings_are_listed_apart(people: People, seat: Sit) ->
     assert (real_ones, drills) == ([real.warning_number], [drill.warning_number])
 
 
+def test_many_drills_never_push_a_real_warning_off_its_list(people: People, seat: Sit, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(warning_pages, "HISTORY_LIMIT", 1)
+    real = people.issue()
+    people.issue(exercise=True)
+    assert real.warning_number in text_of(seat(people.viewer).get("/desk/warnings/").text.partition("<main")[2])
+
+
 def test_a_warning_that_was_cancelled_or_expired_is_said_to_be_over(people: People, seat: Sit) -> None:
     first, second = people.issue(), people.issue()
     people.issue(kind=CANCEL, warning_id=first.warning_id)
@@ -342,6 +349,17 @@ def test_horns_are_grouped_by_what_they_did_and_the_silent_ones_come_first(peopl
     assert "Horn 1" in only
     assert not re.search(r"Horn 0 horn-0", only)
     assert viewer.get(of(bulletin) + "horns?bulletin=7").status_code == 404
+
+
+def test_a_list_that_leaves_horns_out_says_so_also_on_paper(people: People, seat: Sit, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(horn_pages, "GLANCE", 1)
+    bulletin = people.issue()
+    plan_all()
+    root = lxml.html.fromstring(seat(people.viewer).get(of(bulletin) + "horns").text)
+    said = next(p for p in root.xpath("//p") if "Listed here: 1 of 2." in p.text_content())
+    assert "no-print" not in (said.get("class") or "")
+    link = said.xpath("a/@href")[0]
+    assert "Horn 1" in text_of(seat(people.viewer).get(link).text)
 
 
 def test_the_registry_finds_the_horns_without_contact(people: People, seat: Sit) -> None:

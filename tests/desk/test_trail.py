@@ -72,6 +72,7 @@ def test_an_issue_is_told_in_words_with_a_way_to_its_page(reader: Account, seat:
     page = seat(reader).get("/desk/trail/").text
     newest = rows(page)[0]
     assert newest[2:5] == ["reader", "approved and issued", f"bulletin {bulletin.warning_number} its story"]
+    assert newest[5].startswith("kind Warning hazard Rainstorm tier Red …")
     links = lxml.html.fromstring(page).xpath("//table//a/@href")
     assert f"/desk/warnings/{bulletin.warning_number}/" in links
     assert f"/desk/drafts/{draft.id}/" in links
