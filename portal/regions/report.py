@@ -19,7 +19,8 @@ class Finding:
     reason: str
 
     def __str__(self) -> str:
-        return ": ".join(part for part in (self.file, self.place, self.code, self.reason) if part)
+        told = ": ".join(part for part in (self.file, self.place, self.code, self.reason) if part)
+        return "".join(c if c.isprintable() else "�" for c in told)  # a file must not command the terminal
 
 
 @dataclass

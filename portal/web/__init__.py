@@ -123,7 +123,7 @@ def init_app(app: Flask) -> None:
     @app.errorhandler(PoolTimeoutError)
     @app.errorhandler(TimeoutError)
     def _no_database(error: Exception) -> Any:
-        app.logger.error("no database: %s %s: %s", request.method, request.path, type(error).__name__, exc_info=error)
+        app.logger.error("no database: %s %r: %s", request.method, request.path, type(error).__name__, exc_info=error)
         return _error(503, _("The system cannot be reached at the moment"),
                       _("The database does not answer. What you just sent may not have been saved: look before you send it"
                         " again. Warnings that were issued stand. Try again in a minute; if it lasts, call whoever runs"
@@ -131,6 +131,6 @@ def init_app(app: Flask) -> None:
 
     @app.errorhandler(Exception)
     def _broken(error: Exception) -> Any:
-        app.logger.exception("request failed: %s %s", request.method, request.path)
+        app.logger.exception("request failed: %s %r", request.method, request.path)
         return _error(500, _("Something went wrong here"),
                       _("It has been written down. What was issued before stands; try again, or use another channel."))

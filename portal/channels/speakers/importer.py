@@ -118,8 +118,8 @@ def _read(row: dict[Any, Any], seen: set[str] | None) -> dict:
         if value[name].lower() not in known:
             wrong(name, f"one of {', '.join(known)} is needed, not {value[name]!r}")
     groups = [group.strip() for group in value["groups"].split(";") if group.strip()]
-    if len(groups) > 20 or any(len(group) > 40 for group in groups):
-        wrong("groups", "at most 20 groups of at most 40 characters, separated by ';'")
+    if len(groups) > 20 or any(len(group) > 40 or not group.isprintable() for group in groups):
+        wrong("groups", "at most 20 groups of at most 40 printable characters, separated by ';'")
     if problems or place is None:
         raise Invalid(problems)
     return {"address": value["address"], "name_zh": value["name_zh"], "name_en": value["name_en"],

@@ -100,6 +100,8 @@ class MqttBridge:
                 self._one_connection()
             except OSError as error:  # ssl.SSLError is one too
                 log.warning("no link to the horns' broker %s: %s", self._broker, error)
+            except Exception:  # whatever came over the link: without this thread no horn could be told anything any more
+                log.exception("the link to the horns' broker %s broke", self._broker)
             self._unlink()
             pause = BACKOFF_SECONDS[0] if time.monotonic() - began > 30 else min(pause * 2, BACKOFF_SECONDS[1])
             self._closing.wait(pause)
@@ -143,8 +145,8 @@ class MqttBridge:
         # An exception here would end the link's thread: whatever a device or a callback does, the link stays.
         try:
             self._hear(message.topic, bytes(message.payload))
-        except Exception:
-            log.exception("a word of a horn could not be taken up (%s)", message.topic)
+        except Exception:  # the topic is not told: it may be what cannot be read
+            log.exception("a word of a horn could not be taken up")
 
     def _hear(self, topic: str, payload: bytes) -> None:
         place = protocol.address_in(self._topic, topic)
