@@ -258,8 +258,16 @@ def _view(sheet: Sheet, typed: forms.Typed, *, kept: Sequence[str]) -> dict[str,
         "unreadable": aim is None, "title": _title(sheet), "search_text": _search_text,
         "has_map": (STATIC / "vendor/leaflet/leaflet.js").exists(),
         "has_drawing": (STATIC / "vendor/leaflet-geoman/leaflet-geoman.min.js").exists(),
-        "box": next((box for node in roots if (box := lookup.box(node.code))), None), "expires_now": content.expires,
+        "box": _around([box for node in roots if (box := lookup.box(node.code))]),
     }
+
+
+def _around(boxes: Sequence[Sequence[float]]) -> tuple[float, ...] | None:
+    """West, south, east and north of all the boxes together."""
+    if not boxes:
+        return None
+    west, south, east, north = zip(*boxes, strict=True)
+    return min(west), min(south), max(east), max(north)
 
 
 def _title(sheet: Sheet) -> str:

@@ -172,6 +172,7 @@ def _show(draft: Draft, *, problems: Sequence[Problem] = (), reason: tuple[str, 
         authority={"zh": settings.authority_zh, "en": settings.authority_en},
         warning=bulletins.warning(draft.warning_id) if draft.warning_id else None,
         can_speak=shutil.which("espeak-ng") is not None, superfluous=handed_back.superfluous(),
+        contradictions=wording.field_names(wording.other_tier_named(draft.words, draft.hazard, draft.tier)),
         changes=differences.since(draft.last_seen, draft) if draft.last_seen else [],
         sent_back_at=datetime.fromisoformat(draft.last_seen["at"]) if draft.last_seen else None), status
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -68,6 +69,27 @@ def recognise(typed: Typed, fresh: words.Words | None) -> None:
         for name, text in texts.items():
             if mark(typed.words[language][name]) == mark(text):
                 typed.offered[f"{language}.{name}"] = mark(text)
+
+
+def other_tier_named(texts: words.Words, hazard: str, tier: str) -> list[str]:
+    """The places whose words name a tier of warning and never the one that was chosen: usually left over from before."""
+    found = []
+    for language, named in texts.items():
+        for name, text in named.items():
+            plain = text.casefold().replace(hazards.catalogue().name(hazard, language).casefold(), "…")  # “red tide” is no tier
+            told = {key for key, pattern in _TIER_TOLD[language].items() if pattern.search(plain)}
+            if told and tier not in told:
+                found.append(f"{language}.{name}")
+    return found
+
+
+#: How a text names the tier of a warning: 红色预警; “Red rainstorm warning”, “Level: Red warning”.
+_TIER_TOLD = {
+    "zh": {key: re.compile(rf"{names.zh}(?:预警|[（(\[]|升|降)|(?:预警[：:]?|级别[：:]?|为|至){names.zh}")
+           for key, names in hazards.TIER_NAMES.items()},
+    "en": {key: re.compile(rf"\b{names.en}(?:[ -]+[\w…]+){{0,4}}?[ -]+warning\b|\bto {names.en}\b")
+           for key, names in hazards.TIER_NAMES.items()},
+}
 
 
 def field_names(places: Sequence[str]) -> list[str]:

@@ -6,20 +6,24 @@ import threading
 import uuid
 from collections.abc import Callable
 from dataclasses import replace
+from itertools import product
 
 import lxml.html
 import pytest
 from flask import Flask
 from sqlalchemy import delete, func, select
 
+from portal import current_settings
+from portal.core.clock import utcnow
 from portal.core.db import db, transaction
+from portal.desk import wording
 from portal.identity.models import Account, Duty
 from portal.identity.rights import APPROVER, DRAFTER
-from portal.warnings import bulletins, drafts, review
+from portal.warnings import bulletins, drafts, hazards, review, words
 from portal.warnings.models import EDITING, REJECTED, SUBMITTED, Bulletin, Draft
 from tests import district
 from tests.desk.conftest import Seat
-from tests.district import DISTRICT
+from tests.district import DISTRICT, PINGSHAN
 
 Sit = Callable[..., Seat]
 
@@ -244,3 +248,22 @@ def test_why_there_is_no_cap_message_is_said_in_the_readers_language(
     page = seat(district.approver(), "zh").get(at(draft)).text
     assert said in page
     assert refusal not in page
+
+
+def test_words_left_over_from_another_tier_are_pointed_out_before_approval(settled: Flask, seat: Sit) -> None:
+    author, reader = district.drafter(), seat(district.approver())
+    red = district.content()
+    right, wrong = (drafts.create(author, c) for c in (red, replace(red, tier="orange")))
+    assert "name another tier" not in reader.get(at(right)).text
+    page = reader.get(at(wrong)).text
+    assert "name another tier than Orange" in page
+    assert "Headline (Chinese)" in page
+    assert "Headline (English)" in page
+
+
+def test_the_templates_never_seem_to_name_another_tier(settled: Flask) -> None:
+    for hazard, kind in product(hazards.catalogue(), ("alert", "update", "cancel")):
+        for tier in hazard.tiers:
+            texts = words.first(kind, hazard, tier, [PINGSHAN], onset=None, expires=utcnow(), exercise=False,
+                                previous_tier="red" if tier != "red" else "orange", settings=current_settings())
+            assert wording.other_tier_named(texts, hazard.code, tier) == [], (hazard.code, kind, texts)

@@ -23,8 +23,9 @@
     const entry = {path: location.pathname, at: Date.now(), version: Number(form.elements.version.value), fields: fields()};
     if (!store.put(copyField.value, entry)) say(form.dataset.noStore);
   }
-  const hour = (at) => new Date(at).toLocaleString(document.documentElement.lang, {hour: "2-digit", minute: "2-digit", hour12: false,
-    ...(new Date(at).toDateString() === new Date().toDateString() ? {} : {month: "short", day: "numeric"})});
+  const zone = {timeZone: form.dataset.zone, hourCycle: "h23"}, day = (at) => new Date(at).toLocaleDateString("en", zone);
+  const hour = (at) => new Date(at).toLocaleString(document.documentElement.lang, {...zone, hour: "2-digit", minute: "2-digit",
+    ...(day(at) === day(Date.now()) ? {} : {month: "short", day: "numeric"})});
   const element = (name, text, className = "") => Object.assign(document.createElement(name), {textContent: text, className});
   // What was kept is offered and never put in by itself: the page may show something newer.
   function offer() {
