@@ -13,9 +13,10 @@ from flask import Flask
 
 from portal import create_app
 from portal.config import Settings
-from portal.core.db import transaction
+from portal.core.db import db, transaction
 from portal.dispatch.issue import issue
 from portal.identity.rights import ADMINISTRATOR, APPROVER, DRAFTER
+from portal.models import Base
 from portal.regions.models import Region, RegionStamp
 from portal.site.publish import publish
 from portal.warnings import review
@@ -24,29 +25,38 @@ from tests import district
 EVIL = '<script>alert(1)</script><img src=x onerror=alert(2)>"\'&{{7*7}}'
 
 
+@pytest.fixture(scope="module")
+def portal(tmp_path_factory: pytest.TempPathFactory) -> Flask:
+    """Every surface, over an empty database: what is asked of it here does not depend on which."""
+    app = create_app(Settings(instance=tmp_path_factory.mktemp("instance")))
+    with app.app_context():
+        Base.metadata.create_all(db.engine)
+    return app
+
+
 @pytest.mark.parametrize(
     "target",
     ["//evil.example", "/\\evil.example", "/\t/evil.example", "/\n/evil.example", "/\r\nX-Evil: 1", "https://evil.example",
      "javascript:alert(1)", "\\\\evil.example", " //evil.example"],
 )
-def test_choosing_a_language_leads_nowhere_else(app: Flask, target: str) -> None:
-    app.config["WTF_CSRF_ENABLED"] = False
-    answer = app.test_client().post("/language", data={"language": "en", "next": target})
+def test_choosing_a_language_leads_nowhere_else(portal: Flask, target: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(portal.config, "WTF_CSRF_ENABLED", False)
+    answer = portal.test_client().post("/language", data={"language": "en", "next": target})
     assert answer.status_code == 302
     assert answer.headers["Location"] == "/"
     assert "X-Evil" not in answer.headers
 
 
-def test_a_foreign_host_name_gets_into_no_answer(app: Flask) -> None:
-    client = app.test_client()
+def test_a_foreign_host_name_gets_into_no_answer(portal: Flask) -> None:
+    client = portal.test_client()
     for path in ("/desk/", "/desk/sign-in", "/nothing", "/zh/", "/"):
         answer = Context().run(lambda: client.get(path, headers={"Host": "evil.example"}))  # noqa: B023
         assert "evil.example" not in answer.text + str(answer.headers), path
 
 
 @pytest.mark.parametrize("path", ["/zh/", "/nothing", "/desk/sign-in", "/static/base.css", "/desk/", "/feeds/cap.atom", "/"])
-def test_every_answer_refuses_framing_sniffing_and_what_is_not_ours(app: Flask, path: str) -> None:
-    headers = app.test_client().get(path).headers
+def test_every_answer_refuses_framing_sniffing_and_what_is_not_ours(portal: Flask, path: str) -> None:
+    headers = portal.test_client().get(path).headers
     assert headers["X-Content-Type-Options"] == "nosniff"
     policy = dict(part.strip().split(" ", 1) for part in headers["Content-Security-Policy"].split(";"))
     assert policy["frame-ancestors"] == policy["object-src"] == policy["base-uri"] == "'none'"
@@ -55,8 +65,8 @@ def test_every_answer_refuses_framing_sniffing_and_what_is_not_ours(app: Flask, 
 
 @pytest.mark.parametrize("path", ["/static/..%2f..%2fconfig.py", "/static/%2e%2e/%2e%2e/config.py", "/assets/..%2fcurrent",
                                   "/desk/static/..%5c..%5cforms.py", "/zh/..%2f..%2fsecret_key"])
-def test_no_address_leads_out_of_the_files_that_are_served(app: Flask, path: str) -> None:
-    assert app.test_client().get(path).status_code == 404
+def test_no_address_leads_out_of_the_files_that_are_served(portal: Flask, path: str) -> None:
+    assert portal.test_client().get(path).status_code == 404
 
 
 def test_a_public_process_has_no_desk_and_sets_no_cookie(tmp_path: Path) -> None:
@@ -69,10 +79,10 @@ def test_a_public_process_has_no_desk_and_sets_no_cookie(tmp_path: Path) -> None
         assert "Set-Cookie" not in answer.headers
 
 
-def test_a_desk_process_shows_no_page_without_signing_in(app: Flask) -> None:
+def test_a_desk_process_shows_no_page_without_signing_in(portal: Flask) -> None:
     open_pages = {"identity.sign_in", "web.static", "identity.static", "desk.static", "sandbox.static"}
-    client = app.test_client()
-    for rule in app.url_map.iter_rules():
+    client = portal.test_client()
+    for rule in portal.url_map.iter_rules():
         if "GET" in (rule.methods or ()) and rule.endpoint not in open_pages:
             path = re.sub(r"<uuid:\w+>", "0192f0c0-0000-7000-8000-000000000000", str(rule))
             path = re.sub(r"<(int:)?\w+>", "1", path)
