@@ -2,7 +2,7 @@
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help run test lint messages demo-reset clean setup setup-dev
+.PHONY: help run test lint measure messages demo-reset clean setup setup-dev
 
 ANLAN := .venv/bin/python -m portal.cli
 ifdef PORT
@@ -39,6 +39,9 @@ lint: setup-dev ## Lint, types and translations only
 	@.venv/bin/ruff check
 	@.venv/bin/mypy
 	@$(ANLAN) messages check
+
+measure: setup-dev ## Measure how fast a red warning reaches everybody (about three minutes)
+	@.venv/bin/python tools/measure.py
 
 messages: setup ## Bring the translation catalogues in step with the code
 	@$(ANLAN) messages update

@@ -65,7 +65,7 @@ class Machine:
         clean = {k: v for k, v in os.environ.items() if not k.startswith(("ANLAN_", "PYTEST_"))}
         proxies = dict.fromkeys(("http_proxy", "https_proxy", "all_proxy", "HTTPS_PROXY", "ALL_PROXY"), dead)
         self.environment = clean | proxies | {
-            "ANLAN_DEMO": "1", "ANLAN_INSTANCE": str(instance), "PORT": str(self.port),
+            "no_proxy": "127.0.0.1,localhost", "ANLAN_DEMO": "1", "ANLAN_INSTANCE": str(instance), "PORT": str(self.port),
             "PYTHONPATH": str(self.side / "guard"), "PYTHONUNBUFFERED": "1"} | environment
         self.process: subprocess.Popen | None = None
 
