@@ -7,11 +7,15 @@ from typing import Any
 from portal.core.clock import utcnow
 from portal.warnings.models import Draft
 
+WITHDRAW, RETURN = "withdraw", "return"
+
 
 def keep(draft: Draft, verb: str) -> dict[str, Any]:
     """The content of the draft as it stands, for `Draft.last_seen`. Times in ISO 8601, with their zone."""
     return {
         "verb": verb,
+        "by": draft.reviewed_by if verb == RETURN else None,
+        "reason": draft.review_reason if verb == RETURN else None,
         "at": utcnow().isoformat(),
         "version": draft.version,
         "exercise": draft.exercise,

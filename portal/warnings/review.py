@@ -25,7 +25,8 @@ from portal.identity.models import Account
 from portal.warnings import changes, drafts
 from portal.warnings.models import ALERT, DISCARDED, EDITING, ISSUED, REJECTED, SUBMITTED, Draft
 
-SUBMIT, WITHDRAW, RETURN, REJECT, DISCARD, APPROVE = "submit", "withdraw", "return", "reject", "discard", "approve"
+WITHDRAW, RETURN = changes.WITHDRAW, changes.RETURN
+SUBMIT, REJECT, DISCARD, APPROVE = "submit", "reject", "discard", "approve"
 
 
 @dataclass(frozen=True)

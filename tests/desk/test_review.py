@@ -220,6 +220,7 @@ def test_what_changed_since_a_draft_was_returned_is_shown_side_by_side(settled: 
     assert set(rows) == {"Tier", "Regions", "Headline (English)"}, list(rows)
     assert rows["Tier"].xpath(".//del")[0].text == "Red"
     assert rows["Tier"].xpath(".//ins")[0].text == "Orange"
+    assert "Name the river." in shown.text_content()
     headline = rows["Headline (English)"]
     assert "".join(ins.text for ins in headline.xpath(".//ins")) == " Ping river"
     assert headline.xpath("./td")[0].text_content() == before
