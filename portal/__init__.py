@@ -5,6 +5,7 @@ from __future__ import annotations
 from importlib import import_module
 
 from flask import Flask, current_app
+from werkzeug.middleware.proxy_fix import ProxyFix
 
 from portal.config import DATABASE_FILE, Settings
 
@@ -47,6 +48,8 @@ def create_app(settings: Settings | None = None) -> Flask:
     for surface in settings.surfaces:
         for name in SURFACE_MODULES[surface]:
             app.register_blueprint(import_module(name).make_blueprint())
+    if count := settings.trusted_proxies:
+        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=count, x_proto=count, x_host=count)  # type: ignore[method-assign]
     return app
 
 

@@ -11,10 +11,13 @@ import re
 import sys
 from pathlib import Path
 from typing import Annotated, Literal
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import click
 from pydantic import AliasChoices, Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError
 
 ROOT = Path(__file__).resolve().parent.parent
 TIERS = ("white", "blue", "yellow", "orange", "red")
@@ -178,6 +181,26 @@ class Settings(BaseSettings):
     def _a_key(cls, value: SecretStr) -> SecretStr:
         if not re.fullmatch(r"([0-9A-Fa-f]{64})?", value.get_secret_value()):
             raise ValueError("a key is 64 hexadecimal digits")
+        return value
+
+    @field_validator("timezone")
+    @classmethod
+    def _known_zone(cls, value: str) -> str:
+        try:
+            ZoneInfo(value)
+        except (ZoneInfoNotFoundError, ValueError, OSError) as error:
+            raise ValueError("no such time zone; write it as `Asia/Shanghai`") from error
+        return value
+
+    @field_validator("database_url")
+    @classmethod
+    def _readable_url(cls, value: str) -> str:
+        try:
+            name = make_url(value).get_backend_name() if value else "sqlite"
+        except ArgumentError:
+            raise ValueError("cannot be read; write it as `postgresql+psycopg://user:password@host/name`") from None
+        if name not in ("sqlite", "postgresql"):
+            raise ValueError("only PostgreSQL (`postgresql+psycopg://…`) and SQLite (`sqlite:///…`) are possible")
         return value
 
     @field_validator("public_url")

@@ -186,7 +186,8 @@ def server_options(settings: Settings) -> dict[str, Any]:
     options: dict[str, Any] = {
         "threads": settings.web_threads,
         "ident": None,
-        "clear_untrusted_proxy_headers": True,
+        # With proxies in front, the application itself reads what they say (create_app), under any server alike.
+        "clear_untrusted_proxy_headers": not settings.trusted_proxies,
         "connection_limit": CONNECTIONS,
         "asyncore_use_poll": True,  # select() ends at 1024 files
         "channel_timeout": IDLE_SECONDS,
@@ -195,12 +196,6 @@ def server_options(settings: Settings) -> dict[str, Any]:
         # a disk, since a body is kept there before the application sees it.
         "max_request_body_size": LARGEST_BODY,
     }
-    if settings.trusted_proxies:
-        options |= {
-            "trusted_proxy": "*",
-            "trusted_proxy_count": settings.trusted_proxies,
-            "trusted_proxy_headers": {"x-forwarded-for", "x-forwarded-proto", "x-forwarded-host"},
-        }
     return options
 
 

@@ -156,9 +156,8 @@ def test_one_person_alone_is_worth_a_thought(settings, speak):
     assert _one(speak(choices.two_people, settings()))[0] == OK
 
 
-def test_a_clock_that_cannot_be_right_and_an_unknown_zone_are_named(settings, speak, monkeypatch):
+def test_a_clock_that_cannot_be_right_is_named(settings, speak, monkeypatch):
     assert _one(speak(machine.clock, settings()))[0] == OK
-    assert _one(speak(machine.clock, settings(timezone="Asia/Nowhere")))[0] == FAIL
     monkeypatch.setattr(machine, "utcnow", lambda: datetime(1970, 1, 1, tzinfo=UTC))
     assert _one(speak(machine.clock, settings()))[0] == FAIL
 
