@@ -27,11 +27,6 @@ def sign_in(page: Page, machine: Machine, name: str, to: str = "/desk/") -> None
     page.wait_for_url(machine.url + to)
 
 
-def go(page: Page, path: str) -> None:
-    page.goto(path)
-    looked_at(page)
-
-
 def approve(page: Page, confirm: str = "") -> str:
     """Approve the draft on the screen; the number of its warning."""
     looked_at(page)
@@ -45,6 +40,7 @@ def approve(page: Page, confirm: str = "") -> str:
 def all_clear(page: Page, number: str) -> str:
     """From the page of the live warning to the submitted draft of its all-clear; the path of that draft."""
     page.locator(f"a[href$='/warnings/{number}/cancel']").first.click()
+    page.wait_for_url("**/cancel")
     looked_at(page)
     page.locator("[name=do][value=submit]").click()
     page.wait_for_url("**/desk/drafts/*/")
