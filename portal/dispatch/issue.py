@@ -73,5 +73,6 @@ def lane_of(tier: str, exercise: bool) -> int:
 
 
 def _channels(draft: Draft) -> list[str]:
+    """In the order of planning: the page is one step and stands behind every link; horns are few and heard at once."""
     chosen = draft.target.get("channels", [SMS, SPEAKERS])
-    return [channel for channel in (SPEAKERS, SMS) if channel in chosen] + ([] if draft.exercise else [WEB])
+    return ([] if draft.exercise else [WEB]) + [channel for channel in (SPEAKERS, SMS) if channel in chosen]
