@@ -11,7 +11,7 @@ from sqlalchemy import select
 from portal.channels.speakers import registry
 from portal.channels.speakers.bridge import Answer
 from portal.core.db import db
-from portal.dispatch import events, receipts
+from portal.dispatch import receipts
 from portal.dispatch.models import SPEAKERS, Batch, Dispatch
 from portal.dispatch.recipients import unpack
 
@@ -34,8 +34,6 @@ class AnswerBox:
             self._queue.put_nowait(answer)
         except queue.Full:
             log.error("dropping a horn's answer: %d are waiting for the database", LONGEST_QUEUE)
-        else:
-            events.work.send("answer")
 
     def write(self, limit: int = 2000) -> int:
         """Write waiting answers as receipts; how many. Needs an application context. Answers survive a failing database."""

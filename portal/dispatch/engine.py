@@ -29,6 +29,7 @@ log = logging.getLogger(__name__)
 
 IDLE = 1.0  # seconds until a thread looks again without a signal
 WAITING = 0.2  # seconds until a plan that waits for an earlier bulletin's workers is tried again
+FOLDING = 0.5  # seconds between folds while receipts come in: each is a commit, whether of one receipt or of thousands
 BROKEN = 2.0  # seconds after an unexpected error, as a database that is down
 HORN_THREADS = 4  # horns that do not answer hold up a community's batch for half a minute, not the next one's
 PATIENCE = 20.0  # seconds for threads to end in an orderly way
@@ -105,9 +106,9 @@ class Engine:
         written = self.box.write() if self.box else 0
         folded = receipts.fold()
         unsettled = stop.sweep(utcnow())
-        if folded or written:
+        if folded >= receipts.FOLD_LIMIT:
             return 0.0
-        return WAITING if unsettled else IDLE
+        return WAITING if unsettled else FOLDING if folded or written else IDLE
 
 
 class Planner:

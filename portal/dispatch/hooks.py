@@ -27,6 +27,7 @@ def make_blueprint() -> Blueprint:
     """Answers 204 when the report is kept (or tells nothing new), 403 when it is not the carrier's, 400 for junk."""
     blueprint = Blueprint("hooks", __name__, url_prefix="/hooks")
     csrf.exempt(blueprint)  # the carrier's signature says who calls
+    together = receipts.Together()
 
     @blueprint.post(f"/sms/<name>/<{_ID}:batch_id>/<{_ID}:recipient_id>")
     def sms(name: str, batch_id: int, recipient_id: int) -> tuple[str, int]:
@@ -42,7 +43,7 @@ def make_blueprint() -> Blueprint:
         except Rejected:
             return "", 400
         if receipt is not None:
-            receipts.record_many([(batch_id, recipient_id, receipt.status, receipt.code)])
+            together.record([(batch_id, recipient_id, receipt.status, receipt.code)])
             if receipt.code in provider.opt_out_codes:
                 store.opt_out(recipient_id, name)
         return "", 204
