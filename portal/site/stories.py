@@ -11,6 +11,7 @@ from flask_babel import lazy_gettext as _l
 
 from portal.core.clock import local
 from portal.warnings.models import ALERT, CANCEL, IN_FORCE, UPDATE, Bulletin, Warning
+from portal.warnings.phrases import MONTHS_EN
 
 TIER_NAMES = {
     "red": _l("Red warning"),
@@ -88,9 +89,7 @@ def authority(bulletin: Bulletin, language: str) -> str:
 
 
 def area_names(bulletin: Bulletin, language: str) -> list[str]:
-    return [
-        str(a.get(language) or a.get("zh") or a.get("code", "")) for a in bulletin.snapshot.get("areas", [])
-    ]
+    return [str(a.get(language) or a.get("zh") or a.get("code", "")) for a in bulletin.snapshot.get("areas", [])]
 
 
 def rings(bulletin: Bulletin) -> list[list[list[float]]]:
@@ -122,22 +121,6 @@ def when(moment: datetime, language: str, zone: str) -> str:
     if language == "zh":
         return f"{here.year}年{here.month}月{here.day}日 {here:%H:%M}"
     return f"{here.day} {MONTHS_EN[here.month - 1]} {here.year}, {here:%H:%M}"
-
-
-MONTHS_EN = (
-    "January",
-    "February",
-    "March",
-    "April",
-    "May",
-    "June",
-    "July",
-    "August",
-    "September",
-    "October",
-    "November",
-    "December",
-)
 
 
 def month_name(month: str, language: str) -> str:

@@ -45,7 +45,7 @@ _EN_ORDINALS = {
     "twenty": "twentieth",
     "thirty": "thirtieth",
 }
-_EN_MONTHS = (
+MONTHS_EN = (
     "January",
     "February",
     "March",
@@ -134,7 +134,7 @@ def written(moment: datetime | None, language: str, *, year: bool) -> str:
     if language == "zh":
         minute = f"{moment.minute}分" if moment.minute else ""
         return f"{f'{moment.year}年' if year else ''}{moment.month}月{moment.day}日{moment.hour}时{minute}"
-    day = f"{moment.day} {_EN_MONTHS[moment.month - 1] if year else _EN_MONTHS[moment.month - 1][:3]}"
+    day = f"{moment.day} {MONTHS_EN[moment.month - 1] if year else MONTHS_EN[moment.month - 1][:3]}"
     return f"{moment:%H:%M} on {day} {moment.year}" if year else f"{moment:%H:%M} {day}"
 
 
