@@ -152,7 +152,8 @@ STRAY = [
 def test_only_published_paths_are_served(published: Flask) -> None:
     for path in STRAY:
         answer = published.test_client().get(path)
-        assert answer.status_code == 404, path
+        # A NUL is refused before anything looks at the path.
+        assert answer.status_code == (400 if "\0" in path else 404), path
         assert "test test" not in answer.text
 
 
