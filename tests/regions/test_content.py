@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import json
-from pathlib import Path
 
 import pytest
 import shapely
@@ -14,7 +13,7 @@ from portal.config import ROOT
 from portal.regions import codes
 
 CONTENT = ROOT / "content" / "regions"
-FACTS = Path("/work/shared/domain/regions.csv")
+FACTS = ROOT.parent / "shared" / "domain" / "regions.csv"
 
 
 @pytest.fixture(scope="module")
