@@ -119,3 +119,14 @@ def test_a_wrong_option_is_named(tmp_path: Path, option: str, value: str) -> Non
     done = CliRunner().invoke(main, ["speaker", *[word for pair in (given | {option: value}).items() for word in pair]])
     assert done.exit_code == 2
     assert option in done.output
+
+
+def test_who_was_not_there_when_a_horn_answered_learns_it_from_its_state(mosquitto, portal, speaker) -> None:
+    desk, command = portal(mosquitto.url), order(lasts=60)
+    speaker(mosquitto.url, "agent-late", pace=200)
+    until(lambda: desk.state("agent-late") == "online", "its heartbeat")
+    desk.command(command, ["agent-late"])
+    desk.wait_for(command, "finished")
+    late = portal(mosquitto.url, name="late")
+    late.wait_for(command, "finished")
+    assert late.said(command) == ["finished"]

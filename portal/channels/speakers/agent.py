@@ -165,8 +165,9 @@ class Agent:
             self._fault = True
 
     def _tell(self) -> None:
+        last = self._horn.last_word
         state = "playing" if self._horn.playing else "fault" if self._fault else "online"
         if self._client.is_connected():
             said = State(self._address, state, at=utcnow(), firmware=firmware(), volume=self._volume,
-                         last_command=self._horn.last_command, refused=self._horn.refused)
+                         last_command=last[0], last_status=last[1], last_code=last[2], refused=self._horn.refused)
             self._client.publish(self._name("state"), protocol.encode_state(said), qos=1, retain=True)

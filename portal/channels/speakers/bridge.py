@@ -74,7 +74,8 @@ class Answer:
 @dataclass(frozen=True, slots=True)
 class State:
     """What a device last said of itself: `state` is online, offline, playing or fault; `at` is the device's own clock,
-    None in a last will. `refused` counts the commands that it refused since it started."""
+    None in a last will. `last_command`, `last_status` and `last_code`: its newest order and what became of it. `refused`
+    counts the commands that it refused since it started."""
 
     address: str
     state: str
@@ -83,6 +84,8 @@ class State:
     volume: int | None = None
     battery: int | None = None
     last_command: str = ""
+    last_status: str = ""
+    last_code: str = ""
     refused: int = 0
 
 

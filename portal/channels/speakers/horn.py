@@ -84,6 +84,13 @@ class Horn:
         self._effects: list[Effect] = []
         self._wake(now)
 
+    @property
+    def last_word(self) -> tuple[str, str, str]:
+        """The newest order, and what became of it: (id, status, code). It goes with every state, so that an answer which
+        nobody could hear, as while a broker was away, is told again."""
+        taken = self.memory.taken.get(self.last_command)
+        return (self.last_command, taken.status, taken.code) if taken else (self.last_command, "", "")
+
     def _wake(self, now: datetime) -> None:
         """After a restart: take up again what was not finished."""
         for command_id, taken in self.memory.taken.items():

@@ -20,7 +20,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from paho.mqtt import client as paho
 
 from portal.channels.speakers import protocol
-from portal.channels.speakers.bridge import EXPIRED, REFUSED, Answer, Command, Device, Result, State
+from portal.channels.speakers.bridge import ANSWERS, EXPIRED, REFUSED, Answer, Command, Device, Result, State
 from portal.channels.speakers.link import KEEPALIVE_SECONDS, Broker, make_client
 from portal.channels.speakers.rounds import Round, Rounds
 from portal.core.clock import utcnow
@@ -38,6 +38,7 @@ TRIES = 3
 OFFLINE_SECONDS = 1.0
 #: How long a call waits for the link before all of it is `retry`.
 LINK_SECONDS = 2.0
+MOST_DEVICES = 20_000  # whose last answer is remembered
 BACKOFF_SECONDS = (0.5, 15.0)
 _POLL = 0.1
 
@@ -61,6 +62,7 @@ class MqttBridge:
         self._numbers = protocol.Numbers()
         self._rounds = Rounds()
         self._offline: set[str] = set()
+        self._told: dict[str, tuple[str, str]] = {}
         self._client: paho.Client | None = None
         self._linked = threading.Event()
         self._closing = threading.Event()
@@ -161,10 +163,19 @@ class MqttBridge:
         if isinstance(said, State):
             (self._offline.add if said.state == "offline" else self._offline.discard)(address)
             self._on_state(said)
+            word = (said.last_command, said.last_status)
+            if said.last_command and said.last_status in ANSWERS and self._told.get(address) != word:
+                # Each state repeats the last answer: what nobody heard while the broker was away comes with it.
+                self._learn(Answer(said.last_command, address, said.last_status, said.last_code, said.at))
         else:
-            self._rounds.heard(said)
-            if said.command_id:
-                self._on_answer(said)
+            self._learn(said)
+
+    def _learn(self, said: Answer) -> None:
+        if said.address in self._told or len(self._told) < MOST_DEVICES:
+            self._told[said.address] = (said.command_id, said.status)
+        self._rounds.heard(said)
+        if said.command_id:
+            self._on_answer(said)
 
     # -- commands ----------------------------------------------------------------------------------
     def command(self, command: Command, devices: Sequence[Device], *, on_result: Callable[[Result], None],

@@ -209,6 +209,7 @@ def decode_answer(payload: bytes, address: str) -> Answer:
 def encode_state(state: State) -> bytes:
     return _canonical({"state": state.state, "at": _time(state.at) if state.at else None, "firmware": state.firmware,
                        "volume": state.volume, "battery": state.battery, "last": state.last_command,
+                       "last_status": state.last_status, "last_code": state.last_code,
                        "refused": state.refused})
 
 
@@ -221,7 +222,8 @@ def decode_state(payload: bytes, address: str) -> State:
                      firmware=_word(said["firmware"], 40),
                      volume=None if said["volume"] is None else _whole(said["volume"], 0, 100, "volume"),
                      battery=None if said["battery"] is None else _whole(said["battery"], 0, 100, "battery"),
-                     last_command=_word(said["last"], 100), refused=_whole(said["refused"], 0, 2**62, "count"))
+                     last_command=_word(said["last"], 100), last_status=_word(said.get("last_status", ""), 12),
+                     last_code=_word(said.get("last_code", ""), 40), refused=_whole(said["refused"], 0, 2**62, "count"))
     except (TypeError, KeyError, AttributeError, RecursionError) as error:
         raise ValueError("not a state") from error
 

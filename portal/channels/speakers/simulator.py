@@ -262,7 +262,8 @@ class _Device:
             self._owner.later(self._owner.heartbeat, self._beat)
 
     def _tell(self) -> None:
+        last = self._horn.last_word
         state = "playing" if self._horn.playing else "fault" if self._failing else "online"
         said = State(self._address, state, at=datetime.now(UTC), firmware=FIRMWARE, volume=80,
-                     last_command=self._horn.last_command, refused=self._horn.refused)
+                     last_command=last[0], last_status=last[1], last_code=last[2], refused=self._horn.refused)
         self._client.publish(self._name("state"), protocol.encode_state(said), qos=1, retain=True)
