@@ -130,7 +130,7 @@ def test_what_was_opened_stays_open_and_the_focus_stays_while_numbers_change(des
             pass
         answer.value.finished()
     expect(page.locator("#progress")).to_be_visible()
-    page.wait_for_function("!document.querySelector('.htmx-request, .htmx-swapping, .htmx-settling')")
+    expect(page.locator(".htmx-request, .htmx-swapping, .htmx-settling")).to_have_count(0)
     assert words.get_attribute("open") is not None
     assert page.evaluate("document.activeElement.id") == ident
     expect(page.locator("#summary")).to_contain_text("Text messages: 0 of 3 taken.")
