@@ -60,10 +60,10 @@ class Mosquitto:
 
     def kill(self) -> None:
         """As if the machine had lost its power."""
-        if self._process is not None:
-            self._process.kill()
-            self._process.wait(10)
-            self._process = None
+        process, self._process = self._process, None  # first: another thread may start the next one meanwhile
+        if process is not None:
+            process.kill()
+            process.wait(10)
 
     def close(self) -> None:
         self.kill()
