@@ -74,14 +74,17 @@ def audit() -> None:
 
 @audit.command("verify")
 def audit_verify() -> None:
-    """Find a changed, removed or inserted entry; exit 1 when there is one."""
+    """Find a changed, removed or inserted entry, and bulletins other than those approved; exit 1 when there is one."""
+    from itertools import chain
+
     from portal import create_app
     from portal.core import audit as trail
     from portal.core.db import db
+    from portal.warnings.bulletins import altered
 
     wrong = 0
     with create_app(load_settings()).app_context():
-        for problem in trail.verify(db.session):
+        for problem in chain(trail.verify(db.session), altered(db.session)):
             click.echo(problem)
             wrong += 1
         head = db.session.get(trail.AuditHead, 1)

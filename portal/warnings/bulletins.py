@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import uuid
+from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -182,9 +183,17 @@ def expire_due(now: datetime, limit: int = 100) -> list[str]:
     return numbers
 
 
-def cap_is_frozen(bulletin: Bulletin) -> bool:
-    """Whether the stored bytes still are those that were approved."""
-    return hashlib.sha256(bulletin.cap).hexdigest() == bulletin.cap_sha256
+def altered(session: Session) -> Iterator[str]:
+    """One sentence for each bulletin whose CAP bytes no longer are those that were approved, as the audit trail keeps their
+    hash; of demonstration bulletins, which nobody approved, as the bulletin itself does."""
+    entries = session.execute(
+        select(audit.AuditEntry.subject, audit.AuditEntry.details).where(audit.AuditEntry.action == "bulletin.issue")
+    )
+    approved = {subject: details.get("cap_sha256") for subject, details in entries}
+    rows = select(Bulletin.id, Bulletin.identifier, Bulletin.cap, Bulletin.cap_sha256).execution_options(yield_per=50)
+    for row in session.execute(rows):
+        if hashlib.sha256(row.cap).hexdigest() != approved.get(f"bulletin:{row.id}", row.cap_sha256):
+            yield f"bulletin {row.identifier} is not the one that was approved: its CAP bytes were changed"
 
 
 def _next_number(session: Session, exercise: bool, now: datetime, settings: Settings) -> str:

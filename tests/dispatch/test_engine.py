@@ -1,5 +1,6 @@
 """Sending: urgent first, nothing late, nothing lost, and every end is counted."""
 
+import hashlib
 import itertools
 from collections import Counter
 from datetime import timedelta
@@ -318,8 +319,14 @@ def _dispatch(session, dispatch_id):
     session.flush()
 
 
-def test_the_bytes_that_were_approved_are_kept(workshop, issued):
+def test_the_bytes_that_were_approved_are_kept_and_others_are_found(workshop, issued):
     bulletin = issued()
     workshop.finish()
     district.forget()
-    assert bulletins.cap_is_frozen(bulletins.get(bulletin.id))
+    assert list(bulletins.altered(db.session)) == []
+    other = bulletin.cap.replace(b"Extreme", b"Minor")
+    with transaction() as session:  # by somebody who also knows of the hash beside the bytes
+        row = bulletins.get(bulletin.id)
+        row.cap, row.cap_sha256 = other, hashlib.sha256(other).hexdigest()
+        session.flush()
+    assert [bulletin.identifier in found for found in bulletins.altered(db.session)] == [True]
