@@ -11,9 +11,17 @@ from portal.config import DATABASE_FILE, Settings
 
 #: What each surface serves: modules with a `make_blueprint()`, in the order in which they are registered.
 SURFACE_MODULES = {
-    "site": ("portal.site.pages",),
-    "desk": ("portal.identity.pages", "portal.channels.sms.pages", "portal.desk"),
-    "api": (),
+    "site": ("portal.site.pages", "portal.shelters.living.pages"),
+    "desk": (
+        "portal.identity.pages",
+        "portal.channels.sms.pages",
+        "portal.desk",
+        "portal.shelters.office.pages",
+        "portal.shelters.communities.pages",
+        "portal.shelters.paper.pages",
+        "portal.shelters.transfers.pages",
+    ),
+    "api": ("portal.api.obstructions",),
     "hooks": ("portal.dispatch.hooks",),
 }
 

@@ -1,6 +1,6 @@
 """Keeping the catalogues in step with the code: extract, update, check.
 
-A *room* is a directory with strings of its own: each package of the portal, each package inside `channels`,
+A *room* is a directory with strings of its own: each package of the portal, each package inside `channels` and `shelters`,
 and `core`, which also keeps the strings of the modules beside it (`portal/cli.py`). What
 is written depends on nothing but the strings and their translations: no dates and no line numbers, so that a
 catalogue changes only where the words did.
@@ -26,7 +26,7 @@ KEYWORDS: dict = {
     "npgettext": ((1, "c"), 2, 3), "lazy_npgettext": ((1, "c"), 2, 3),
 }
 #: Packages whose sub-packages keep catalogues of their own.
-SPLIT = ("channels",)
+SPLIT = ("channels", "shelters")
 _PLURALS = {"zh": "nplurals=1; plural=0;", "en": "nplurals=2; plural=(n != 1);"}
 _PLACEHOLDER = re.compile(r"%\((\w+)\)([sdfi])|\{(\w*)\}")
 
@@ -48,7 +48,7 @@ class Entry:
 
 
 def rooms(portal: Path = PORTAL) -> dict[str, Path]:
-    """Name → directory of every room, in a fixed order. A room inside `channels` is named `channels/sms`."""
+    """Name → directory of every room, in a fixed order. A room inside another is named `channels/sms`."""
     found: dict[str, Path] = {}
     for package in sorted(p.parent for p in portal.glob("*/__init__.py")):
         found[package.name] = package

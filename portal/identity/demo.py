@@ -13,10 +13,10 @@ from portal.core.db import db
 from portal.identity import accounts
 from portal.identity.accounts import Grant
 from portal.identity.models import Account
-from portal.identity.rights import ADMINISTRATOR, APPROVER, DRAFTER, VIEWER
+from portal.identity.rights import ADMINISTRATOR, APPROVER, DRAFTER, SHELTERS, TRANSFERS, VIEWER
 
 PASSWORD = "anlan-demo-1"  # noqa: S105  (everybody is meant to know it)
-STREET = "440310001000"
+STREET, COMMUNITY = "440310001000", "440310001001"
 
 
 class Sample(NamedTuple):
@@ -56,7 +56,30 @@ SAMPLES = (
         _l("drafts for Pingshan Subdistrict, up to orange"),
     ),
     Sample("admin", "区应急管理局信息科（演示）", ADMINISTRATOR, "", "red", _l("manages the accounts")),
-    Sample("viewer", "区总值班室（演示）", VIEWER, "", "red", _l("sees everything, changes nothing")),
+    Sample(
+        "viewer",
+        "区总值班室（演示）",
+        VIEWER,
+        "",
+        "red",
+        _l("sees everything but the transfer lists, changes nothing"),
+    ),
+    Sample(
+        "shelters",
+        "区避难场所管理办（演示）",
+        SHELTERS,
+        "",
+        "red",
+        _l("keeps and opens shelters, closes roads, prints the paper"),
+    ),
+    Sample(
+        "community",
+        "六联社区工作站（演示）",
+        TRANSFERS,
+        COMMUNITY,
+        "red",
+        _l("keeps the transfer list of Liulian Community"),
+    ),
 )
 
 

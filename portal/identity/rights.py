@@ -12,7 +12,9 @@ from portal.identity.models import Account
 from portal.regions import codes
 
 DRAFTER, APPROVER, ADMINISTRATOR, VIEWER = "drafter", "approver", "administrator", "viewer"
-ROLES = (DRAFTER, APPROVER, ADMINISTRATOR, VIEWER)
+#: Who keeps shelters, roads and paper, and who sees the lists of people that need help to leave. Tiers do not bound them.
+SHELTERS, TRANSFERS = "shelters", "transfers"
+ROLES = (DRAFTER, APPROVER, ADMINISTRATOR, VIEWER, SHELTERS, TRANSFERS)
 
 
 def has_role(account: Account, *roles: str) -> bool:
@@ -44,6 +46,16 @@ def may(account: Account, role: str, region_codes: Iterable[str], tier: str) -> 
     wanted = list(region_codes)
     allowed = regions_for(account, role, tier)
     return bool(wanted) and all(any(codes.contains(a, w) for a in allowed) for w in wanted)
+
+
+def may_in(account: Account, role: str, region_codes: Iterable[str]) -> bool:
+    """As :func:`may`, for a role that no tier bounds."""
+    return may(account, role, region_codes, TIERS[0])
+
+
+def require_in(account: Account, role: str, region_codes: Iterable[str]) -> None:
+    """As :func:`require`, for a role that no tier bounds."""
+    require(account, role, region_codes, TIERS[0])
 
 
 def require(account: Account, role: str, region_codes: Iterable[str], tier: str) -> None:

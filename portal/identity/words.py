@@ -10,7 +10,7 @@ from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 
 from portal.identity.models import Account, Duty
-from portal.identity.rights import ADMINISTRATOR, APPROVER, DRAFTER, ROLES, VIEWER, regions_for, tiers_for
+from portal.identity.rights import ADMINISTRATOR, APPROVER, DRAFTER, ROLES, SHELTERS, TRANSFERS, VIEWER, regions_for, tiers_for
 from portal.regions import codes, lookup
 from portal.web.show import tier_label
 
@@ -19,12 +19,16 @@ ROLE_LABELS = {
     APPROVER: _l("Approval"),
     ADMINISTRATOR: _l("Administration"),
     VIEWER: _l("Viewing"),
+    SHELTERS: _l("Shelters"),
+    TRANSFERS: _l("Transfers"),
 }
 ROLE_HINTS = {
     DRAFTER: _l("writes warnings and submits them"),
     APPROVER: _l("approves, returns and cancels warnings"),
     ADMINISTRATOR: _l("manages accounts"),
-    VIEWER: _l("sees everything, changes nothing"),
+    VIEWER: _l("sees everything but the transfer lists, changes nothing"),
+    SHELTERS: _l("keeps and opens shelters, closes roads, prints the paper"),
+    TRANSFERS: _l("sees and keeps the lists of people who need help to leave"),
 }
 
 

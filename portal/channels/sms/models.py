@@ -1,13 +1,14 @@
-"""What the sandbox remembers: each text once, and the phones that would have received it."""
+"""What the sandbox remembers, and the one-time codes that were sent to prove a phone."""
 
 from __future__ import annotations
 
+import uuid
 from datetime import datetime
 
 from sqlalchemy import ForeignKey, Index, Integer, LargeBinary, String, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from portal.core.db import Base, BigId, UtcDateTime
+from portal.core.db import Base, BigId, UtcDateTime, uuid7
 
 
 class SandboxText(Base):
@@ -42,3 +43,20 @@ class SandboxMessage(Base):
         Index("ix_sandbox_message_tail", "tail", "id"),
         Index("ix_sandbox_message_text", "text_id", "id"),
     )
+
+
+class OneTimeCode(Base):
+    """A code that was sent to a phone so that its holder can prove it. `purpose` names the door that it opens; the code
+    itself is kept as a keyed hash only."""
+
+    __tablename__ = "one_time_code"
+    id: Mapped[uuid.UUID] = mapped_column(primary_key=True, default=uuid7)
+    phone_index: Mapped[bytes] = mapped_column(LargeBinary(16))
+    purpose: Mapped[str] = mapped_column(String(20))
+    code_hash: Mapped[str] = mapped_column(String(64))
+    sent_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    expires_at: Mapped[datetime] = mapped_column(UtcDateTime, index=True)
+    attempts: Mapped[int] = mapped_column(Integer, default=0)
+    used_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+
+    __table_args__ = (Index("ix_one_time_code_phone", "phone_index", "purpose", "sent_at"),)
