@@ -16,6 +16,7 @@ from portal.core.audit import AuditEntry
 from portal.core.i18n import select_language
 from portal.desk import labels
 from portal.regions import lookup
+from portal.shelters.roads.obstruction_kinds import KINDS as OBSTRUCTIONS
 from portal.warnings import bulletins, hazards
 from portal.web.show import TIER_LABELS
 
@@ -46,17 +47,27 @@ ACTS = {
     "identity.password_reset": _l("set a new password for an account"),
     "speakers.import": _l("imported loudspeakers"),
     "regions.import": _l("imported regions"),
+    "obstruction.create": _l("set an obstruction"),
+    "obstruction.edit": _l("changed an obstruction"),
+    "obstruction.end": _l("ended an obstruction"),
+    "obstruction.resume": _l("took an obstruction up again"),
+    "obstruction.extend": _l("put the end of an obstruction off"),
+    "obstruction.import": _l("imported obstructions"),
+    "token.create": _l("made a token for another system"),
+    "token.revoke": _l("revoked a token"),
 }
 #: Groups to filter by: the beginnings of their acts.
 GROUPS = {
     "warnings": (_l("Issue, expiry, stop"), ("bulletin.", "warning.", "dispatch.", "demo.")),
     "drafts": (_l("Drafts"), ("draft.",)),
-    "accounts": (_l("Accounts and sign-in"), ("identity.",)),
+    "accounts": (_l("Accounts and sign-in"), ("identity.", "token.")),
     "imports": (_l("Imports"), ("speakers.", "regions.")),
+    "obstructions": (_l("Obstructions"), ("obstruction.",)),
 }
 _SUBJECTS = {
     "draft": _l("draft"), "bulletin": _l("bulletin"), "warning": _l("warning"), "dispatch": _l("dispatch"),
     "account": _l("account"), "file": _l("file"), "regions": _l("regions"), "region": _l("region"),
+    "obstruction": _l("obstruction"), "token": _l("token"),
 }
 _DETAILS = {
     "version": _l("version"), "content": _l("content"), "reason": _l("reason"), "kind": _l("kind"), "exercise": _l("drill"),
@@ -67,12 +78,14 @@ _DETAILS = {
     "username": _l("user name"), "duties": _l("duties"), "sent": _l("sent"), "warning": _l("warning"), "hash": _l("hash"),
     "display_name": _l("office"), "demonstration": _l("demonstration"), "files": _l("files"), "created": _l("added"),
     "updated": _l("changed"), "boundaries": _l("boundaries"), "skipped": _l("skipped"),
+    "name": _l("name"), "expires": _l("end"), "ended": _l("ended"), "resumed": _l("taken up again"),
 }
 _TELLING = ("exercise", "reason", "kind", "hazard", "tier", "regions", "username", "role", "region_code", "highest_tier",
             "channel")
 _REASONS = {"password": _l("wrong password"), "refused": _l("not allowed to sign in"), "unknown": _l("no such account")}
 _ROLES = {"drafter": _l("drafter"), "approver": _l("approver"), "administrator": _l("administrator"), "viewer": _l("viewer"),
           "shelters": _l("shelters"), "transfers": _l("transfers")}
+_KINDS = labels.KINDS | {key: kind.label for key, kind in OBSTRUCTIONS.items()}
 _HEX = re.compile(r"[0-9a-f]{40,64}|[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 
 
@@ -172,6 +185,6 @@ def _word(name: str, text: str) -> str:
         return node.name(select_language())
     if name == "hazard" and (hazard := hazards.catalogue().get(text)):
         return hazard.name(select_language())
-    words = {"tier": TIER_LABELS, "highest_tier": TIER_LABELS, "kind": labels.KINDS,
+    words = {"tier": TIER_LABELS, "highest_tier": TIER_LABELS, "kind": _KINDS,
              "channel": labels.CHANNELS, "role": _ROLES, "reason": _REASONS}.get(name, {})
     return str(words.get(text, text))
