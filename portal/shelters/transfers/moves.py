@@ -1,0 +1,29 @@
+"""The steps of a transfer: which may follow which, and which need a word of explanation."""
+
+from __future__ import annotations
+
+from portal.shelters.models import ARRIVED, CONTACTED, ON_THE_WAY, REFUSED, UNREACHABLE, WAITING
+
+#: State → what may follow. People change their minds, so that no end is final; `ARRIVED` is left only to mend a mistake.
+MOVES: dict[str, tuple[str, ...]] = {
+    WAITING: (CONTACTED, ON_THE_WAY, ARRIVED, REFUSED, UNREACHABLE),
+    CONTACTED: (ON_THE_WAY, ARRIVED, REFUSED, UNREACHABLE, WAITING),
+    ON_THE_WAY: (ARRIVED, CONTACTED, REFUSED, UNREACHABLE),
+    ARRIVED: (ON_THE_WAY, WAITING),
+    REFUSED: (CONTACTED, ON_THE_WAY, ARRIVED, UNREACHABLE),
+    UNREACHABLE: (CONTACTED, ON_THE_WAY, ARRIVED, REFUSED),
+}
+#: Nobody has to be gone after any more: arrived, or known not to come.
+ENDS = (ARRIVED, REFUSED, UNREACHABLE)
+#: Ends without arrival: whoever leads must read why.
+WITHOUT_ARRIVAL = (REFUSED, UNREACHABLE)
+
+
+def may(before: str, after: str) -> bool:
+    """Whether the step is in the table; saying again what is so already confirms it and is always allowed."""
+    return after in MOVES.get(before, ()) or (before == after and after in MOVES)
+
+
+def needs_note(before: str, after: str) -> bool:
+    """Whether the step must be explained: an end without arrival, and taking back an arrival."""
+    return after in WITHOUT_ARRIVAL or (before == ARRIVED and after != ARRIVED)
