@@ -1,0 +1,16 @@
+"""`python -m tools.demonstration`: write content/shelters/ again."""
+
+from __future__ import annotations
+
+from tools.demonstration import roads
+from tools.demonstration.ground import CONTENT
+
+
+def main() -> None:
+    target = CONTENT / "shelters"
+    net, open_grounds, _communities, rivers, names = roads.town()
+    print("roads:", roads.write(target / "roads.osm.pbf", net, names, open_grounds, rivers))
+
+
+if __name__ == "__main__":
+    main()
