@@ -43,6 +43,10 @@ def upgrade() -> None:
     sa.Column('first_at', sa.DateTime(timezone=True), nullable=True),
     sa.Column('last_at', sa.DateTime(timezone=True), nullable=True),
     sa.Column('next_at', sa.DateTime(timezone=True), nullable=True),
+    sa.Column('lease_by', sa.String(length=40), nullable=False),
+    sa.Column('lease_until', sa.DateTime(timezone=True), nullable=True),
+    sa.Column('error', sa.String(length=300), nullable=False),
+    sa.Column('failed_at', sa.DateTime(timezone=True), nullable=True),
     sa.PrimaryKeyConstraint('id', name=op.f('pk_field_wish'))
     )
     op.create_table('obstruction',

@@ -254,6 +254,10 @@ class FieldWish(Base):
     first_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     last_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     next_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    lease_by: Mapped[str] = mapped_column(String(40), default="")  # who computes now
+    lease_until: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    error: Mapped[str] = mapped_column(String(300), default="")  # why the last try failed; empty: it did not
+    failed_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
 
 
 class CommunityPost(Base):
@@ -271,6 +275,12 @@ class CommunityPost(Base):
     demonstration: Mapped[bool] = mapped_column(default=False)
 
     __table_args__ = (UniqueConstraint("region_code", "position"),)
+
+    def post(self, language: str) -> str:
+        return self.post_zh if language == "zh" else self.post_en or self.post_zh
+
+    def task(self, language: str) -> str:
+        return self.task_zh if language == "zh" else self.task_en or self.task_zh
 
 
 class RiskPoint(Base):
@@ -292,6 +302,12 @@ class RiskPoint(Base):
     demonstration: Mapped[bool] = mapped_column(default=False)
 
     __table_args__ = (Index("ix_risk_point_region", "region_code", "id"),)
+
+    def name(self, language: str) -> str:
+        return self.name_zh if language == "zh" else self.name_en or self.name_zh
+
+    def note(self, language: str) -> str:
+        return self.note_zh if language == "zh" else self.note_en or self.note_zh
 
 
 class Preparedness(Base):
