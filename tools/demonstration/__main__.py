@@ -8,8 +8,8 @@ from tools.demonstration.ground import CONTENT
 
 def main() -> None:
     target = CONTENT / "shelters"
-    net, open_grounds, _communities, rivers, names = roads.town()
-    print("roads:", roads.write(target / "roads.osm.pbf", net, names, open_grounds, rivers))
+    town = roads.town()
+    print("roads:", roads.write(target / "roads.osm.pbf", town))
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections import defaultdict
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -22,8 +23,29 @@ WHEN = "2026-11-25T00:00:00Z"
 EXPRESSWAY = ("澜东高速", "Landong Expressway")
 
 
-def town() -> tuple[Net, list[Ground], list[ground.Community], list[ground.River], Names]:
-    """The same every time: nodes and ways, open grounds, communities, rivers, and the names that are still free."""
+@dataclass(frozen=True)
+class Town:
+    """All of it. `ways`: (nodes, tags) of each way; `names`: those that are still free."""
+
+    net: Net
+    grounds: list[Ground]
+    communities: list[ground.Community]
+    rivers: list[ground.River]
+    names: Names
+    ways: list[tuple[list[int], dict[str, str]]]
+
+    def streets(self) -> dict[int, list[tuple[str, str]]]:
+        """For each node the names (zh, en) of the streets there that have one, each once."""
+        found: dict[int, list[tuple[str, str]]] = defaultdict(list)
+        for run, tags in self.ways:
+            for n in run if "name" in tags else ():
+                if (name := (tags["name"], tags["name:en"])) not in found[n]:
+                    found[n].append(name)
+        return found
+
+
+def town() -> Town:
+    """The same every time."""
     chance = random.Random(SEED)  # noqa: S311 - only the same each time
     names = Names(random.Random(SEED + 1))  # noqa: S311 - likewise
     outline, communities = ground.regions()
@@ -34,7 +56,7 @@ def town() -> tuple[Net, list[Ground], list[ground.Community], list[ground.River
     walks.greenways(net, rivers)
     walks.trails(net, communities, chance)
     walks.join(net)
-    return net, open_grounds, communities, rivers, names
+    return Town(net, open_grounds, communities, rivers, names, _ways(net, names))
 
 
 class Namer:
@@ -90,23 +112,25 @@ def _chains(edges: list[Edge]) -> list[list[int]]:
     runs: list[list[int]] = []
     ends = [n for n in sorted(at) if len(at[n]) == 1] + sorted(at)
     for start in ends:
-        while found := _first(at[start], left):
-            edge: Edge | None = found
-            run, here = [start], start
-            while edge:
-                del left[id(edge)]
-                here = edge.b if edge.a == here else edge.a
-                run.append(here)
-                edge = _first(at[here], left) if len(at[here]) == 2 else None
-            runs.append(run)
+        while _first(at[start], left):
+            runs.append(_run(start, at, left))
     return runs
+
+
+def _run(start: int, at: dict[int, list[Edge]], left: dict[int, Edge]) -> list[int]:
+    run, edge = [start], _first(at[start], left)
+    while edge:
+        del left[id(edge)]
+        run.append(edge.b if edge.a == run[-1] else edge.a)
+        edge = _first(at[run[-1]] if len(at[run[-1]]) == 2 else [], left)
+    return run
 
 
 def _first(edges: list[Edge], left: dict[int, Edge]) -> Edge | None:
     return next((e for e in edges if id(e) in left), None)
 
 
-def ways(net: Net, names: Names) -> list[tuple[list[int], dict[str, str]]]:
+def _ways(net: Net, names: Names) -> list[tuple[list[int], dict[str, str]]]:
     """(nodes, tags) of every way, in a settled order."""
     namer = Namer(names)
     bridges: dict[Any, tuple[str, str]] = {}
@@ -130,15 +154,15 @@ def ways(net: Net, names: Names) -> list[tuple[list[int], dict[str, str]]]:
     return made
 
 
-def write(path: Path, net: Net, names: Names, open_grounds: list[Ground], rivers: list[ground.River]) -> dict[str, int]:
+def write(path: Path, town: Town) -> dict[str, int]:
     """Write the file; how many nodes and ways that one can walk on it holds."""
-    walkable = ways(net, names)
+    net, walkable = town.net, town.ways
     used = sorted({n for run, _ in walkable for n in run})
     ids = {n: number for number, n in enumerate(used, 1)}
     places = [ground.degrees(*net.xy[n]) for n in used]
     lines: list[tuple[list[tuple[float, float]], dict[str, str]]] = [
-        (list(r.line.coords), {"waterway": "river", "name": r.zh, "name:en": r.en}) for r in rivers]
-    lines += [([*g.outline.exterior.coords], {"leisure": "park", "name": g.zh, "name:en": g.en}) for g in open_grounds]
+        (list(r.line.coords), {"waterway": "river", "name": r.zh, "name:en": r.en}) for r in town.rivers]
+    lines += [([*g.outline.exterior.coords], {"leisure": "park", "name": g.zh, "name:en": g.en}) for g in town.grounds]
     lines.append((_expressway(net), {"highway": "motorway", "foot": "no", "oneway": "yes", "layer": "2", "bridge": "yes",
                                      "name": EXPRESSWAY[0], "name:en": EXPRESSWAY[1]}))
     drawn: list[tuple[list[int], dict[str, str]]] = []
