@@ -3,46 +3,22 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
-from functools import wraps
-from typing import Any
 
 import click
 from sqlalchemy import select
 
-from portal.core.errors import Conflict, Forbidden, Invalid
+from portal.core.errors import Conflict
+from portal.identity.at_work import at_work
 from portal.identity.models import Account
-
-
-def _at_work(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Run the command within the application, in English, and say a refusal in words with exit 1."""
-
-    @wraps(command)
-    def run(*args: Any, **kwargs: Any) -> Any:
-        from flask_babel import force_locale
-
-        from portal import create_app
-        from portal.config import load_settings
-
-        with create_app(load_settings()).app_context(), force_locale("en"):
-            try:
-                return command(*args, **kwargs)
-            except Invalid as refusal:
-                for problem in refusal.problems:
-                    click.echo(
-                        f"{problem.field}: {problem.message}" if problem.field else str(problem.message),
-                        err=True,
-                    )
-            except (Conflict, Forbidden) as refusal:
-                click.echo(str(refusal.message), err=True)
-            sys.exit(1)
-
-    return run
+from portal.identity.token_commands import token
 
 
 @click.group()
 def admin() -> None:
-    """Accounts of administrators."""
+    """Accounts of administrators, and tokens of other systems."""
+
+
+admin.add_command(token)
 
 
 @admin.command()
@@ -57,7 +33,7 @@ def admin() -> None:
     is_flag=True,
     help="Make a password up and print it once; it is changed at the first sign-in.",
 )
-@_at_work
+@at_work
 def create(
     username: str, region: str | None, display: str | None, password_stdin: bool, generate: bool
 ) -> None:
@@ -88,7 +64,7 @@ def create(
 
 
 @admin.command("list")
-@_at_work
+@at_work
 def list_() -> None:
     """Every account with its state and duties, one a line."""
     from portal.core.db import db
@@ -124,7 +100,7 @@ def list_() -> None:
 
 @admin.command()
 @click.argument("username")
-@_at_work
+@at_work
 def unlock(username: str) -> None:
     """Open the lock of USERNAME before its time."""
     from portal.core.db import db

@@ -60,6 +60,23 @@ class Account(Base, UserMixin):
         return Actor(str(self.id), self.username)
 
 
+class ApiToken(Base):
+    """A key with which another system acts for an account, within one of its duties only. `token_hash`: SHA-256 of the
+    token in hexadecimal; the token itself is shown once and kept nowhere."""
+
+    __tablename__ = "api_token"
+    id: Mapped[uuid.UUID] = mapped_column(primary_key=True, default=uuid7)
+    account_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("account.id", ondelete="CASCADE"), index=True)
+    name: Mapped[str] = mapped_column(String(80))  # what the other system is called
+    role: Mapped[str] = mapped_column(String(20))
+    region_code: Mapped[str] = mapped_column(String(12))
+    token_hash: Mapped[str] = mapped_column(String(64), unique=True)
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    expires_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    revoked_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    used_at: Mapped[datetime | None] = mapped_column(UtcDateTime)  # to the hour
+
+
 class DeskSession(Base):
     """One signed-in browser. Kept here and not only in its cookie, so that signing out ends copies of the
     cookie too, and one machine of an office can sign out while the others go on."""
