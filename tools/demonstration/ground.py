@@ -37,9 +37,19 @@ class Community:
     code: str
     zh: str
     en: str
+    pinyin: str
     people: int
     outline: BaseGeometry
     heart: tuple[float, float]
+
+    @property
+    def short_zh(self) -> str:
+        return self.zh.removeprefix("深圳坪山").removesuffix("虚拟社区").removesuffix("社区")
+
+    @property
+    def short_en(self) -> str:
+        short = self.en.removesuffix(" Community").removesuffix(" Virtual")
+        return short.removeprefix("Shenzhen Pingshan Comprehensive ")
 
     @property
     def built_km2(self) -> float:
@@ -93,7 +103,8 @@ def regions() -> tuple[BaseGeometry, list[Community]]:
             row, outline = rows[code], shapes[code]
             inner = outline.centroid if outline.contains(outline.centroid) else outline.representative_point()
             heart = (inner.x, inner.y)
-            communities.append(Community(code, row["name_zh"], row["name_en"], int(row["population"]), outline, heart))
+            sound = row["pinyin"].removesuffix(" she qu").removesuffix(" xu ni").removeprefix("shen zhen ping shan ")
+            communities.append(Community(code, row["name_zh"], row["name_en"], sound, int(row["population"]), outline, heart))
     return shapes["440310000000"], communities
 
 
