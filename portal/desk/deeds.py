@@ -16,6 +16,8 @@ from portal.core.audit import AuditEntry
 from portal.core.i18n import select_language
 from portal.desk import labels
 from portal.regions import lookup
+from portal.shelters.registry import words as shelters
+from portal.shelters.registry.suitability import HAZARDS
 from portal.shelters.roads.obstruction_kinds import KINDS as OBSTRUCTIONS
 from portal.warnings import bulletins, hazards
 from portal.web.show import TIER_LABELS
@@ -47,6 +49,11 @@ ACTS = {
     "identity.password_reset": _l("set a new password for an account"),
     "speakers.import": _l("imported loudspeakers"),
     "regions.import": _l("imported regions"),
+    "shelter.create": _l("added a shelter"),
+    "shelter.change": _l("changed a shelter"),
+    "shelter.retire": _l("retired a shelter"),
+    "shelter.restore": _l("brought a shelter back"),
+    "shelters.import": _l("imported shelters"),
     "obstruction.create": _l("set an obstruction"),
     "obstruction.edit": _l("changed an obstruction"),
     "obstruction.end": _l("ended an obstruction"),
@@ -61,13 +68,13 @@ GROUPS = {
     "warnings": (_l("Issue, expiry, stop"), ("bulletin.", "warning.", "dispatch.", "demo.")),
     "drafts": (_l("Drafts"), ("draft.",)),
     "accounts": (_l("Accounts and sign-in"), ("identity.", "token.")),
-    "imports": (_l("Imports"), ("speakers.", "regions.")),
+    "imports": (_l("Imports"), ("speakers.", "regions.", "shelters.import")),
     "obstructions": (_l("Obstructions"), ("obstruction.",)),
 }
 _SUBJECTS = {
     "draft": _l("draft"), "bulletin": _l("bulletin"), "warning": _l("warning"), "dispatch": _l("dispatch"),
     "account": _l("account"), "file": _l("file"), "regions": _l("regions"), "region": _l("region"),
-    "obstruction": _l("obstruction"), "token": _l("token"),
+    "obstruction": _l("obstruction"), "token": _l("token"), "shelter": _l("shelter"), "shelters": _l("shelters"),
 }
 _DETAILS = {
     "version": _l("version"), "content": _l("content"), "reason": _l("reason"), "kind": _l("kind"), "exercise": _l("drill"),
@@ -79,12 +86,14 @@ _DETAILS = {
     "display_name": _l("office"), "demonstration": _l("demonstration"), "files": _l("files"), "created": _l("added"),
     "updated": _l("changed"), "boundaries": _l("boundaries"), "skipped": _l("skipped"),
     "name": _l("name"), "expires": _l("end"), "ended": _l("ended"), "resumed": _l("taken up again"),
+    "fields": _l("fields"), "before": _l("before"), "after": _l("after"), "unchanged": _l("unchanged"),
 }
 _TELLING = ("exercise", "reason", "kind", "hazard", "tier", "regions", "username", "role", "region_code", "highest_tier",
             "channel")
 _REASONS = {"password": _l("wrong password"), "refused": _l("not allowed to sign in"), "unknown": _l("no such account")}
 _ROLES = {"drafter": _l("drafter"), "approver": _l("approver"), "administrator": _l("administrator"), "viewer": _l("viewer"),
           "shelters": _l("shelters"), "transfers": _l("transfers")}
+_FIELDS = HAZARDS | shelters.FIELDS | _DETAILS
 _KINDS = labels.KINDS | {key: kind.label for key, kind in OBSTRUCTIONS.items()}
 _HEX = re.compile(r"[0-9a-f]{40,64}|[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 
@@ -162,7 +171,7 @@ def _short(text: str) -> tuple[str, str]:
 def _detail(name: str, value: Any) -> Detail:
     label = _DETAILS.get(name, name)
     if isinstance(value, list):
-        return Detail(label, _list(value))
+        return Detail(label, _list(value, "fields" if name == "fields" else "region"))
     if isinstance(value, bool):
         return Detail(label, _("yes") if value else _("no"))
     if isinstance(value, dict):
@@ -172,11 +181,19 @@ def _detail(name: str, value: Any) -> Detail:
 
 
 def _pairs(value: dict[str, Any]) -> str:
-    return str(_(", ")).join(f"{_DETAILS.get(k, k)} {_short(_word(k, str(v)))[0]}" for k, v in value.items())
+    return str(_(", ")).join(f"{_FIELDS.get(k, k)} {_told(k, v)}" for k, v in value.items())
 
 
-def _list(value: list[Any]) -> str:
-    return str(_("; ")).join(_pairs(v) if isinstance(v, dict) else _word("region", str(v)) for v in value)
+def _told(name: str, value: Any) -> str:
+    if isinstance(value, dict):
+        return f"({_pairs(value)})"
+    if value is None or isinstance(value, bool):
+        return str(shelters.yes_no_unknown(value))
+    return _short(_word(name, str(value)))[0]
+
+
+def _list(value: list[Any], kind: str = "region") -> str:
+    return str(_("; ")).join(_pairs(v) if isinstance(v, dict) else _word(kind, str(v)) for v in value)
 
 
 def _word(name: str, text: str) -> str:
@@ -186,5 +203,6 @@ def _word(name: str, text: str) -> str:
     if name == "hazard" and (hazard := hazards.catalogue().get(text)):
         return hazard.name(select_language())
     words = {"tier": TIER_LABELS, "highest_tier": TIER_LABELS, "kind": _KINDS,
-             "channel": labels.CHANNELS, "role": _ROLES, "reason": _REASONS}.get(name, {})
+             "channel": labels.CHANNELS, "role": _ROLES, "reason": _REASONS, "fields": shelters.FIELDS,
+             **{key: dict(choices) for key, choices in shelters.CHOICES.items()}}.get(name, {})
     return str(words.get(text, text))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from flask_babel import lazy_gettext as _l
+from flask_babel import lazy_pgettext
 
 from portal.shelters import models
 
@@ -30,14 +31,14 @@ FUNCTIONS: dict[str, Any] = {
     "special": _l("Special-purpose"),
 }
 STATUSES: dict[str, Any] = {
-    models.STANDBY: _l("On standby"),
-    models.OPENING: _l("Opening"),
-    models.OPEN: _l("Open"),
-    models.NEARLY_FULL: _l("Nearly full"),
-    models.FULL: _l("Full"),
-    models.CLOSING: _l("Closing"),
-    models.CLOSED: _l("Closed"),
-    models.UNSAFE: _l("Unsafe: do not enter"),
+    models.STANDBY: lazy_pgettext("shelter", "On standby"),
+    models.OPENING: lazy_pgettext("shelter", "Opening"),
+    models.OPEN: lazy_pgettext("shelter", "Open"),
+    models.NEARLY_FULL: lazy_pgettext("shelter", "Nearly full"),
+    models.FULL: lazy_pgettext("shelter", "Full"),
+    models.CLOSING: lazy_pgettext("shelter", "Closing"),
+    models.CLOSED: lazy_pgettext("shelter", "Closed"),
+    models.UNSAFE: lazy_pgettext("shelter", "Unsafe: do not enter"),
 }
 FACTS: dict[str, Any] = {
     "step_free": _l("Step-free way in"),
@@ -47,8 +48,42 @@ FACTS: dict[str, Any] = {
     "medical": _l("Medical help"),
     "night": _l("Overnight stay"),
 }
+#: What each field of `checks.FIELDS` is called.
+FIELDS: dict[str, Any] = {
+    "code": _l("Code"),
+    "name_zh": _l("Chinese name"),
+    "name_en": _l("English name"),
+    "pinyin": _l("Pinyin"),
+    "level": _l("Level"),
+    "duration": _l("Length of stay"),
+    "space": _l("Indoor or outdoor"),
+    "function": _l("Function"),
+    "region_code": _l("Community"),
+    "address_zh": _l("Address in Chinese"),
+    "address_en": _l("Address in English"),
+    "longitude": _l("Longitude"),
+    "latitude": _l("Latitude"),
+    "boundary": _l("Outline"),
+    "entrances": _l("Entrances"),
+    "suitability": _l("Suitability by hazard"),
+    "area_m2": _l("Effective area (m²)"),
+    "m2_per_person": _l("m² per person"),
+    "capacity_day": _l("Places by day"),
+    "capacity_night": _l("Places at night"),
+    **FACTS,
+    "access_zh": _l("Way in, in Chinese"),
+    "access_en": _l("Way in, in English"),
+    "contact_zh": _l("Contact post in Chinese"),
+    "contact_en": _l("Contact post in English"),
+    "contact_phone": _l("Duty telephone"),
+    "source": _l("Source"),
+    "source_date": _l("Date of the source"),
+    "licence": _l("Licence"),
+    "checked_at": _l("Last looked at on the spot"),
+    "demonstration": _l("Demonstration data"),
+}
 YES, NO, UNKNOWN = _l("yes"), _l("no"), _l("unknown")
-_CHOICES = {"level": LEVELS, "duration": DURATIONS, "space": SPACES, "function": FUNCTIONS, "status": STATUSES}
+CHOICES = {"level": LEVELS, "duration": DURATIONS, "space": SPACES, "function": FUNCTIONS, "status": STATUSES}
 
 
 def yes_no_unknown(value: bool | None) -> Any:
@@ -58,4 +93,4 @@ def yes_no_unknown(value: bool | None) -> Any:
 
 def said(kind: str, key: str | None) -> Any:
     """The words of a level, duration, space, function or status; an unknown one says so."""
-    return UNKNOWN if not key else _CHOICES[kind].get(key, key)
+    return UNKNOWN if not key else CHOICES[kind].get(key, key)
