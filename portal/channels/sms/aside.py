@@ -1,0 +1,49 @@
+"""Text messages aside from any dispatch: a one-time code, a call to a shelter's staff. A few at a time, through the same
+carrier, each call with an end: the carrier's own timeout, and a limit for all together."""
+
+from __future__ import annotations
+
+import threading
+import time
+import uuid
+from collections.abc import Mapping
+from datetime import datetime
+
+from flask import Flask, current_app
+
+from portal import current_settings
+from portal.channels.sms.provider import ACCEPTED, Message, Provider, Result
+from portal.channels.sms.registry import make_provider
+
+_making = threading.Lock()
+
+
+def signed(body: str, language: str) -> str:
+    """The body as carriers of Chinese text messages want it: with the sender's signature in front."""
+    signature = current_settings().sms_signature
+    return f"【{signature}】{body}" if language == "zh" and signature else body
+
+
+def send(body: str, numbers: Mapping[str, str], *, expires_at: datetime, seconds: float = 30) -> dict[str, bool]:
+    """Hand one body over to the phones in `numbers` (a key of the caller's → E.164); whether the carrier took it, by key.
+
+    Outside any transaction. What was not handed over after `seconds` is not begun any more, and counts as not taken.
+    """
+    told: dict[str, bool] = dict.fromkeys(numbers, False)
+    refs = {f"aside/{uuid.uuid4()}": key for key in numbers}
+    until = time.monotonic() + seconds
+
+    def hear(result: Result) -> None:
+        told[refs[result.ref]] = result.status == ACCEPTED
+
+    messages = [Message(ref, numbers[key]) for ref, key in refs.items()]
+    _provider(current_app._get_current_object()).send(  # type: ignore[attr-defined]
+        body, messages, expires_at=expires_at, callback_url=None, on_result=hear, halted=lambda: time.monotonic() > until)
+    return told
+
+
+def _provider(app: Flask) -> Provider:
+    with _making:
+        if "sms_aside" not in app.extensions:
+            app.extensions["sms_aside"] = make_provider(app.extensions["anlan"])
+        return app.extensions["sms_aside"]

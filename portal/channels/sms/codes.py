@@ -1,0 +1,188 @@
+"""One-time codes: six digits by text message, by which somebody proves that a phone is theirs.
+
+Kept as a keyed hash, good for ten minutes and five guesses. Whoever asks for a code learns nothing of whom the portal
+knows: a number that may not use the door is counted, limited and answered like any other, only that nothing is sent, and
+the sending itself happens after the answer, so that its time tells nothing either.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import logging
+import secrets
+import threading
+import uuid
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime, timedelta
+from typing import Any
+
+from flask import Flask, current_app
+from flask_babel import force_locale
+from flask_babel import gettext as _
+from flask_babel import lazy_gettext as _l
+from sqlalchemy import delete, func, select
+from sqlalchemy.orm import Session
+
+from portal.channels.sms import aside
+from portal.channels.sms.models import OneTimeCode
+from portal.core.clock import utcnow
+from portal.core.db import db, transaction
+from portal.core.errors import Invalid
+from portal.core.phones import PhoneBook
+from portal.identity.limits import limiter
+
+DIGITS, GUESSES = 6, 5
+LASTS = timedelta(minutes=10)
+#: Codes for one phone and door: the pause between two, and the most within a time.
+PAUSE = timedelta(seconds=60)
+MOST = ((3, timedelta(minutes=10)), (10, timedelta(hours=24)))
+KEPT = timedelta(hours=24)
+#: How long the door tells everybody that messages do not go out, after the last one did not.
+TROUBLE = timedelta(minutes=10)
+#: For views that send or check codes: asked per address, whatever the phone.
+SEND_LIMIT, CHECK_LIMIT = "10 per 10 minutes; 60 per day", "30 per 10 minutes; 200 per day"
+#: In place of a hash: nothing was to be sent, or it could not be sent. No code has such a hash.
+SILENT, UNSENT = "-", "unsent"
+WAITING_MOST = 200
+
+log = logging.getLogger(__name__)
+Courier = Callable[[Callable[[], None]], None]
+
+
+def send_code(phone: str, purpose: str, language: str, *, known: bool = True) -> None:
+    """Send a code for the door `purpose` to `phone` (E.164), in the words of `language`. With `known` False all is the
+    same, only that nothing is sent. Raises Invalid at `phone` when there were too many. Views limit addresses besides,
+    with :data:`SEND_LIMIT`."""
+    code = f"{secrets.randbelow(10**DIGITS):0{DIGITS}d}"
+    now, index = utcnow(), _book().index(phone)
+    with transaction() as session:
+        _in_turn(session, index)
+        session.execute(delete(OneTimeCode).where(OneTimeCode.expires_at < now - KEPT))
+        _check_limits(session, index, purpose, now)
+        row = OneTimeCode(id=uuid.uuid4(), phone_index=index, purpose=purpose, code_hash=SILENT, sent_at=now,
+                          expires_at=now + LASTS)
+        if known:
+            row.code_hash = _hash(row.id, purpose, code)
+        session.add(row)
+    if known:
+        _courier()(lambda: _deliver(row.id, phone, code, language, row.expires_at))
+
+
+def check_code(phone: str, purpose: str, code: str) -> bool:
+    """Whether this is the newest code that was sent to `phone` for the door. A right one opens once; each wrong one counts,
+    and the fifth ends it."""
+    typed = "".join(c for c in code if c not in " -\u3000").translate(_WIDE)
+    now, index = utcnow(), _book().index(phone)
+    with transaction() as session:
+        _in_turn(session, index)
+        row = session.execute(
+            select(OneTimeCode)
+            .where(OneTimeCode.phone_index == index, OneTimeCode.purpose == purpose, OneTimeCode.code_hash != UNSENT)
+            .order_by(OneTimeCode.sent_at.desc(), OneTimeCode.id.desc()).limit(1)
+        ).scalar_one_or_none()
+        if row is None or row.used_at or row.expires_at <= now or row.attempts >= GUESSES:
+            return False
+        row.attempts += 1
+        if not hmac.compare_digest(row.code_hash, _hash(row.id, purpose, typed)):
+            return False
+        row.used_at = now
+    return True
+
+
+def trouble(purpose: str) -> datetime | None:
+    """When a code for the door last could not be sent, if none was sent since and it is not long ago; for everybody to
+    see, since the carrier's trouble says nothing of a number."""
+    last = db.session.execute(
+        select(OneTimeCode).where(OneTimeCode.purpose == purpose, OneTimeCode.code_hash != SILENT)
+        .order_by(OneTimeCode.sent_at.desc(), OneTimeCode.id.desc()).limit(1)
+    ).scalar_one_or_none()
+    if last is None or last.code_hash != UNSENT or last.sent_at < utcnow() - TROUBLE:
+        return None
+    return last.sent_at
+
+
+def limit_addresses(view: Callable[..., Any], limit: str) -> Callable[..., Any]:
+    """The view, answering 429 to an address that comes too often."""
+    return limiter.limit(limit)(view)
+
+
+_WIDE = str.maketrans("０１２３４５６７８９", "0123456789")
+
+
+def _book() -> PhoneBook:
+    return current_app.extensions["phones"]
+
+
+def _in_turn(session: Session, index: bytes) -> None:
+    """Two requests for one phone are counted one after the other."""
+    if session.get_bind().dialect.name == "postgresql":  # SQLite lets writers in one by one anyway
+        session.execute(select(func.pg_advisory_xact_lock(int.from_bytes(index[:8], signed=True))))
+
+
+def _check_limits(session: Session, index: bytes, purpose: str, now: datetime) -> None:
+    sent = list(session.execute(
+        select(OneTimeCode.sent_at).where(OneTimeCode.phone_index == index, OneTimeCode.purpose == purpose,
+                                          OneTimeCode.sent_at > now - MOST[-1][1])).scalars())
+    if any(at > now - PAUSE for at in sent):
+        raise Invalid.one("phone", _l("A code was asked for less than a minute ago. Wait for it, then ask again."))
+    for most, time in MOST:
+        if sum(at > now - time for at in sent) >= most:
+            raise Invalid.one("phone", _l("Too many codes were asked for this number. Wait ten minutes; if it goes on, call the"
+                                          " duty office."))
+
+
+def _hash(row_id: uuid.UUID, purpose: str, code: str) -> str:
+    secret = current_app.config["SECRET_KEY"]
+    key = hashlib.sha256(b"anlan one-time code\0" + (secret if isinstance(secret, bytes) else secret.encode())).digest()
+    return hmac.new(key, f"{row_id}|{purpose}|{code}".encode(), hashlib.sha256).hexdigest()
+
+
+def _deliver(row_id: uuid.UUID, phone: str, code: str, language: str, expires_at: datetime) -> None:
+    """Hand the code to the carrier, and write down when that failed."""
+    with force_locale(language):
+        body = aside.signed(_("Your code is %(code)s, good for 10 minutes. Tell it to nobody.", code=code), language)
+    try:
+        taken = aside.send(body, {"code": phone}, expires_at=expires_at, seconds=15)["code"]
+    except Exception as error:  # whatever the carrier's library throws; its text may hold the number
+        log.error("a one-time code could not be sent: %s", type(error).__name__)
+        taken = False
+    if not taken:
+        with transaction() as session:
+            row = session.get(OneTimeCode, row_id)
+            if row is not None:
+                row.code_hash = UNSENT
+
+
+# -- after the answer ----------------------------------------------------------------------------------------
+_making = threading.Lock()
+
+
+def _courier() -> Courier:
+    app: Flask = current_app._get_current_object()  # type: ignore[attr-defined]
+    with _making:
+        if "sms_courier" not in app.extensions:
+            app.extensions["sms_courier"] = _make_courier(app)
+        return app.extensions["sms_courier"]
+
+
+def _make_courier(app: Flask) -> Courier:
+    """Runs what it is given in one of two threads, in the order in which it came; beyond 200 that wait, not at all."""
+    pool, room = ThreadPoolExecutor(2, thread_name_prefix="codes"), threading.BoundedSemaphore(WAITING_MOST)
+
+    def run(work: Callable[[], None]) -> None:
+        try:
+            with app.app_context():
+                work()
+        except Exception:
+            log.exception("sending a one-time code failed")
+        finally:
+            room.release()
+
+    def take(work: Callable[[], None]) -> None:
+        if room.acquire(blocking=False):
+            pool.submit(run, work)
+        else:
+            log.error("too many one-time codes wait to be sent; one was dropped")
+    return take

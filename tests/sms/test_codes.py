@@ -1,0 +1,173 @@
+"""One-time codes: who holds the phone gets in, and whoever does not learns nothing."""
+
+from __future__ import annotations
+
+import logging
+import re
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import select
+
+from portal.channels.sms import codes, phones
+from portal.channels.sms.models import OneTimeCode
+from portal.core.clock import utcnow
+from portal.core.db import db, transaction
+from portal.core.errors import Invalid
+
+PHONE, OTHER = "+8612900000001", "+8612900000002"
+
+
+@pytest.fixture
+def at_once(context):
+    """Codes are sent before the call returns, so that a test need not wait for them."""
+    context.extensions["sms_courier"] = lambda work: work()
+    return context
+
+
+def received(number=PHONE):
+    """The codes on a phone of the sandbox, newest first."""
+    shown, _older = phones.page(phones.Filter(digits=number))
+    return [re.search(r"\d{6}", one.body)[0] for one in shown]
+
+
+def wrong(code):
+    return f"{(int(code) + 1) % 1_000_000:06d}"
+
+
+def later(**time):
+    with transaction() as session:
+        for row in session.execute(select(OneTimeCode)).scalars():
+            row.sent_at -= timedelta(**time)
+            row.expires_at -= timedelta(**time)
+
+
+def test_the_code_that_was_sent_opens_its_own_door_once(at_once):
+    codes.send_code(PHONE, "keeper", "zh")
+    (code,) = received()
+    assert not codes.check_code(PHONE, "learner", code)
+    assert not codes.check_code(OTHER, "keeper", code)
+    assert codes.check_code(PHONE, "keeper", code)
+    assert not codes.check_code(PHONE, "keeper", code)
+
+
+def test_a_code_may_be_typed_with_spaces_or_in_full_width(at_once):
+    codes.send_code(PHONE, "keeper", "zh")
+    (code,) = received()
+    wide = code.translate({ord("0") + n: chr(0xFF10 + n) for n in range(10)})
+    assert codes.check_code(PHONE, "keeper", f" {wide[:3]} {wide[3:]}")
+
+
+def test_the_fifth_wrong_guess_ends_a_code(at_once):
+    codes.send_code(PHONE, "keeper", "zh")
+    (code,) = received()
+    for _ in range(codes.GUESSES):
+        assert not codes.check_code(PHONE, "keeper", wrong(code))
+    assert not codes.check_code(PHONE, "keeper", code)
+
+
+def test_four_wrong_guesses_do_not(at_once):
+    codes.send_code(PHONE, "keeper", "zh")
+    (code,) = received()
+    for _ in range(codes.GUESSES - 1):
+        codes.check_code(PHONE, "keeper", wrong(code))
+    assert codes.check_code(PHONE, "keeper", code)
+
+
+def test_after_ten_minutes_a_code_opens_nothing(at_once):
+    codes.send_code(PHONE, "keeper", "zh")
+    (code,) = received()
+    later(minutes=10, seconds=1)
+    assert not codes.check_code(PHONE, "keeper", code)
+
+
+def test_only_the_newest_code_opens(at_once):
+    codes.send_code(PHONE, "keeper", "zh")
+    later(minutes=2)
+    codes.send_code(PHONE, "keeper", "zh")
+    new, old = received()
+    assert old == new or not codes.check_code(PHONE, "keeper", old)
+    assert codes.check_code(PHONE, "keeper", new)
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_asking_is_limited_alike_whether_the_number_is_known_or_not(at_once, known):
+    codes.send_code(PHONE, "keeper", "zh", known=known)
+    with pytest.raises(Invalid, match="less than a minute|不到一分钟"):
+        codes.send_code(PHONE, "keeper", "zh", known=known)
+    for _ in range(2):
+        later(minutes=2)
+        codes.send_code(PHONE, "keeper", "zh", known=known)
+    later(minutes=2)
+    with pytest.raises(Invalid, match=r"Too many|过于频繁"):
+        codes.send_code(PHONE, "keeper", "zh", known=known)
+    codes.send_code(OTHER, "keeper", "zh", known=known)
+    assert len(received()) == (3 if known else 0)
+
+
+def test_a_number_that_is_not_known_gets_no_message_and_no_code_opens_it(at_once):
+    codes.send_code(PHONE, "keeper", "zh", known=False)
+    assert received() == []
+    assert not codes.check_code(PHONE, "keeper", codes.SILENT)
+    assert db.session.execute(select(OneTimeCode)).scalar_one().attempts == 1
+
+
+def test_neither_code_nor_phone_can_be_read_in_the_database_or_the_log(at_once, caplog):
+    caplog.set_level(logging.DEBUG)
+    codes.send_code(PHONE, "keeper", "zh")
+    (code,) = received()
+    row = db.session.execute(select(OneTimeCode)).scalar_one()
+    assert code not in row.code_hash
+    assert PHONE[-8:].encode() not in row.phone_index
+    assert PHONE[-8:] not in caplog.text
+    assert code not in caplog.text
+
+
+def test_words_are_in_the_language_of_who_reads_them(at_once):
+    codes.send_code(PHONE, "keeper", "zh")
+    codes.send_code(OTHER, "keeper", "en")
+    (chinese,), (english,) = (phones.page(phones.Filter(digits=n))[0] for n in (PHONE, OTHER))
+    assert chinese.body.startswith("【坪山应急】")
+    assert "验证码" in chinese.body
+    assert "Your code is" in english.body
+
+
+class Down:
+    """A carrier that cannot be reached, and whose error names the number."""
+
+    def send(self, body, messages, **_more):
+        raise ConnectionError(f"no way to {messages[0].to}")
+
+
+def test_when_the_carrier_is_down_everybody_is_told_so_and_the_log_names_nobody(at_once, caplog):
+    at_once.extensions["sms_aside"] = Down()
+    assert codes.trouble("keeper") is None
+    codes.send_code(PHONE, "keeper", "zh")
+    assert codes.trouble("keeper") is not None
+    assert codes.trouble("learner") is None
+    codes.send_code(OTHER, "keeper", "zh", known=False)
+    assert codes.trouble("keeper") is not None
+    assert PHONE[-8:] not in caplog.text
+    assert "ConnectionError" in caplog.text
+    del at_once.extensions["sms_aside"]
+    later(minutes=2)
+    codes.send_code(PHONE, "keeper", "zh")
+    assert codes.trouble("keeper") is None
+
+
+def test_a_code_that_could_not_be_sent_does_not_end_the_one_before(at_once):
+    codes.send_code(PHONE, "keeper", "zh")
+    (code,) = received()
+    later(minutes=2)
+    at_once.extensions["sms_aside"] = Down()
+    codes.send_code(PHONE, "keeper", "zh")
+    assert codes.check_code(PHONE, "keeper", code)
+
+
+def test_old_codes_are_forgotten(at_once):
+    codes.send_code(PHONE, "keeper", "zh")
+    later(hours=25)
+    codes.send_code(OTHER, "keeper", "zh")
+    rows = db.session.execute(select(OneTimeCode)).scalars().all()
+    assert len(rows) == 1
+    assert rows[0].sent_at > utcnow() - timedelta(minutes=1)
