@@ -6,7 +6,7 @@ import sys
 
 import click
 
-from portal import doctor
+from portal import content, doctor
 from portal.channels.speakers import commands as speakers
 from portal.config import load_settings
 from portal.core import commands as core
@@ -14,7 +14,6 @@ from portal.identity import commands as identity
 from portal.regions import commands as regions
 from portal.site import commands as site
 from portal.subscribers import commands as subscribers
-from portal.warnings import commands as warnings
 
 
 @click.group()
@@ -32,7 +31,7 @@ main.add_command(site.site)
 main.add_command(speakers.speaker)
 main.add_command(speakers.speakers)
 main.add_command(subscribers.subscribers)
-main.add_command(warnings.content)
+main.add_command(content.content)
 
 
 @main.command()

@@ -1,34 +1,26 @@
-"""Commands of the warnings' content."""
+"""What `anlan content lint` says of the hazards."""
 
 from __future__ import annotations
 
-import sys
+from collections.abc import Iterator
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
-import click
+from portal.config import Settings
+from portal.warnings import hazards, templates
 
 
-@click.group("content")
-def content() -> None:
-    """What editors write: hazards, guidance, templates."""
-
-
-@content.command("lint")
-def lint() -> None:
-    """Check every hazard and every text that comes of it; exit 1 where anything is wrong."""
-    from portal.config import load_settings
-    from portal.warnings import hazards, templates
-
-    settings = load_settings()
+def lint(settings: Settings) -> tuple[hazards.Catalogue | None, list[str]]:
+    """(the hazards, what is wrong with them and every text that comes of them, a line each); None where they cannot be read."""
     directory = settings.content / "hazards"
     try:
         catalogue = hazards.load(settings.content)
     except hazards.ContentError as error:
-        for problem in error.problems:
-            click.echo(f"{directory}/{problem}")
-        click.echo(f"{len(error.problems)} problems in {directory}")
-        sys.exit(1)
+        return None, [f"{directory}/{problem}" for problem in error.problems]
+    return catalogue, [f"{directory}/{line}" for line in _texts(catalogue, settings)]
+
+
+def _texts(catalogue: hazards.Catalogue, settings: Settings) -> Iterator[str]:
     beginning = datetime(
         2026, 11, 22, 23, 55, tzinfo=ZoneInfo(settings.timezone)
     )  # a long time in both languages
@@ -39,10 +31,6 @@ def lint() -> None:
         authority=hazards.Phrase(settings.authority_zh, settings.authority_en),
         signature=settings.sms_signature,
     )
-    found = 0
     for hazard in catalogue.for_compose():
         for keys, wrong in templates.check(hazard, facts):
-            click.echo(f"{directory}/{hazard.file}: {hazard.code} {keys}: {wrong}")
-            found += 1
-    click.echo(f"{len(catalogue)} hazards, {found} problems")
-    sys.exit(1 if found else 0)
+            yield f"{hazard.file}: {hazard.code} {keys}: {wrong}"

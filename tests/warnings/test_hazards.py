@@ -365,6 +365,7 @@ def test_the_lint_command_names_what_cannot_be_sent_or_spoken(
     tmp_path: Path, before: str, after: str, told: str | None
 ) -> None:
     shutil.copytree(CONTENT / "hazards", tmp_path / "hazards")
+    shutil.copytree(CONTENT / "shelters", tmp_path / "shelters")
     path = tmp_path / "hazards" / RAIN
     text = path.read_text(encoding="utf-8")
     assert before in text
