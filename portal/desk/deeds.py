@@ -69,7 +69,9 @@ GROUPS = {
     "drafts": (_l("Drafts"), ("draft.",)),
     "accounts": (_l("Accounts and sign-in"), ("identity.", "token.")),
     "imports": (_l("Imports"), ("speakers.", "regions.", "shelters.import")),
-    "obstructions": (_l("Obstructions"), ("obstruction.",)),
+    "shelters": (_l("Shelters, communities, transfers"), ("shelter.", "shelters.", "keeper.", "communities.", "community.",
+                                                           "transfer.", "transfers.", "paper.", "opening.")),
+    "obstructions": (_l("Obstructions and roads"), ("obstruction.", "roads.")),
 }
 _SUBJECTS = {
     "draft": _l("draft"), "bulletin": _l("bulletin"), "warning": _l("warning"), "dispatch": _l("dispatch"),
