@@ -29,7 +29,7 @@ def content(tmp_path: Path) -> Path:
         ('events: ["11C02"]', 'events: ["11D01"]', "11D01 stands in slope already"),
         ('events: ["11C02"]', 'events: ["99Z99"]', "99Z99 is no hazard of content/hazards"),
         ('events: ["11C02"]', "events: 11C02", "must be a list of hazards' codes"),
-        ("families:", "familys:", "unknown key; possible are families"),
+        ("\nfamilies:", "\nfamilys:", "unknown key; possible are families"),
     ],
 )
 def test_the_lint_command_names_each_fault_of_the_hazard_families(content: Path, before: str, after: str, told: str) -> None:

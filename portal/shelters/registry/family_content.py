@@ -19,7 +19,10 @@ def problems(content: Path, events: Collection[str] | None) -> list[ContentProbl
     """What is wrong with the hazard families under a content directory. `events`: the codes of hazards that exist; None:
     nobody knows them, and they are not compared."""
     found: list[ContentProblem] = []
-    tree = read_mapping(content / FILE, found)
+    try:
+        tree = read_mapping(content / FILE, found)
+    except OSError as error:
+        return [ContentProblem(FILE.name, 1, "", f"cannot be read: {error.strerror}")]
     if tree is None:
         return found
     file = Fields(content / FILE, found)
