@@ -21,7 +21,7 @@ from shapely.geometry.base import BaseGeometry
 from portal import current_settings
 from portal.core.errors import Invalid
 from portal.regions import lookup
-from portal.regions.geodesy import DECIMALS
+from portal.regions.geodesy import DECIMALS, NOTHING
 
 TYPES = ("Point", "LineString", "MultiLineString", "Polygon", "MultiPolygon")
 MAX_POINTS = 2000
@@ -126,10 +126,12 @@ def _valid(geometry: BaseGeometry) -> tuple[BaseGeometry, bool]:
     geometry = shapely.force_2d(geometry)
     if geometry.is_empty:
         _refuse(_l("The shape cannot be read: a line needs two points, an area three."))
-    if not geometry.geom_type.endswith("Polygon") or geometry.is_valid:
+    if not geometry.geom_type.endswith("Polygon"):
+        return geometry, False
+    if geometry.is_valid and geometry.convex_hull.area >= NOTHING:
         return geometry, False
     mended = _surfaces(shapely.make_valid(geometry))
-    if mended.is_empty:
+    if mended.convex_hull.area < NOTHING:
         _refuse(_l("All points of the area lie on one line, so it holds nothing. Draw it again, or draw a line."))
     return mended, True
 

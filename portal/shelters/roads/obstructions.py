@@ -136,7 +136,8 @@ def may_change(account: Account, row: Obstruction) -> bool:
     return may_in(account, SHELTERS, regions_needed(row.region_codes))
 
 
-def _require(account: Account | None, region_codes: Sequence[str]) -> None:
+def require(account: Account | None, region_codes: Sequence[str]) -> None:
+    """Raise Forbidden unless the account may change what touches these communities; None: the system itself may."""
     if account is not None:
         require_in(account, SHELTERS, regions_needed(region_codes))
 
@@ -148,20 +149,26 @@ def create(account: Account | None, values: Mapping[str, Any], *, source: str = 
     Forbidden, and Conflict when its external id is taken."""
     checked = rules.check(values)
     with transaction() as session:
+        require_room(session, 1)
         row = put(session, account, checked.columns, source=source, demonstration=demonstration)
-        _wish(session, "obstruction")
+        wish(session)
     return row
+
+
+def require_room(session: Session, more: int) -> None:
+    """Raise Conflict when with so many more there would be more unended obstructions than count at once."""
+    living = session.scalar(select(func.count()).select_from(Obstruction).where(Obstruction.ended_at.is_(None))) or 0
+    if more and living + more > MOST:
+        raise Conflict(_l("There are already %(n)s obstructions that nobody has ended: end old ones first.", n=living))
 
 
 def put(session: Session, account: Account | None, columns: dict[str, Any], *, source: str,
         demonstration: bool = False) -> Obstruction:
     """As :func:`create`, of checked columns, within the caller's transaction, who asks for the field."""
-    _require(account, columns["region_codes"])
+    require(account, columns["region_codes"])
     now = utcnow()
     if columns.get("external_id") and by_external(columns["external_id"]):
         raise Conflict(_l("There is already an obstruction with this external number."))
-    if (session.scalar(select(func.count()).select_from(Obstruction).where(Obstruction.ended_at.is_(None))) or 0) >= MOST:
-        raise Conflict(_l("There are already %(n)s obstructions that nobody has ended: end old ones first.", n=MOST))
     row = Obstruction(**columns, source=source, demonstration=demonstration, version=1, created_by=_name(account), created_at=now,
                       changed_at=now)
     session.add(row)
@@ -179,13 +186,13 @@ def edit(account: Account | None, obstruction_id: uuid.UUID, version: int, value
     with transaction() as session:
         row = _locked(session, account, obstruction_id, version)
         if change(session, account, row, rules.check({**rules.of(row), **values}).columns):
-            _wish(session, "obstruction")
+            wish(session)
     return row
 
 
 def change(session: Session, account: Account | None, row: Obstruction, columns: dict[str, Any]) -> bool:
     """Write checked columns into a locked row; whether anything changed."""
-    _require(account, columns["region_codes"])
+    require(account, columns["region_codes"])
     if all(getattr(row, name) == value for name, value in columns.items()):
         return False
     for name, value in columns.items():
@@ -201,7 +208,7 @@ def end(account: Account | None, obstruction_id: uuid.UUID, version: int) -> Obs
         row = _locked(session, account, obstruction_id, version)
         if row.ended_at is None:
             finish(session, account, row)
-            _wish(session, "obstruction")
+            wish(session)
     return row
 
 
@@ -213,17 +220,22 @@ def finish(session: Session, account: Account | None, row: Obstruction) -> None:
 
 
 def resume(account: Account | None, obstruction_id: uuid.UUID, version: int) -> Obstruction:
-    """Take up again what was ended. An end that has passed meanwhile is taken away. Raises Forbidden, Conflict."""
+    """Take up again what has ended. An end that has passed meanwhile is taken away. Raises Forbidden, Conflict."""
     with transaction() as session:
         row = _locked(session, account, obstruction_id, version)
         if state_of(row, utcnow()) in ("ended", "expired"):
-            row.ended_at, row.ended_by = None, ""
-            if row.expires_at is not None and row.expires_at <= utcnow():
-                row.expires_at = None
-            _touch(row)
-            _note(session, account, "obstruction.resume", row)
-            _wish(session, "obstruction")
+            revive(session, account, row)
+            wish(session)
     return row
+
+
+def revive(session: Session, account: Account | None, row: Obstruction) -> None:
+    """Take a locked row up again, within the caller's transaction."""
+    row.ended_at, row.ended_by = None, ""
+    if row.expires_at is not None and row.expires_at <= utcnow():
+        row.expires_at = None
+    _touch(row)
+    _note(session, account, "obstruction.resume", row)
 
 
 def extend(account: Account | None, obstruction_id: uuid.UUID, version: int, hours: int) -> Obstruction:
@@ -239,7 +251,7 @@ def extend(account: Account | None, obstruction_id: uuid.UUID, version: int, hou
         row.expires_at = max(row.expires_at, now) + timedelta(hours=hours)
         _touch(row)
         _note(session, account, "obstruction.extend", row)
-        _wish(session, "obstruction")
+        wish(session)
     return row
 
 
@@ -248,7 +260,7 @@ def _locked(session: Session, account: Account | None, obstruction_id: uuid.UUID
                           .execution_options(populate_existing=True)).scalar_one_or_none()
     if row is None:
         raise Conflict(_l("This obstruction does not exist."))
-    _require(account, row.region_codes)
+    require(account, row.region_codes)
     if row.version != version:
         raise Conflict(_l("Somebody changed this obstruction while you had it open. Nothing was saved; open it again."))
     return row
@@ -269,7 +281,8 @@ def _note(session: Session, account: Account | None, action: str, row: Obstructi
         "expires": row.expires_at.isoformat() if row.expires_at else None})
 
 
-def _wish(session: Session, reason: str) -> None:
-    from portal.shelters.field import wish  # the field is built of obstructions: it imports this module
+def wish(session: Session) -> None:
+    """Ask for the field to be computed again, within the transaction that changed what cuts its ways."""
+    from portal.shelters.field import wish as asking  # the field is built of obstructions: it imports this module
 
-    wish.ask(session, reason)
+    asking.ask(session, "obstruction")
