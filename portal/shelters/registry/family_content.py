@@ -44,7 +44,7 @@ def problems(content: Path, events: Collection[str] | None) -> list[ContentProbl
 def _family(
     file: Fields, row: Section, at: str, keys: set[str], taken: dict[str, str], events: Collection[str] | None
 ) -> None:
-    file.known(row, at, ("key", "zh", "en", "hazards", "events"))
+    file.known(row, at, ("key", "zh", "en", "hazards", "events", "expected"))
     key = file.text(row, "key", at)
     for language in ("zh", "en"):
         file.text(row, language, at)
@@ -54,6 +54,12 @@ def _family(
         file.note(line_of(row, "key"), f"{at}key", f"{key} stands twice")
     keys.add(key)
     file.choices(row, "hazards", at, tuple(HAZARDS))
+    share = row.get("expected", 1.0)
+    if isinstance(share, bool) or not isinstance(share, (int, float)) or not 0 <= share <= 1:
+        file.note(line_of(row, "expected"), f"{at}expected", "must be a share of the people between 0 and 1")
+    share = row.get("expected", 1.0)
+    if isinstance(share, bool) or not isinstance(share, int | float) or not 0 < share <= 1:
+        file.note(line_of(row, "expected"), f"{at}expected", "must be a share of the people, more than 0 and at most 1")
     codes = row.get("events")
     if not isinstance(codes, list) or not all(isinstance(code, str) for code in codes):
         file.note(line_of(row, "events"), f"{at}events", "must be a list of hazards' codes in quotes")

@@ -36,6 +36,7 @@ class Family:
     en: str
     hazards: tuple[str, ...]
     events: frozenset[str]
+    expected: float = 1.0  # share of the people of a place who are expected to go to a shelter
 
     def name(self, language: str) -> str:
         return self.zh if language == "zh" else self.en
@@ -52,9 +53,12 @@ def _read(path: Path, _changed: int) -> dict[str, Family]:
     found: dict[str, Family] = {}
     taken: dict[str, str] = {}
     for row in yaml.safe_load(path.read_text(encoding="utf-8"))["families"]:
-        family = Family(row["key"], row["zh"], row["en"], tuple(row["hazards"]), frozenset(row["events"]))
+        family = Family(row["key"], row["zh"], row["en"], tuple(row["hazards"]), frozenset(row["events"]),
+                        float(row.get("expected", 1.0)))
         if unknown := [h for h in family.hazards if h not in HAZARDS]:
             raise ValueError(f"{path.name}: {family.key} names unknown hazards: {', '.join(unknown)}")
+        if not 0 <= family.expected <= 1:
+            raise ValueError(f"{path.name}: {family.key} expects a share of {family.expected}; it is between 0 and 1")
         if not family.hazards:
             raise ValueError(f"{path.name}: {family.key} names no hazard")
         for event in sorted(family.events):

@@ -29,7 +29,8 @@ def newest() -> RoadGraph | None:
 
 def current() -> Graph | None:
     """The graph in use; None before the first import."""
-    row = db.session.execute(select(RoadGraph.id, RoadGraph.made_at, RoadGraph.sha256).order_by(RoadGraph.id.desc()).limit(1)).first()
+    row = db.session.execute(
+        select(RoadGraph.id, RoadGraph.made_at, RoadGraph.sha256).order_by(RoadGraph.id.desc()).limit(1)).first()
     return None if row is None else _load(row.id, row.made_at, row.sha256)
 
 
