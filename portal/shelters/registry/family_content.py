@@ -58,8 +58,8 @@ def _family(
     if isinstance(share, bool) or not isinstance(share, (int, float)) or not 0 <= share <= 1:
         file.note(line_of(row, "expected"), f"{at}expected", "must be a share of the people between 0 and 1")
     share = row.get("expected", 1.0)
-    if isinstance(share, bool) or not isinstance(share, int | float) or not 0 < share <= 1:
-        file.note(line_of(row, "expected"), f"{at}expected", "must be a share of the people, more than 0 and at most 1")
+    if isinstance(share, bool) or not isinstance(share, int | float) or not 0 <= share <= 1:
+        file.note(line_of(row, "expected"), f"{at}expected", "must be a share of the people, from 0 to 1")
     codes = row.get("events")
     if not isinstance(codes, list) or not all(isinstance(code, str) for code in codes):
         file.note(line_of(row, "events"), f"{at}events", "must be a list of hazards' codes in quotes")
