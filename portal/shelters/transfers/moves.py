@@ -27,3 +27,9 @@ def may(before: str, after: str) -> bool:
 def needs_note(before: str, after: str) -> bool:
     """Whether the step must be explained: an end without arrival, and taking back an arrival."""
     return after in WITHOUT_ARRIVAL or (before == ARRIVED and after != ARRIVED)
+
+
+def contradicts(earlier: str, later: str) -> bool:
+    """Whether two observations by people who did not know of each other must be looked at: the later one does not follow
+    from the earlier one, or says that an end was none."""
+    return earlier != later and (earlier in ENDS or not may(earlier, later))
