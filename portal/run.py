@@ -82,6 +82,7 @@ class Ending:
     def __enter__(self) -> Ending:
         signal.signal(signal.SIGTERM, self._on_signal)
         signal.signal(signal.SIGINT, self._on_signal)
+        sys.unraisablehook = self._dropped
         return self
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> bool:
@@ -97,6 +98,10 @@ class Ending:
         if number == signal.SIGINT and time.monotonic() - self._asked_at > self.IMPATIENT_SECONDS:
             os.write(sys.stderr.fileno(), "已中断 Broken off. What was in flight is looked after at the next start.\n".encode())
             os._exit(130)
+
+    def _dropped(self, what: Any) -> None:
+        if not (self.asked and issubclass(what.exc_type, KeyboardInterrupt)):  # that one is asked again, below
+            sys.__unraisablehook__(what)
 
     def _ask_again(self) -> None:
         # Python drops what is raised while it clears memory away, and a dropped Ctrl-C would leave the process running.

@@ -35,7 +35,7 @@ ASSETS = {
     ("uplot", "uplot"): ("dist/uPlot.iife.min.js", "dist/uPlot.min.css", "LICENSE"),
     # For paper, not for pages: PDFs carry the signs of it that they use.
     ("@expo-google-fonts/noto-sans-sc", "noto-sans-sc"): (
-        "400Regular/NotoSansSC_400Regular.ttf", "700Bold/NotoSansSC_700Bold.ttf", "LICENSE*"),
+        "400Regular/NotoSansSC_400Regular.ttf", "700Bold/NotoSansSC_700Bold.ttf", "LICENSE", "LICENSE_FONT"),
 }
 #: What the tests need of the system: Debian package → a file of which one must be there.
 DEBIAN = {

@@ -6,6 +6,7 @@ are merged. English is written in the code; ``zh`` is complete, and so is ``en``
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from babel.messages import mofile, pofile
@@ -31,7 +32,7 @@ def compile_catalogues() -> int:
                 continue
             with po.open("rb") as source:
                 catalogue = pofile.read_po(source, locale=po.parent.parent.name)
-            scratch = mo.with_suffix(".mo.new")
+            scratch = mo.with_suffix(f".mo.{os.getpid()}")  # processes may start at the same time
             with scratch.open("wb") as target:
                 mofile.write_mo(target, catalogue)
             scratch.replace(mo)
