@@ -4,25 +4,32 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from datetime import timedelta
 
 from apscheduler.executors.pool import ThreadPoolExecutor
 from apscheduler.schedulers.background import BackgroundScheduler
 from flask import Flask
 
 from portal.core.clock import utcnow
+from portal.shelters import jobs as shelters
 from portal.warnings import bulletins
 
 log = logging.getLogger(__name__)
 
 EXPIRY_SECONDS = 2
 REFRESH_SECONDS = 300
+FIELD_SECONDS = 1  # how often it is looked whether the evacuation field is to be computed again
+SWEEP_SECONDS = 3600
 
 
 def make_scheduler(app: Flask, publish: Callable[[], object]) -> BackgroundScheduler:
-    """A scheduler, not yet started: expiry of warnings, and the public pages made afresh."""
+    """A scheduler, not yet started: expiry of warnings, the public pages made afresh, the evacuation field.
+
+    The field takes its time: it has a thread of its own, so that nothing expires late.
+    """
     scheduler = BackgroundScheduler(
         timezone="UTC",
-        executors={"default": ThreadPoolExecutor(2)},
+        executors={name: ThreadPoolExecutor(size) for name, size in (("default", 2), ("field", 1))},
         job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": 60},
     )
 
@@ -36,6 +43,17 @@ def make_scheduler(app: Flask, publish: Callable[[], object]) -> BackgroundSched
         with app.app_context():
             publish()
 
+    look = shelters.FieldJob(app)
+
+    def field() -> None:
+        if look():
+            refresh()
+
+    def sweep() -> None:
+        shelters.sweep(app)
+
     scheduler.add_job(expire, "interval", seconds=EXPIRY_SECONDS, id="expire")
     scheduler.add_job(refresh, "interval", seconds=REFRESH_SECONDS, id="refresh", next_run_time=utcnow())
+    scheduler.add_job(field, "interval", seconds=FIELD_SECONDS, id="field", executor="field")
+    scheduler.add_job(sweep, "interval", seconds=SWEEP_SECONDS, id="sweep", next_run_time=utcnow() + timedelta(minutes=5))
     return scheduler

@@ -1,0 +1,49 @@
+"""What happens by the clock for shelters. Each is harmless when it runs twice, or in two processes at once."""
+
+from __future__ import annotations
+
+import logging
+from importlib import import_module
+
+from flask import Flask
+from sqlalchemy import delete
+
+from portal.core.clock import utcnow
+from portal.core.db import transaction
+from portal.shelters.models import KeeperSession
+
+log = logging.getLogger(__name__)
+
+#: Rooms with a `sweep(app)` that removes what is kept no longer.
+SWEEPERS = ("portal.shelters.transfers.retention",)
+
+
+class FieldJob:
+    """Looks whether the evacuation field is to be computed again. Called again and again by one thread."""
+
+    def __init__(self, app: Flask) -> None:
+        self._app = app
+        self._served: int | None = None
+
+    def __call__(self) -> bool:
+        """Compute it if something asked for it; whether what residents read may have changed. That is so also where the field
+        came out as it was (somebody's head count is news, and changes no way), or could not be computed."""
+        from portal.shelters.field import recompute, wish  # heavy libraries, which the desk's process needs none of
+
+        made = recompute.if_due(self._app)
+        with self._app.app_context():
+            row = wish.state()
+        served = 0 if row is None else row.wanted if row.error else row.done
+        before, self._served = self._served, served
+        return made or before not in (None, served)
+
+
+def sweep(app: Flask) -> None:
+    """Remove what has expired: sign-ins of staff, removed persons, old documents. What fails stays for the next time."""
+    with app.app_context(), transaction() as session:
+        session.execute(delete(KeeperSession).where(KeeperSession.expires_at <= utcnow()))
+    for name in SWEEPERS:
+        try:
+            import_module(name).sweep(app)
+        except Exception:  # one room's trouble is not the others'
+            log.exception("%s could not be swept", name)
