@@ -12,6 +12,8 @@ from portal.config import load_settings
 from portal.core import commands as core
 from portal.identity import commands as identity
 from portal.regions import commands as regions
+from portal.shelters.communities import commands as communities
+from portal.shelters.roads import obstruction_commands as obstructions
 from portal.site import commands as site
 from portal.subscribers import commands as subscribers
 
@@ -27,6 +29,8 @@ main.add_command(core.settings)
 main.add_command(doctor.doctor)
 main.add_command(identity.admin)
 main.add_command(regions.regions)
+main.add_command(communities.communities)
+main.add_command(obstructions.obstructions)
 main.add_command(site.site)
 main.add_command(speakers.speaker)
 main.add_command(speakers.speakers)
