@@ -81,19 +81,29 @@ def _indoor(town: Town, chance: random.Random, taken: list[tuple[float, float]])
     order = sorted(range(len(town.communities)), key=lambda c: -town.communities[c].people)
     further = [order[i] for i in range(INDOOR - len(order))]
     wanted = [(c, "centre") for c in range(len(order))] + [(c, FURTHER[i % len(FURTHER)]) for i, c in enumerate(further)]
-    sizes = share(INDOOR_PLACES, [KINDS[kind].weight * chance.uniform(0.8, 1.25) for _, kind in wanted], 5)
+    sizes = _sizes(town, wanted, chance)
+    # Where a community has two, the smaller may be unfit for water; one that is dry it has in any case.
+    small = {n for n, (c, _kind) in enumerate(wanted) if any(d == c and sizes[m] > sizes[n] for m, (d, _k) in enumerate(wanted))}
     parts = components(town.net)
     streets = town.streets()
     made = []
-    for number, ((index, kind), places) in enumerate(zip(wanted, sizes, strict=True), 1):
-        node = _corner(town, index, streets, parts, taken, chance)
+    for number, ((index, kind), places) in enumerate(zip(wanted, sizes, strict=True)):
+        node = _corner(town, index, number not in small, streets, parts, taken, chance)
         taken.append(town.net.xy[node])
-        made.append(_building(town, number, index, KINDS[kind], places, node, streets[node], chance))
+        made.append(_building(town, number + 1, index, KINDS[kind], places, node, streets[node], number in small, chance))
     return made
 
 
-def _corner(town: Town, index: int, streets: dict[int, list[tuple[str, str]]], parts: Any, taken: list[tuple[float, float]],
-            chance: random.Random) -> int:
+def _sizes(town: Town, wanted: list[tuple[int, str]], chance: random.Random) -> list[int]:
+    """Places in proportion to the people around, and within a community by kind."""
+    weight = [KINDS[kind].weight * chance.uniform(0.8, 1.25) for _, kind in wanted]
+    whole = {c: sum(w for w, (d, _k) in zip(weight, wanted, strict=True) if d == c) for c, _kind in wanted}
+    people = [town.communities[c].people + 4_000 for c, _kind in wanted]
+    return share(INDOOR_PLACES, [p * w / whole[c] for p, w, (c, _k) in zip(people, weight, wanted, strict=True)], 5)
+
+
+def _corner(town: Town, index: int, dry: bool, streets: dict[int, list[tuple[str, str]]], parts: Any,
+            taken: list[tuple[float, float]], chance: random.Random) -> int:
     """A street corner of the community, near its heart, away from other shelters."""
     net, community = town.net, town.communities[index]
     best = None
@@ -104,6 +114,8 @@ def _corner(town: Town, index: int, streets: dict[int, list[tuple[str, str]]], p
             if any(math.dist(net.xy[n], t) < apart for t in taken):
                 continue
             rank = math.dist(net.xy[n], community.heart) + chance.uniform(0, 900)
+            if dry and _water(town, net.xy[n]) < 1.4 * WET:
+                rank += 2000
             if best is None or rank < best[0]:
                 best = rank, n
         if best:
@@ -112,7 +124,7 @@ def _corner(town: Town, index: int, streets: dict[int, list[tuple[str, str]]], p
 
 
 def _building(town: Town, number: int, index: int, kind: Kind, places: int, node: int, at: list[tuple[str, str]],
-              chance: random.Random) -> dict[str, Any]:
+              small: bool, chance: random.Random) -> dict[str, Any]:
     community, (x, y) = town.communities[index], town.net.xy[node]
     base_zh, base_en = town.names.base()
     sound = " ".join(SYLLABLES[c] for c in base_zh)
@@ -120,7 +132,7 @@ def _building(town: Town, number: int, index: int, kind: Kind, places: int, node
     middle = x + far * math.cos(turn), y + far * math.sin(turn)
     front = x + 0.3 * (middle[0] - x), y + 0.3 * (middle[1] - y)
     flat = chance.random()
-    doors = [_door("正门", "Main entrance", front, flat < 0.8 if flat < 0.93 else None, "24h" if kind.level != "county" else "")]
+    doors = [_door("正门", "Main entrance", front, flat < 0.87 if flat < 0.95 else None, "24h" if kind.level != "county" else "")]
     if chance.random() < 0.55 or kind.level == "county":
         side = middle[0] - 24 * math.sin(turn), middle[1] + 24 * math.cos(turn)
         doors.append(_door("侧门", "Side entrance", side, chance.choice((False, None, True)), chance.choice(("", "08:00-22:00"))))
@@ -134,7 +146,7 @@ def _building(town: Town, number: int, index: int, kind: Kind, places: int, node
         "function": "comprehensive" if kind.weight > 1 else chance.choice(("single", None)), "region_code": community.code,
         "address_zh": f"{at[0][0]}{house}号", "address_en": f"{house} {at[0][1]}",
         **_place(middle), "boundary": _rectangle(middle, turn, places * each) if chance.random() < 0.4 else None,
-        "entrances": doors, "suitability": _indoor_suits(town, middle, index, number, chance),
+        "entrances": doors, "suitability": _indoor_suits(town, middle, small, chance),
         "area_m2": round(places * each) if chance.random() < 0.93 else None, "m2_per_person": each,
         "capacity_day": places, "capacity_night": (places * 2 // 3 if night else None),
         "step_free": next((True for d in doors if d["step_free"]), doors[0]["step_free"]),
@@ -146,21 +158,23 @@ def _building(town: Town, number: int, index: int, kind: Kind, places: int, node
     }
 
 
-def _indoor_suits(town: Town, at: tuple[float, float], index: int, number: int, chance: random.Random) -> dict[str, bool | None]:
-    water = min(r.line.distance(Point(at)) for r in town.rivers)
-    only_one = number <= len(town.communities) and town.communities[index].people < 10_000
-    dry = water > WET or only_one
-    hills = at[1] < -2_600
-    unsure = chance.random() < 0.12 and not only_one
-    slope: bool | None = None if hills and not only_one and chance.random() < 0.5 else True
+def _indoor_suits(town: Town, at: tuple[float, float], small: bool, chance: random.Random) -> dict[str, bool | None]:
+    dry = _water(town, at) > WET or not small
+    unsure = small and chance.random() < 0.3
+    slope: bool | None = None if at[1] < -2_600 and small and chance.random() < 0.6 else True
     return {"typhoon": True, "flood": None if unsure else dry, "waterlogging": dry, "storm_surge": True if dry else None,
             "landslide": slope, "earthquake": chance.choice((True, None, None, False)), "fire": None, "heat": True,
             "cold": True if not unsure else None, "hazmat": chance.choice((None, None, False))}
 
 
+def _water(town: Town, at: tuple[float, float]) -> float:
+    return float(min(r.line.distance(Point(at)) for r in town.rivers))
+
+
 # -- outdoor -------------------------------------------------------------------------------------------------
 def _outdoor(town: Town, chance: random.Random) -> list[dict[str, Any]]:
-    sizes = share(OUTDOOR_PLACES, [g.outline.area ** 0.8 for g in town.grounds], 100)
+    weight = [g.outline.area ** 0.7 * math.sqrt(town.communities[g.community].people + 2_000) for g in town.grounds]
+    sizes = share(OUTDOOR_PLACES, weight, 100)
     streets = town.streets()
     return [_open_ground(town, number, places, streets, chance) for number, places in enumerate(sizes, 1)]
 

@@ -33,14 +33,14 @@ class Ground:
 
 
 def grounds(net: Net, communities: list[Community], names: Names, chance: random.Random) -> list[Ground]:
-    """One open ground for each community, a second for the two largest: parks over four blocks, squares and sports
-    grounds in one."""
-    largest = sorted(range(len(communities)), key=lambda c: -communities[c].people)[:2]
-    wanted = [*range(len(communities)), *largest]
+    """One open ground for each community, a second for the two largest: parks over four blocks where many live, squares and
+    sports grounds in one."""
+    by_people = sorted(range(len(communities)), key=lambda c: -communities[c].people)
+    with_park = {*by_people[:17]}
     made: list[Ground] = []
     taken: set[Spot] = set()
-    for number, community in enumerate(wanted):
-        kind = "广场" if number >= len(communities) else ("公园", "公园", "体育场", "公园", "广场")[number % 5]
+    for number, community in enumerate([*range(len(communities)), *by_people[:2]]):
+        kind = "公园" if community in with_park and number < len(communities) else ("体育场", "广场")[number % 2]
         made.append(_ground(net, community, communities[community], kind, names, taken, chance))
     return made
 
