@@ -86,6 +86,15 @@ def check(given: Mapping[str, Any], rules: Rules | None = None) -> Checked:
     return checked
 
 
+def merge(before: Mapping[str, Any], values: Mapping[str, Any]) -> dict[str, Any]:
+    """A whole shelter after checked values were put onto it. Hazards that are not named stay as they are."""
+    after = dict(before) | dict(values)
+    if "suitability" in values:
+        said = (before["suitability"] or {}) | values["suitability"]
+        after["suitability"] = {hazard: said[hazard] for hazard in HAZARDS if said.get(hazard) is not None}
+    return after
+
+
 def odd(values: Mapping[str, Any]) -> list[Problem]:
     """What does not fit together in a whole shelter (all fields, in their one form): warnings, for facts can be odd."""
     found: list[Problem] = []
@@ -205,16 +214,16 @@ def _region(checked: Checked, rules: Rules, name: str, value: Any) -> None:
 
 
 def _suitability(checked: Checked, _rules: Rules, name: str, value: Any) -> None:
-    """A mapping hazard → yes, no or unknown; what is unknown is left out."""
+    """A mapping hazard → yes, no or None for unknown, of the hazards that are named."""
     if value is None or isinstance(value, Mapping):
-        found: dict[str, bool] = {}
+        found: dict[str, bool | None] = {}
         for hazard, said in (value or {}).items():
             answer, problem = parsing.yes_no(said)
             if hazard not in HAZARDS:
                 problem = _l("There is no hazard “%(value)s” here.", value=str(hazard)[:20])
             if problem:
                 checked.problems.append(Problem(f"{name}.{str(hazard)[:20]}", problem))
-            elif answer is not None:
+            else:
                 found[hazard] = answer
         checked.values[name] = {hazard: found[hazard] for hazard in HAZARDS if hazard in found}
     else:

@@ -28,7 +28,8 @@ from portal.shelters.registry.place import metres_between
 #: Rows of one search or list that a page can bear.
 MAX_FOUND = 200
 _CHUNK = 500
-_BLANK: dict[str, Any] = (
+#: A shelter of which nothing is known.
+BLANK: dict[str, Any] = (
     dict.fromkeys(checks.FIELDS) | dict.fromkeys(checks.TEXTS, "") | {"suitability": {}, "entrances": [], "demonstration": False})
 ENTRANCE_FIELDS = ("name_zh", "name_en", "longitude", "latitude", "step_free", "hours")
 #: What the trail names without its value: telephone numbers never, outlines and entrances for their size.
@@ -131,7 +132,7 @@ def values_of(shelter: Shelter) -> dict[str, Any]:
 def warnings(values: Mapping[str, Any]) -> list[Problem]:
     """What is odd about values that could be saved (as for `save`), for a form to say before or after saving."""
     checked = checks.check(values)
-    return checked.warnings + checks.odd(_BLANK | checked.values)
+    return checked.warnings + checks.odd(checks.merge(BLANK, checked.values))
 
 
 def save(account: Account | None, values: Mapping[str, Any], *, shelter_id: int | None, version: int | None) -> Shelter:
@@ -146,7 +147,7 @@ def save(account: Account | None, values: Mapping[str, Any], *, shelter_id: int 
     try:
         with transaction() as session:
             shelter = None if shelter_id is None else _for_change(session, shelter_id, version)
-            before = _BLANK if shelter is None else values_of(shelter)
+            before = BLANK if shelter is None else values_of(shelter)
             after = _checked(given, before, rules)
             _allow(account, {before["region_code"], after["region_code"]} if shelter else {after["region_code"]})
             _free_code(session, after["code"], shelter_id)
@@ -220,7 +221,7 @@ def _checked(given: Mapping[str, Any], before: Mapping[str, Any], rules: checks.
     checked = checks.check(whole, rules)
     if checked.problems:
         raise Invalid(checked.problems)
-    after = dict(before) | checked.values
+    after = checks.merge(before, checked.values)
     after["region_code"] = find_community(after)
     return after
 
