@@ -131,6 +131,30 @@ class Building:
         self.entries[path] = Entry(file, content_type, key, etag, sizes[""], sizes[".gz"], sizes[".br"])
         self.rendered += 1
 
+    def keep(self, wanted: Callable[[str], bool]) -> int:
+        """Take over from the generation in force every path that is `wanted` and was not put; how many."""
+        kept = 0
+        for path in self._old.entries:
+            if path not in self.entries and wanted(path):
+                kept += self.keep_one(path)
+        return kept
+
+    def keep_one(self, path: str) -> bool:
+        """Take one path over as it is in force, whatever its facts are now; False where it cannot be."""
+        if (old := self._old.entries.get(path)) is None:
+            return False
+        target = self.directory / old.file
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if not self._link(old, target):
+            return False
+        self.entries[path] = old
+        self.linked += 1
+        return True
+
+    def is_same(self, path: str, key: str) -> bool:
+        """Whether a path is in force with this key."""
+        return (old := self._old.entries.get(path)) is not None and old.key == key
+
     def finish(self, rendered: str) -> None:
         """Swap this generation in, and remove those older than the one before it."""
         manifest = {"rendered": rendered, "entries": {path: asdict(e) for path, e in self.entries.items()}}

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 import secrets
 import time
 from collections import defaultdict
@@ -22,17 +23,25 @@ from flask import Flask, current_app
 
 from portal.config import Settings
 from portal.core.clock import local, utcnow
+from portal.core.db import db
 from portal.core.i18n import LANGUAGES
 from portal.regions import lookup
+from portal.shelters.public import fill as shelters
+from portal.shelters.public import standing
 from portal.site import feeds
 from portal.site.generations import Building, locked
-from portal.site.render import Renderer
+from portal.site.render import Renderer, sources_of_pages
 from portal.site.stories import Story, facts
 from portal.warnings import archive
 from portal.warnings.archive import Head
 from portal.warnings.models import IN_FORCE, Warning
 
+logger = logging.getLogger(__name__)
+
 HERE = Path(__file__).resolve().parent
+#: Front-end libraries that pages load: published beside them, so that a map is drawn when the application is down.
+VENDOR = HERE.parent / "web" / "static" / "vendor"
+VENDORED = (VENDOR / "leaflet" / "leaflet.js", VENDOR / "leaflet" / "leaflet.css")
 HTML, XML = "text/html; charset=utf-8", "application/xml; charset=utf-8"
 CAP, ATOM = "application/cap+xml; charset=utf-8", "application/atom+xml; charset=utf-8"
 GEOJSON, JSON = "application/geo+json", "application/json"
@@ -43,6 +52,8 @@ ASSET_TYPES = {
 }
 #: Past warnings on the front page, and on one page of the archive.
 RECENT, ARCHIVE_PAGE = 5, 50
+#: Generations that one publishing may take: the first has every warning, further ones finish the pages of shelters.
+MOST_ROUNDS = 20
 
 
 @dataclass(frozen=True)
@@ -69,32 +80,43 @@ def publish(app: Flask | None = None, *, everything: bool = False) -> Published:
     """
     started = time.monotonic()
     app = app or current_app._get_current_object()  # type: ignore[attr-defined]
+    nonce = secrets.token_hex(8) if everything else ""
+    rendered = 0
+    for _round in range(MOST_ROUNDS):
+        building, behind = _generation(app, nonce)
+        rendered += building.rendered
+        if not behind:
+            break
+    return Published(building.name, rendered, building.linked, time.monotonic() - started)
+
+
+def _generation(app: Flask, nonce: str) -> tuple[Building, int]:
+    """One generation, and how many pages of shelters it leaves as they were so that warnings need not wait for them."""
     settings: Settings = app.extensions["anlan"]
     with locked(root_of(settings)), app.app_context():  # a context of its own: nothing read earlier is used
         now = utcnow()
         building = Building(root_of(settings))
         try:
-            _Publishing(building, settings, now, secrets.token_hex(8) if everything else "").fill()
+            publishing = Publishing(building, settings, now, nonce)
+            publishing.fill()
+            behind = publishing.fill_shelters()
             building.finish(now.isoformat())
         except BaseException:
             building.abandon()
             raise
-    return Published(building.name, building.rendered, building.linked, time.monotonic() - started)
+    return building, behind
 
 
 @cache
 def _code_version() -> str:
     """Changes with everything that pages are made by, so that an upgrade renders them again."""
     digest = hashlib.sha256()
-    for path in sorted(
-        [*HERE.rglob("*"), HERE.parent / "regions" / "svg.py", HERE.parent / "warnings" / "archive.py"]
-    ):
-        if path.is_file() and path.suffix in (".py", ".html", ".css", ".js", ".svg", ".po"):
-            digest.update(path.name.encode() + b"\0" + path.read_bytes())
+    for path in sources_of_pages():
+        digest.update(path.name.encode() + b"\0" + path.read_bytes())
     return digest.hexdigest()
 
 
-class _Publishing:
+class Publishing:
     """One run: reads what is public, and puts each file into the building."""
 
     def __init__(self, building: Building, settings: Settings, now: datetime, nonce: str) -> None:
@@ -116,7 +138,7 @@ class _Publishing:
         for head in reversed(self.newest):
             self.heads[head.warning_id].append(head)
         self.warnings = [w for w in self.warnings if self.heads.get(w.id)]
-        self.assets = {path.name: self._asset(path) for path in sorted((HERE / "static").iterdir())}
+        self.assets = {path.name: self._asset(path) for path in _statics()}
         self.render = Renderer(settings, now, {name: url for name, (url, _body) in self.assets.items()})
 
     def key(self, *parts: Any) -> str:
@@ -126,6 +148,23 @@ class _Publishing:
     def put(self, path: str, content_type: str, key: str, make: Callable[[], bytes]) -> None:
         file = path.lstrip("/") + ("index.html" if path.endswith("/") else "")
         self.building.put(path, file, content_type, key, make)
+
+    def page(self, template: str, language: str, path: str, **context: Any) -> bytes:
+        return self.render.page(template, language, path, **context)
+
+    def fill_shelters(self) -> int:
+        """What residents read of shelters, after all warnings. Whatever goes wrong there, or takes long, never holds a
+        warning back: the files of the generation before stay, and the doctor says so. How many were left for the next
+        round because time was over."""
+        try:
+            press = shelters.fill(self, time.monotonic() + shelters.LONGEST_SECONDS)
+            trouble, kept, behind = press.trouble, press.kept, press.behind
+        except Exception as error:
+            logger.exception("the pages of shelters could not be rendered; the last ones stay")
+            db.session.rollback()
+            trouble, kept, behind = error, self.building.keep(shelters.is_own), 0
+        standing.write(root_of(self.settings), self.now, trouble, kept=kept, behind=behind)
+        return behind
 
     def fill(self) -> None:
         for name, (url, body) in self.assets.items():
@@ -146,7 +185,7 @@ class _Publishing:
             "/robots.txt",
             "text/plain; charset=utf-8",
             self.key("robots"),
-            lambda: b"User-agent: *\nDisallow: /desk/\n",
+            lambda: b"User-agent: *\nDisallow: /desk/\nDisallow: /staff/\n",
         )
 
     # -- warnings ------------------------------------------------------------------------------------------
@@ -260,6 +299,10 @@ class _Publishing:
     def _asset(path: Path) -> tuple[str, bytes]:
         body = path.read_bytes()
         return f"/assets/{path.stem}-{hashlib.sha256(body).hexdigest()[:10]}{path.suffix}", body
+
+
+def _statics() -> list[Path]:
+    return sorted([*(HERE / "static").iterdir(), *VENDORED])
 
 
 def _cap_bytes(story: Callable[[], Story], at: int) -> bytes:

@@ -22,7 +22,19 @@ logger = logging.getLogger(__name__)
 
 #: Pixels; small numbers make small pages.
 MAP_WIDTH = 560
-TEMPLATES = Path(__file__).resolve().parent / "templates"
+HERE = Path(__file__).resolve().parent
+SHELTERS = HERE.parent / "shelters"
+#: Folders of templates: the site's own, and those of the capabilities whose pages are published with it.
+TEMPLATES = (HERE / "templates", SHELTERS / "public" / "templates")
+
+
+def sources_of_pages() -> list[Path]:
+    """Every file that a published page is made by: code, templates, words, scripts, styles."""
+    folders = (HERE, SHELTERS / "public", SHELTERS / "registry", SHELTERS / "field", SHELTERS / "communities")
+    alone = (HERE.parent / "regions" / "svg.py", HERE.parent / "warnings" / "archive.py", SHELTERS / "roads" / "obstructions.py")
+    found = [path for folder in folders for path in folder.rglob("*")] + list(alone)
+    endings = (".py", ".html", ".css", ".js", ".svg", ".po")
+    return sorted(path for path in found if path.is_file() and path.suffix in endings)
 
 
 @cache
@@ -47,10 +59,10 @@ class Renderer:
         self.settings, self.now, self.assets = settings, now, assets
 
     def front(self, live: Sequence[Story], past: Sequence[Story], language: str, path: str) -> bytes:
-        return self._page("site/front.html", language, path, live=live, past=past)
+        return self.page("site/front.html", language, path, live=live, past=past)
 
     def warning(self, story: Story, language: str, path: str) -> bytes:
-        return self._page(
+        return self.page(
             "site/warning.html",
             language,
             path,
@@ -70,7 +82,7 @@ class Renderer:
         pages: int = 1,
         counts: Sequence[tuple[str, int]] = (),
     ) -> bytes:
-        return self._page(
+        return self.page(
             "site/archive.html",
             language,
             path,
@@ -82,7 +94,7 @@ class Renderer:
         )
 
     def about(self, language: str, path: str) -> bytes:
-        return self._page("site/about.html", language, path)
+        return self.page("site/about.html", language, path)
 
     def _map(self, story: Story, language: str) -> Markup:
         """The whole district with the warned regions marked, so that people find themselves on it; empty
@@ -100,7 +112,7 @@ class Renderer:
             logger.exception("no map could be drawn for the warning %s", story.warning.number)
             return Markup()
 
-    def _page(self, template: str, language: str, path: str, **context: Any) -> bytes:
+    def page(self, template: str, language: str, path: str, **context: Any) -> bytes:
         zone, other = self.settings.timezone, "en" if language == "zh" else "zh"
         with force_locale(language):
             text = (

@@ -30,9 +30,10 @@ FIRST_SECONDS = 10
 FRESH = "public, max-age=10, stale-while-revalidate=60, stale-if-error=86400"
 FOREVER = "public, max-age=31536000, immutable"
 ASSETS = "/assets/"
-OPEN = ("/cap/", "/feeds/")
+WORKER = "/sw.js"
+OPEN = ("/cap/", "/feeds/", "/fields/")
 #: First parts of the paths that are rendered.
-SITE = (*LANGUAGES, "cap", "feeds", "assets", "robots.txt")
+SITE = (*LANGUAGES, "cap", "feeds", "fields", "assets", "robots.txt", "sw.js", "manifest.webmanifest")
 
 Environ = dict[str, Any]
 Start = Callable[..., Any]
@@ -117,10 +118,12 @@ class PublicFiles:
         etag = f'"{entry.etag}{suffix.replace(".", "-")}"'
         headers = [
             ("ETag", etag),
-            ("Cache-Control", FOREVER if path.startswith(ASSETS) else FRESH),
+            ("Cache-Control", FOREVER if path.startswith(ASSETS) else "no-cache" if path == WORKER else FRESH),
             ("Vary", "Accept-Encoding"),
             *_security(environ, path),
         ]
+        if path == WORKER:
+            headers.append(("Service-Worker-Allowed", "/"))
         if _matches(environ.get("HTTP_IF_NONE_MATCH", ""), etag):
             start("304 Not Modified", headers)
             return []
