@@ -2,7 +2,7 @@
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help run test lint measure messages demo-reset clean setup setup-dev
+.PHONY: help run test lint measure measure-shelters messages demo-reset clean setup setup-dev
 
 ANLAN := .venv/bin/python -m portal.cli
 ifdef PORT
@@ -23,7 +23,7 @@ echo "Where it is installed under another name: make PYTHON=/path/to/python3" >&
 endef
 
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 run: setup ## Start the demonstration on port 8000 (PORT=9000 for another)
 	@ANLAN_DEMO=$${ANLAN_DEMO-1} exec $(ANLAN) run
@@ -42,6 +42,11 @@ lint: setup-dev ## Lint, types and translations only
 
 measure: setup-dev ## Measure how fast a red warning reaches everybody (about three minutes)
 	@.venv/bin/python tools/measure.py
+
+measure-shelters: setup-dev ## Measure the field, imports of shelters, and the paper, each beside its reference
+	@.venv/bin/python tools/measure_field.py
+	@.venv/bin/python tools/measure_shelters.py
+	@.venv/bin/python tools/measure_paper.py
 
 messages: setup ## Bring the translation catalogues in step with the code
 	@$(ANLAN) messages update

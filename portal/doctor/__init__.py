@@ -17,6 +17,7 @@ from flask_babel import gettext as _
 from portal.config import Settings
 from portal.doctor.choices import exposure, public_address, secrets, two_people
 from portal.doctor.data import administrator, content, database, migrations, regions
+from portal.doctor.evacuation import field, hazard_families, shelter_pages, shelters
 from portal.doctor.findings import FAIL, MARKS, WARN, Finding
 from portal.doctor.machine import catalogues, clock, instance_directory, speech, static_files
 from portal.doctor.outside import broker, carrier
@@ -25,7 +26,7 @@ Check = Callable[[Settings], Iterator[Finding]]
 
 CHECKS: tuple[Check, ...] = (
     clock, instance_directory, database, migrations, content, regions, administrator, secrets, two_people,
-    exposure, public_address, broker, speech, static_files, catalogues,
+    exposure, public_address, broker, speech, static_files, catalogues, hazard_families, shelters, field, shelter_pages,
 )
 ONLINE: tuple[Check, ...] = (carrier,)
 

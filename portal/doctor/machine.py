@@ -22,6 +22,8 @@ VENDOR_FILES = (
     "leaflet-geoman/leaflet-geoman.min.js",
     "htmx/htmx.min.js",
     "uplot/uPlot.iife.min.js",
+    "noto-sans-sc/NotoSansSC_400Regular.ttf",
+    "noto-sans-sc/NotoSansSC_700Bold.ttf",
 )
 
 
