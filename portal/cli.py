@@ -14,6 +14,7 @@ from portal.identity import commands as identity
 from portal.regions import commands as regions
 from portal.shelters.communities import commands as communities
 from portal.shelters.registry import commands as shelters
+from portal.shelters.roads import commands as roads
 from portal.shelters.roads import obstruction_commands as obstructions
 from portal.site import commands as site
 from portal.subscribers import commands as subscribers
@@ -32,6 +33,7 @@ main.add_command(identity.admin)
 main.add_command(regions.regions)
 main.add_command(communities.communities)
 main.add_command(obstructions.obstructions)
+main.add_command(roads.roads)
 main.add_command(shelters.shelters)
 main.add_command(site.site)
 main.add_command(speakers.speaker)
