@@ -16,6 +16,7 @@ SURFACE_MODULES = {
         "portal.identity.pages",
         "portal.channels.sms.pages",
         "portal.desk",
+        "portal.shelters.living.desk_pages",
         "portal.shelters.office.pages",
         "portal.shelters.communities.pages",
         "portal.shelters.paper.pages",

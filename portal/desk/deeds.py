@@ -54,6 +54,15 @@ ACTS = {
     "shelter.retire": _l("retired a shelter"),
     "shelter.restore": _l("brought a shelter back"),
     "shelters.import": _l("imported shelters"),
+    "shelter.report": _l("reported a shelter's state"),
+    "keeper.add": _l("let somebody report for a shelter"),
+    "keeper.remove": _l("ended somebody's reporting for a shelter"),
+    "keeper.sign_in": _l("signed in as shelter staff"),
+    "opening.opened": _l("opened shelters"),
+    "opening.declined": _l("opened no shelters"),
+    "opening.closed": _l("told shelters to close"),
+    "opening.texts_begin": _l("began to tell the shelters' staff"),
+    "opening.texts": _l("told the shelters' staff"),
     "obstruction.create": _l("set an obstruction"),
     "obstruction.edit": _l("changed an obstruction"),
     "obstruction.end": _l("ended an obstruction"),
@@ -77,6 +86,7 @@ _SUBJECTS = {
     "draft": _l("draft"), "bulletin": _l("bulletin"), "warning": _l("warning"), "dispatch": _l("dispatch"),
     "account": _l("account"), "file": _l("file"), "regions": _l("regions"), "region": _l("region"),
     "obstruction": _l("obstruction"), "token": _l("token"), "shelter": _l("shelter"), "shelters": _l("shelters"),
+    "opening": _l("decision"),
 }
 _DETAILS = {
     "version": _l("version"), "content": _l("content"), "reason": _l("reason"), "kind": _l("kind"), "exercise": _l("drill"),
@@ -88,6 +98,9 @@ _DETAILS = {
     "display_name": _l("office"), "demonstration": _l("demonstration"), "files": _l("files"), "created": _l("added"),
     "updated": _l("changed"), "boundaries": _l("boundaries"), "skipped": _l("skipped"),
     "name": _l("name"), "expires": _l("end"), "ended": _l("ended"), "resumed": _l("taken up again"),
+    "status": _l("state"), "occupancy": _l("people"), "source": _l("source"), "applied": _l("became the state"),
+    "conflict": _l("contradicts another report"), "post": _l("post"), "keeper": _l("keeper"), "failed": _l("not reached"),
+    "left_out": _l("left out"),
     "fields": _l("fields"), "before": _l("before"), "after": _l("after"), "unchanged": _l("unchanged"),
 }
 _TELLING = ("exercise", "reason", "kind", "hazard", "tier", "regions", "username", "role", "region_code", "highest_tier",
@@ -205,6 +218,7 @@ def _word(name: str, text: str) -> str:
     if name == "hazard" and (hazard := hazards.catalogue().get(text)):
         return hazard.name(select_language())
     words = {"tier": TIER_LABELS, "highest_tier": TIER_LABELS, "kind": _KINDS,
-             "channel": labels.CHANNELS, "role": _ROLES, "reason": _REASONS, "fields": shelters.FIELDS,
+             "channel": labels.CHANNELS, "role": _ROLES, "status": shelters.STATUSES, "reason": _REASONS,
+             "fields": shelters.FIELDS,
              **{key: dict(choices) for key, choices in shelters.CHOICES.items()}}.get(name, {})
     return str(words.get(text, text))

@@ -22,6 +22,7 @@ from portal.identity import rights
 from portal.identity.guard import current_account, signed_in
 from portal.identity.models import Account
 from portal.regions import codes, lookup
+from portal.shelters.living import offers
 from portal.subscribers.audiences import BY_KEY
 from portal.warnings import bulletins, drafts, words
 from portal.warnings.models import EDITING, IN_FORCE, SUBMITTED, Bulletin, Warning
@@ -75,6 +76,7 @@ def warning(number: str) -> str:
         audience_labels={key: audience.label for key, audience in BY_KEY.items()},
         field_labels=words.FIELD_LABELS,
         language_labels=words.LANGUAGE_LABELS,
+        offer=offers.of(item),
     )
 
 
