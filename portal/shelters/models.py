@@ -325,14 +325,21 @@ class Preparedness(Base):
 
 
 class PaperJob(Base):
-    """Documents being made for several communities at once. `data` is the finished file; old ones are removed."""
+    """Documents being made for several communities at once. `data` is the finished file; old ones are removed.
+
+    `owner` is whoever makes it now, and loses it when `beat_at` grows old. `notes`: `failed`, a list of
+    {code, kind, why}, and `lacking`, characters without a glyph by community.
+    """
 
     __tablename__ = "paper_job"
     id: Mapped[uuid.UUID] = mapped_column(primary_key=True, default=uuid7)
     kinds: Mapped[list[str]] = mapped_column(Json)  # paper.documents.KINDS
     region_codes: Mapped[list[str]] = mapped_column(Json)
     language: Mapped[str] = mapped_column(String(8))
+    family: Mapped[str] = mapped_column(String(20), default="")
     state: Mapped[str] = mapped_column(String(10), index=True)  # waiting, running, done, failed, cancelled
+    owner: Mapped[str] = mapped_column(String(32), default="")
+    notes: Mapped[dict[str, Any]] = mapped_column(Json, default=dict)
     total: Mapped[int] = mapped_column(Integer)
     done: Mapped[int] = mapped_column(Integer, default=0)
     error: Mapped[str] = mapped_column(String(300), default="")

@@ -11,11 +11,12 @@ from __future__ import annotations
 from typing import Any
 
 from flask_babel import lazy_gettext as _l
+from flask_babel import lazy_pgettext
 
 #: Key → the name of the "have".
 TEN: dict[str, Any] = {
     "organisation": _l("An organisation"),
-    "speakers": _l("Loudspeakers"),
+    "speakers": lazy_pgettext("ten", "Loudspeakers"),
     "alarms": _l("Alarms"),
     "shelter": _l("A shelter"),
     "risk_map": _l("A risk map"),
