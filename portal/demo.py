@@ -1,4 +1,4 @@
-"""The demonstration: a district with people, horns, two past warnings and a draft that waits for approval."""
+"""The demonstration: a district with people, horns, shelters, two past warnings and a draft that waits for approval."""
 
 from __future__ import annotations
 
@@ -22,6 +22,7 @@ from portal.identity import demo as people
 from portal.identity.models import Account
 from portal.regions import demo as regions
 from portal.regions import lookup
+from portal.shelters import demo as shelters
 from portal.subscribers import demo as subscribers
 from portal.warnings import bulletins, drafts, hazards, review, words
 from portal.warnings.models import ALERT, CANCEL, EDITING, ISSUED, SUBMITTED, Warning
@@ -45,6 +46,7 @@ def fill(app: Flask, step: Step) -> None:
             with step("坪山区行政区划已导入", "regions of Pingshan imported"):
                 regions.seed()
         people.seed()
+        shelters.seed(step)  # also where an earlier version has filled the rest
         if _filled():
             return
         with step(f"{SUBSCRIBERS:,} 名演示订阅者", f"{SUBSCRIBERS:,} sandbox subscribers"):

@@ -215,6 +215,7 @@ def _listen(app: Flask, settings: Settings) -> Any:
 
 def _greet(app: Flask, settings: Settings) -> None:
     from portal.identity import demo as people
+    from portal.shelters import demo as shelters
 
     click.echo("")
     _say("公众网站 Public site", f"{settings.base_url}/zh/")
@@ -225,4 +226,7 @@ def _greet(app: Flask, settings: Settings) -> None:
         with app.app_context():
             for username, _password, what in people.known():
                 click.echo(f"    {username:<10} {what}")
+        click.echo("")
+        _say("避难场所值守端 Shelter staff", f"{settings.base_url}/staff/")
+        _say(f"  手机号 {shelters.KEEPER[3:]}，验证码见工作台“沙盒”", "that number signs in; its code is in the desk's sandbox")
     click.echo("\n  Ctrl-C 停止 stops\n")

@@ -29,6 +29,7 @@ def content(tmp_path: Path) -> Path:
         ('events: ["11C02"]', 'events: ["11D01"]', "11D01 stands in slope already"),
         ('events: ["11C02"]', 'events: ["99Z99"]', "99Z99 is no hazard of content/hazards"),
         ('events: ["11C02"]', "events: 11C02", "must be a list of hazards' codes"),
+        ("expected: 0.5", "expected: 5", "must be a share of the people"),
         ("\nfamilies:", "\nfamilys:", "unknown key; possible are families"),
     ],
 )

@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import shapely
 from shapely.geometry import LineString, shape
 from shapely.geometry.base import BaseGeometry
-from shapely.ops import transform
 
 CONTENT = Path(__file__).resolve().parents[2] / "content"
 LON0, LAT0 = 114.35, 22.705
@@ -96,7 +96,7 @@ def regions() -> tuple[BaseGeometry, list[Community]]:
         rows = {row["code"]: row for row in csv.DictReader(file)}
     shapes: dict[str, BaseGeometry] = {}
     for feature in json.loads((CONTENT / "regions" / "440310.geojson").read_text("utf-8"))["features"]:
-        shapes[feature["properties"]["code"]] = transform(_to_metres, shape(feature["geometry"]))
+        shapes[feature["properties"]["code"]] = shapely.transform(shape(feature["geometry"]), _to_metres, interleaved=False)
     communities = []
     for code in sorted(rows):
         if not code.endswith("000"):

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from shapely.geometry import Point, Polygon, mapping
-from shapely.ops import transform
 
 from tools.demonstration import ground
 from tools.demonstration.lattice import components
@@ -216,8 +215,8 @@ def _open_ground(town: Town, number: int, places: int, streets: dict[int, list[t
 
 
 # -- pieces --------------------------------------------------------------------------------------------------
-def _place(at: tuple[float, float]) -> dict[str, float]:
-    lon, lat = ground.degrees(*at)
+def _place(at: tuple[float, ...]) -> dict[str, float]:
+    lon, lat = ground.degrees(at[0], at[1])
     return {"longitude": round(lon, 6), "latitude": round(lat, 6)}
 
 
@@ -232,7 +231,7 @@ def _side(middle: Point, gate: tuple[float, float]) -> tuple[str, str]:
 
 
 def _outline(outline: Polygon) -> dict[str, Any]:
-    return dict(mapping(transform(lambda x, y: tuple(round(v, 6) for v in ground.degrees(x, y)), outline)))
+    return dict(mapping(Polygon([tuple(_place(at).values()) for at in outline.exterior.coords])))
 
 
 def _rectangle(middle: tuple[float, float], turn: float, area: float) -> dict[str, Any]:
