@@ -14,6 +14,7 @@ from shapely.geometry.polygon import orient
 
 from portal.config import Settings
 from portal.core.clock import local
+from portal.shelters.living.shown import Opened
 from portal.site.stories import TAGS, Story, area_names, authority, hazard_name, headline, iso, rings, word
 from portal.warnings.models import Bulletin
 
@@ -132,7 +133,22 @@ def _feature(story: Story, settings: Settings) -> dict[str, Any]:
             "expires": iso(warning.expires, zone),
             "url": {tag: f"{settings.base_url}/{tag}/warnings/{warning.number}/" for tag in TAGS},
             "cap": f"{settings.base_url}/cap/{bulletin.identifier}.xml",
+            "shelters": [_shelter(one, settings) for one in story.shelters],
         },
+    }
+
+
+def _shelter(one: Opened, settings: Settings) -> dict[str, Any]:
+    """A shelter that was opened for the warning: its code and state; `stale` says that the state is too old to rely on."""
+    return {
+        "code": one.code,
+        "zh": one.zh,
+        "en": one.en,
+        "status": one.status,
+        "status_at": iso(one.status_at, settings.timezone) if one.status_at else None,
+        "stale": one.stale,
+        "free": one.free,
+        "url": {tag: f"{settings.base_url}/{tag}/shelters/{one.slug}/" for tag in TAGS},
     }
 
 

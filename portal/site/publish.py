@@ -11,6 +11,7 @@ import json
 import logging
 import secrets
 import time
+import uuid
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -26,6 +27,7 @@ from portal.core.clock import local, utcnow
 from portal.core.db import db
 from portal.core.i18n import LANGUAGES
 from portal.regions import lookup
+from portal.shelters.living.shown import Opened, opened_for
 from portal.shelters.public import fill as shelters
 from portal.shelters.public import standing
 from portal.site import feeds
@@ -138,6 +140,7 @@ class Publishing:
         for head in reversed(self.newest):
             self.heads[head.warning_id].append(head)
         self.warnings = [w for w in self.warnings if self.heads.get(w.id)]
+        self.opened = self._opened()
         self.assets = {path.name: self._asset(path) for path in _statics()}
         self.render = Renderer(settings, now, {name: url for name, (url, _body) in self.assets.items()})
 
@@ -197,10 +200,21 @@ class Publishing:
             facts(warning),
             self._state(warning),
             [(h.identifier, h.cap_sha256) for h in self.heads[warning.id]],
+            [one.facts() for one in self.opened.get(warning.id, ())],
         ]
 
     def _story(self, warning: Warning) -> Story:
-        return Story(warning, archive.bulletins_of(warning.id), self._state(warning))
+        opened = self.opened.get(warning.id, [])
+        return Story(warning, archive.bulletins_of(warning.id), self._state(warning), opened)
+
+    def _opened(self) -> dict[uuid.UUID, list[Opened]]:
+        """The shelters that were opened for each warning in force. A warning is published without them rather than not."""
+        try:
+            return opened_for([w.id for w in self.warnings if self._state(w) == IN_FORCE], self.now)
+        except Exception:
+            logger.exception("what was opened for warnings could not be read; they are published without it")
+            db.session.rollback()
+            return {}
 
     def _warnings(self) -> None:
         for warning in self.warnings:

@@ -15,6 +15,7 @@ from markupsafe import Markup
 
 from portal.config import TIERS, Settings
 from portal.regions.svg import map_svg
+from portal.shelters.registry.words import STATUSES
 from portal.site import stories
 from portal.site.stories import Story
 
@@ -30,7 +31,8 @@ TEMPLATES = (HERE / "templates", SHELTERS / "public" / "templates")
 
 def sources_of_pages() -> list[Path]:
     """Every file that a published page is made by: code, templates, words, scripts, styles."""
-    folders = (HERE, SHELTERS / "public", SHELTERS / "registry", SHELTERS / "field", SHELTERS / "communities")
+    folders = (HERE, SHELTERS / "public", SHELTERS / "registry", SHELTERS / "field", SHELTERS / "communities",
+               SHELTERS / "living")
     alone = (HERE.parent / "regions" / "svg.py", HERE.parent / "warnings" / "archive.py", SHELTERS / "roads" / "obstructions.py")
     found = [path for folder in folders for path in folder.rglob("*")] + list(alone)
     endings = (".py", ".html", ".css", ".js", ".svg", ".po")
@@ -69,6 +71,7 @@ class Renderer:
             story=story,
             shown=story.substance,
             map=self._map(story, language),
+            shelter_statuses=STATUSES,
         )
 
     def archive(

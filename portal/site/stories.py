@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
 from flask_babel import lazy_gettext as _l
 
 from portal.core.clock import local
+from portal.shelters.living.shown import Opened
 from portal.warnings.models import ALERT, CANCEL, IN_FORCE, UPDATE, Bulletin, Warning
 from portal.warnings.phrases import MONTHS_EN
 
@@ -36,11 +37,12 @@ _MARK = re.compile(r"\s*(?:[(（]?\d{1,2}[)）]|\d{1,2}[.、．](?!\d)|[-•·*]
 @dataclass(frozen=True)
 class Story:
     """One real warning with its chain of bulletins, first to last. `state` is that of the moment of
-    rendering."""
+    rendering; `shelters` are those that were opened for it and still are."""
 
     warning: Warning
     bulletins: list[Bulletin]
     state: str
+    shelters: list[Opened] = field(default_factory=list)
 
     @property
     def live(self) -> bool:

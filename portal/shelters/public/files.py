@@ -66,11 +66,14 @@ def _community(node: Any) -> dict[str, Any]:
     may fall to the neighbour, whose field file reaches beyond its edge."""
     outline = lookup.outline([node.code])
     rings: list[Any] = []
+    middle = None
     if outline is not None:
         shape = shapely.from_geojson(json.dumps(outline)).simplify(_SIMPLER)
         rings = [[[round(x, _DECIMALS), round(y, _DECIMALS)] for x, y in part.exterior.coords]
                  for part in shapely.get_parts(shape) if part.geom_type == "Polygon"]
-    return {"code": node.code, "zh": node.name_zh, "en": node.name_en, "pinyin": node.pinyin, "rings": rings}
+        inner = shape.representative_point()
+        middle = [round(inner.x, _DECIMALS), round(inner.y, _DECIMALS)]
+    return {"code": node.code, "zh": node.name_zh, "en": node.name_en, "pinyin": node.pinyin, "rings": rings, "middle": middle}
 
 
 def _shelter(place: Place, source: Source) -> dict[str, Any]:

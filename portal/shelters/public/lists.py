@@ -41,7 +41,7 @@ def _context(press: Press, source: Source, language: str, family: Family | None)
     return {
         "families": source.families,
         "family": family,
-        "open": by_community(sorted(parts["open"], key=lambda place: place.stale)),
+        "open": sorted(by_community(parts["open"]), key=lambda group: not any(place.open for place in group.places)),
         "plan": by_community(parts["plan"]),
         "unknown": by_community(parts["unknown"]),
         "unsuitable": by_community(parts["unsuitable"]),

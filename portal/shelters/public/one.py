@@ -37,7 +37,7 @@ def qr(url: str) -> Markup:
     """A QR code as SVG without inline styles, for putting into a page."""
     out = io.BytesIO()
     segno.make(url, error="m").save(out, kind="svg", scale=MODULE, border=4, xmldecl=False, svgns=True, nl=False, svgclass="qr",
-                                    lineclass=None, light="#fff", title=url)
+                                    lineclass=None, light="#fff", title=url, omitsize=True)
     return Markup(out.getvalue().decode())  # noqa: S704 - made here from an address
 
 

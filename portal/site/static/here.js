@@ -91,9 +91,8 @@
         consider([p[0], p[1]], { name: language === "zh" ? p[0] : p[1] || p[0], note: names[p[4]] || "", lon: p[2], lat: p[3], code: p[4] });
       });
       data.communities.forEach(function (c) {
-        if (!c.rings.length) return;
-        var sum = c.rings[0].reduce(function (s, p) { return [s[0] + p[0], s[1] + p[1]]; }, [0, 0]), n = c.rings[0].length;
-        consider([c.zh, c.en, c.pinyin], { name: names[c.code], note: "", lon: sum[0] / n, lat: sum[1] / n, code: c.code, community: true });
+        if (!c.middle) return;
+        consider([c.zh, c.en, c.pinyin], { name: names[c.code], note: "", lon: c.middle[0], lat: c.middle[1], code: c.code, community: true });
       });
       found.sort(function (a, b) { return a.rank - b.rank || a.name.length - b.name.length; });
       return found.slice(0, MOST);

@@ -12,7 +12,7 @@
   }
   function clock(moment) {
     var sameDay = moment.toDateString() === new Date().toDateString();
-    var options = { hour: "2-digit", minute: "2-digit", hour12: false };
+    var options = { hour: "2-digit", minute: "2-digit", hourCycle: "h23" };
     if (!sameDay) { options.month = "short"; options.day = "numeric"; }
     return moment.toLocaleString(root.lang, options);
   }

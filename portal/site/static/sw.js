@@ -18,6 +18,7 @@
   }
   function fetched(cache, url) {
     return fetch(url, { cache: "no-cache", credentials: "same-origin" }).then(function (response) {
+      if (response.status === 404) return undefined;
       if (!response.ok || response.redirected) throw new Error(url);
       return stamped(response).then(function (copy) { return cache.put(url, copy); });
     });
