@@ -88,7 +88,7 @@ def called_for(bulletin: Bulletin) -> Call | None:
 
 
 def _drill_open(warning_id: uuid.UUID) -> set[int]:
-    return set(_still_open(of_warning(warning_id)))
+    return set(still_open(of_warning(warning_id)))
 
 
 def open_shelters(account: Account, bulletin: Bulletin, shelter_ids: Collection[int], *,
@@ -139,7 +139,7 @@ def close_for(account: Account, warning_id: uuid.UUID, *, seen: uuid.UUID | None
                 seen != earlier[-1].id):
             return earlier[-1]
         _check_seen(earlier, seen)
-        opened = _still_open(earlier)
+        opened = still_open(earlier)
         held = held_elsewhere(warning_id, opened, exercise=earlier[-1].exercise) if earlier else set()
         found = [s for s in _locked(session, opened) if s.id not in held and may_open(account, s)]
         if not found:
@@ -161,7 +161,7 @@ def of_warning(warning_id: uuid.UUID) -> list[Opening]:
 
 def open_now_for(warning_id: uuid.UUID) -> list[Shelter]:
     """The shelters that were opened for the warning and not closed again by a decision, by region and code."""
-    return _by_ids(db.session, _still_open(of_warning(warning_id)))
+    return _by_ids(db.session, still_open(of_warning(warning_id)))
 
 
 def get(opening_id: uuid.UUID) -> Opening | None:
@@ -180,7 +180,7 @@ def held_elsewhere(warning_id: uuid.UUID, shelter_ids: Collection[int], *, exerc
     now, held = utcnow(), set()
     for other in bulletins.live():
         if other.id != warning_id and other.exercise == exercise and other.expires > now:
-            held |= set(_still_open(of_warning(other.id))) & set(shelter_ids)
+            held |= set(still_open(of_warning(other.id))) & set(shelter_ids)
     return held
 
 
@@ -190,10 +190,10 @@ def drills_of(shelter_ids: Collection[int]) -> dict[int, Opening]:
     now, found = utcnow(), {}
     wanted = set(shelter_ids)
     live = [w for w in bulletins.live() if w.state == IN_FORCE and w.expires > now]
-    real = {i for w in live if not w.exercise for i in _still_open(of_warning(w.id))}
+    real = {i for w in live if not w.exercise for i in still_open(of_warning(w.id))}
     for drill in (w for w in live if w.exercise):
         decisions = of_warning(drill.id)
-        for shelter_id in set(_still_open(decisions)) & wanted - real:
+        for shelter_id in set(still_open(decisions)) & wanted - real:
             found[shelter_id] = next(o for o in decisions if o.decision == OPENED and shelter_id in o.shelter_ids)
     return found
 
@@ -203,6 +203,18 @@ def had_drill(shelter_id: int, observed_at: datetime) -> bool:
     query = select(Opening).where(Opening.exercise, Opening.decision == OPENED, Opening.decided_at <= observed_at,
                                   Opening.decided_at > observed_at - DRILL_LASTS)
     return any(shelter_id in o.shelter_ids for o in db.session.execute(query).scalars())
+
+
+def still_open(decisions: Iterable[Opening]) -> list[int]:
+    """The shelters that these decisions, first to last, leave open."""
+    found: dict[int, None] = {}
+    for decision in decisions:
+        for shelter_id in decision.shelter_ids:
+            if decision.decision == OPENED:
+                found[shelter_id] = None
+            else:
+                found.pop(shelter_id, None)
+    return list(found)
 
 
 # -- parts ---------------------------------------------------------------------------------------------------
@@ -216,17 +228,6 @@ def _decisions_in_turn(session: Session, warning_id: uuid.UUID) -> list[Opening]
 def _decisions(session: Session, warning_id: uuid.UUID) -> list[Opening]:
     query = select(Opening).where(Opening.warning_id == warning_id).order_by(Opening.decided_at, Opening.id)
     return list(session.execute(query).scalars())
-
-
-def _still_open(decisions: Iterable[Opening]) -> list[int]:
-    found: dict[int, None] = {}
-    for decision in decisions:
-        for shelter_id in decision.shelter_ids:
-            if decision.decision == OPENED:
-                found[shelter_id] = None
-            else:
-                found.pop(shelter_id, None)
-    return list(found)
 
 
 def _same(earlier: Sequence[Opening], account: Account, decision: str, ids: list[int],

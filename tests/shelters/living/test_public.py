@@ -1,0 +1,58 @@
+"""Openings on the warning's public page and in its feed: real ones, with their state, and never a drill."""
+
+from __future__ import annotations
+
+import json
+import uuid
+
+import pytest
+
+from portal import current_settings
+from portal.core.clock import utcnow
+from portal.core.db import transaction
+from portal.shelters.living import opening, reports
+from portal.site.generations import read_manifest
+from portal.site.publish import publish, root_of
+
+
+@pytest.fixture
+def published(district_):
+    """`published(path)`: the text of a file after publishing once more."""
+    def read(path):
+        publish(district_)
+        root = root_of(current_settings())
+        return (root / "current" / read_manifest(root / "current").entries[path].file).read_text()
+    return read
+
+
+def test_the_page_and_the_feed_of_a_warning_name_what_was_opened_for_it(published, office, shelter, bulletin):
+    call = bulletin()
+    page = f"/en/warnings/{call.warning_number}/"
+    assert "Shelters opened" not in published(page)
+    made = opening.open_shelters(office, call, [shelter.id])
+    text = published(page)
+    assert 'href="/en/shelters/S1/">Sports hall</a>' in text
+    assert "Opening" in text
+    with transaction() as session:
+        reports.report(session, shelter.id, ref=str(uuid.uuid4()), status="open", occupancy=40, observed_at=utcnow(),
+                       source="keeper", reporter="Front door", keeper_id=1)
+    assert "200 places free" in published(page)
+    assert "体育馆" in published(f"/zh/warnings/{call.warning_number}/")
+    (feature,) = json.loads(published("/feeds/warnings.geojson"))["features"]
+    (named,) = feature["properties"]["shelters"]
+    assert (named["code"], named["status"], named["free"]) == ("S1", "open", 200)
+    opening.close_for(office, call.warning_id, seen=made.id)
+    assert "Shelters opened" not in published(page)
+
+
+def test_what_a_drill_opens_is_on_no_page_of_a_real_warning(published, office, shelter, bulletin):
+    real, drill = bulletin(), bulletin(exercise=True)
+    opening.open_shelters(office, drill, [shelter.id])
+    assert "Shelters opened" not in published(f"/en/warnings/{real.warning_number}/")
+    assert json.loads(published("/feeds/warnings.geojson"))["features"][0]["properties"]["shelters"] == []
+
+
+def test_a_warning_is_published_although_openings_cannot_be_read(published, shelter, bulletin, monkeypatch):
+    monkeypatch.setattr("portal.site.publish.opened_for", lambda *_: 1 / 0)
+    call = bulletin()
+    assert "<h1>" in published(f"/en/warnings/{call.warning_number}/")
