@@ -10,7 +10,6 @@ import shapely
 
 from portal.core.i18n import LANGUAGES
 from portal.regions import lookup
-from portal.shelters.models import Shelter
 from portal.shelters.public import street_index
 from portal.shelters.public.press import GEOJSON, JSON, Press
 from portal.shelters.public.source import Source
@@ -79,7 +78,7 @@ def _community(node: Any) -> dict[str, Any]:
 def _shelter(place: Place, source: Source) -> dict[str, Any]:
     s = place.shelter
     return {
-        "id": s.id, "slug": place.slug, "zh": s.name_zh, "en": s.name_en, "pinyin": s.pinyin, "at": _at(s),
+        "id": s.id, "slug": place.slug, "zh": s.name_zh, "en": s.name_en, "pinyin": s.pinyin, "at": _at(place),
         "community": s.region_code, "status": s.status, "stale": place.stale, "open": place.usable, "free": place.free,
         "status_at": s.status_at.isoformat() if s.status_at else None,
         "suits": "".join(_LETTERS[place.verdicts[key]] for key in source.families),
@@ -87,10 +86,8 @@ def _shelter(place: Place, source: Source) -> dict[str, Any]:
     }
 
 
-def _at(shelter: Shelter) -> list[float] | None:
-    if shelter.longitude is None or shelter.latitude is None:
-        return None
-    return [round(shelter.longitude, _DECIMALS), round(shelter.latitude, _DECIMALS)]
+def _at(place: Place) -> list[float] | None:
+    return None if place.at is None else [round(place.at[0], _DECIMALS), round(place.at[1], _DECIMALS)]
 
 
 def _geojson(press: Press, source: Source) -> bytes:
@@ -100,7 +97,7 @@ def _geojson(press: Press, source: Source) -> bytes:
 def _feature(press: Press, place: Place) -> dict[str, Any]:
     """A shelter with a null geometry where its place is unknown; what is unknown is null. `suitability` names every hazard."""
     s = place.shelter
-    at = _at(s)
+    at = _at(place)
     properties: dict[str, Any] = {name: getattr(s, name) for name in _PROPERTIES}
     properties |= {name: value.isoformat() if (value := getattr(s, name)) else None for name in _MOMENTS}
     properties |= {

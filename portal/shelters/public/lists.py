@@ -72,9 +72,8 @@ def drawing(press: Press, regions: Sequence[str], places: Sequence[Place], langu
             width: int = WIDTH) -> Markup:
     """The regions with the shelters on them; for a family, only those that are known to be suitable."""
     points = [
-        (s.longitude, s.latitude, f"at at-{place.sign}", s.name(language))
+        (*place.at, f"at at-{place.sign}", place.shelter.name(language))
         for place in places
-        if (s := place.shelter).longitude is not None and s.latitude is not None
-        and (family is None or place.verdicts.get(family.key) is True)
+        if place.at and (family is None or place.verdicts.get(family.key) is True)
     ]
     return map_svg(regions, language, width=width, points=points)

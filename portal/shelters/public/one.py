@@ -13,6 +13,7 @@ from markupsafe import Markup
 from portal.core.i18n import LANGUAGES
 from portal.regions import lookup
 from portal.regions.codes import parent_of
+from portal.shelters.field import maps_links
 from portal.shelters.public.lists import drawing
 from portal.shelters.public.press import Press
 from portal.shelters.public.source import Source
@@ -42,14 +43,11 @@ def qr(url: str) -> Markup:
 
 
 def _context(press: Press, source: Source, place: Place, language: str) -> dict[str, Any]:
-    from portal.shelters.field import maps_links
-
     shelter = place.shelter
     code = shelter.region_code or ""
     node = lookup.get(code) if code else None
     url = press.settings.base_url + place.href(language)
-    located = shelter.longitude is not None and shelter.latitude is not None
-    services = maps_links.links(shelter.longitude, shelter.latitude, shelter.name(language)) if located else {}
+    services = maps_links.links(*place.at, shelter.name(language)) if place.at else {}
     return {
         "place": place,
         "s": shelter,
@@ -59,7 +57,7 @@ def _context(press: Press, source: Source, place: Place, language: str) -> dict[
         "url": url,
         "qr": qr(url),
         "services": [(name, services[key]) for key, name in SERVICES.items() if key in services],
-        "map": drawing(press, [code], [place], language, width=WIDTH) if node and located else Markup(),
+        "map": drawing(press, [code], [place], language, width=WIDTH) if node and place.at else Markup(),
         "filters": {},
         "facts": words.FACTS,
         "said": words.said,

@@ -49,6 +49,12 @@ class Place:
         return quote(self.path(language))
 
     @property
+    def at(self) -> tuple[float, float] | None:
+        """Longitude and latitude; None where its place is not known."""
+        lon, lat = self.shelter.longitude, self.shelter.latitude
+        return None if lon is None or lat is None else (lon, lat)
+
+    @property
     def open(self) -> bool:
         """Takes people now, and its status is not too old to say so."""
         return self.usable and not self.stale
