@@ -193,9 +193,12 @@ def test_what_changed_after_the_preview_is_a_conflict_and_nothing_is_written() -
     seen = check(text).fingerprint
     store.save(None, {"capacity_day": 11}, shelter_id=shelter.id, version=1)
     before = kept()
-    with pytest.raises(Conflict):
-        apply(text, expected=seen)
+    now = check(text).fingerprint
+    for expected, options in ((seen, {}), (now, {"source": "elsewhere"})):
+        with pytest.raises(Conflict):
+            apply(text, expected=expected, **options)
     assert kept() == before
+    assert apply(text, expected=now).written
 
 
 def test_an_account_imports_only_within_its_duty() -> None:

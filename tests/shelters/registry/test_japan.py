@@ -27,6 +27,9 @@ OLDER = ("NO,名称,名称_カナ,住所,方書,緯度,経度,市区町村コー
 SURVEY = ("共通ID,都道府県名及び市町村名,施設・場所名,住所,洪水,崖崩れ、土石流及び地滑り,高潮,地震,津波,大規模な火事,内水氾濫,"
           "火山現象,緯度,経度\nE9999900000001,見本県見本市,西公園,見本市西4,,1,,1,,,,,35.53,139.53\n")
 
+STAY = ("NO,共通ID,都道府県名及び市町村名,施設・場所名,住所,指定緊急避難場所との住所同一,その他市町村長が必要と認める事項,"
+        "受入対象者,緯度,経度,備考\n1,F9999900000001,見本県見本市,南体育館,見本市南5,,,,35.54,139.54,\n")
+
 
 @pytest.fixture(autouse=True)
 def _context(context: Flask) -> None:
@@ -57,10 +60,11 @@ def test_the_standard_list_is_recognised_in_each_encoding_and_its_marks_become_s
 
 
 def test_older_lists_and_those_of_the_survey_are_understood() -> None:
-    assert apply(OLDER).new == apply(SURVEY).new == 1
+    assert [apply(text).new for text in (OLDER, SURVEY, STAY)] == [1, 1, 1]
     district.forget()
     found = {s.code: s for s in store.listing()}
-    assert set(found) == {"99999-7", "E9999900000001"}
+    assert set(found) == {"99999-7", "E9999900000001", "F9999900000001"}
+    assert (found["F9999900000001"].suitability, found["F9999900000001"].duration) == ({}, None)
     assert found["99999-7"].suitability == {"flood": True, "earthquake": False}
     assert found["99999-7"].capacity_day is None
     assert found["E9999900000001"].suitability == {"flood": False, "waterlogging": False, "landslide": True, "earthquake": True,

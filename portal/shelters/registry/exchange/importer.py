@@ -123,6 +123,7 @@ class _Staging:
         self.swap_coordinates = swap_coordinates
         self.defaults = {name: value for name, value in defaults.items() if value}
         self.seen: dict[str, int] = {}
+        self.choices = json.dumps([swap_coordinates, anywhere, sorted(self.defaults.items())])
 
     def read(self, handed: Handed) -> None:
         encoding = encoding_of(handed.path, self.reader.encodings)
@@ -218,7 +219,7 @@ def _compare(report: Report, staging: _Staging, account: Account | None, handed:
 
 def _pass(session: Session, report: Report, staging: _Staging, allowed: list[str] | None, handed: Handed, *, write: bool) -> None:
     comparison = Comparison(session, report, staging, allowed, write)
-    seal = hashlib.sha256(handed.sha256.encode())
+    seal = hashlib.sha256(f"{handed.sha256} {staging.choices}\n".encode())
     for chunk in staging.chunks():
         for line in comparison.take(chunk):
             seal.update(line.encode())
