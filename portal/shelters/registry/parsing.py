@@ -35,6 +35,8 @@ def text(value: Any, longest: int) -> Parsed:
     """One line of at most `longest` characters; empty for unknown."""
     if value is None:
         return "", None
+    if not isinstance(value, str | int | float):
+        return None, _l("One line of text is needed.")
     line = " ".join(str(value).split())
     if line.lower() in UNKNOWN_WORDS and len(line) > 1:  # one sign alone may be a name
         return "", None

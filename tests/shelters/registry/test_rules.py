@@ -114,13 +114,16 @@ def test_no_text_is_run_by_a_spreadsheet_and_each_comes_back(text: str) -> None:
 
 
 @FEW
-@given(st.one_of(st.text(max_size=30), st.floats(), st.integers(), st.booleans(), st.none(), st.lists(st.integers(), max_size=2)))
+@given(st.one_of(st.text(max_size=30), st.floats(), st.integers(), st.booleans(), st.none(), st.lists(st.integers(), max_size=2),
+                 st.dictionaries(st.text(max_size=3), st.text(max_size=3), max_size=2)))
 def test_no_value_of_any_kind_makes_a_check_fall_over(value: Any) -> None:
     rules = checks.Rules(box=BOX, regions={}, reserved=(), zone="Asia/Shanghai")
     for name in checks.FIELDS:
         checked = checks.check({name: value}, rules)
         for found in checked.values.values():
             assert not (isinstance(found, float) and not math.isfinite(found))
+        if isinstance(value, list | dict) and name in checks.TEXTS:
+            assert checked.problems
 
 
 LEAF = st.one_of(st.none(), st.floats(), st.integers(), st.text(max_size=4))
