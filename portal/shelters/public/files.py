@@ -37,6 +37,8 @@ def put(press: Press, source: Source) -> None:
     press.put("/fields/shelters.json", JSON, press.key("states", places, families), partial(_states, press, source))
     if view is not None:
         for node in source.communities:
+            if not len(view.community_nodes.get(node.code, ())):
+                continue  # no way runs there: its page says that none is known
             press.put(f"/fields/{node.code}.json", JSON, press.key("field", node.code, view.version),
                       partial(view.community_file, node.code))
     press.put("/feeds/shelters.geojson", GEOJSON, press.key("shelters", places), partial(_geojson, press, source))

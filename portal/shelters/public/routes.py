@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
+from weakref import WeakKeyDictionary
 
 from portal.core.i18n import LANGUAGES
 from portal.shelters.registry.suitability import Family
@@ -73,11 +74,16 @@ def _facts(way: Way) -> list[Any]:
     return [way.shelter_id, way.minutes, round(way.metres), dict(way.words)]
 
 
+#: What was found of each version of the field that is in memory.
+_kept: WeakKeyDictionary[Any, dict[tuple[str, tuple[str, ...]], tuple[Table, ...]]] = WeakKeyDictionary()
+
+
 def tables(view: Any, code: str, families: Mapping[str, Family]) -> tuple[Table, ...]:
     """The tables of a community in one version of the field; found once for each version."""
-    key = ("tables", code, tuple(families))
-    if (known := view.cached.get(key)) is None:
-        known = view.cached[key] = tuple(_merged(_of_family(view, code, family) for family in families))
+    kept = _kept.setdefault(view, {})
+    key = (code, tuple(families))
+    if (known := kept.get(key)) is None:
+        known = kept[key] = tuple(_merged(_of_family(view, code, family) for family in families))
     return known
 
 
@@ -86,6 +92,8 @@ def _of_family(view: Any, code: str, family: str) -> Table | None:
     if walk not in view.layers:
         return None
     origins: Sequence[Any] = view.origins(code)[:MOST_ORIGINS]
+    if not origins:
+        return None
     rows = tuple(Row(zh, en, _way(view.route_from_node(node, walk)), _way(view.route_from_node(node, step_free)))
                  for zh, en, node, _lon, _lat in origins)
     return Table((family,), view.basis(walk), rows)

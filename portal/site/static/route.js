@@ -17,7 +17,7 @@
   // The file of one community, decoded once: {field, kept}.
   function file(code) {
     files[code] = files[code] || here.load("/fields/" + code + ".json").then(function (got) {
-      return { field: field.decode(got.data), made: got.data.made_at, kept: got.kept };
+      return { field: field.decode(got.data), made: got.data.made, kept: got.kept };
     }).catch(function (error) { delete files[code]; throw error; });
     return files[code];
   }
