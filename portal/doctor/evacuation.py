@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from flask_babel import gettext as _
 from sqlalchemy.exc import SQLAlchemyError
@@ -88,6 +88,6 @@ def shelter_pages(settings: Settings) -> Iterator[Finding]:
         yield Finding(
             FAIL,
             _("The pages of shelters could not be rendered since %(time)s (%(error)s); the last ones stay.",
-              time=found.since[:16].replace("T", " "), error=found.trouble),
+              time=f"{local(datetime.fromisoformat(found.since), settings.timezone):%Y-%m-%d %H:%M}", error=found.trouble),
             _("Read the log of the worker or scheduler."),
         )
