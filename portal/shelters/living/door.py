@@ -49,8 +49,8 @@ def ask(phone: str) -> None:
     codes.send_code(phone, PURPOSE, kept[0][0].language if kept else "zh", known=bool(kept))
 
 
-def enter(phone: str, code: str) -> tuple[str, str] | None:
-    """The secret for the cookie and the keeper's language, when the code is right."""
+def enter(phone: str, code: str) -> str | None:
+    """The secret for the cookie, when the code is right."""
     if not codes.check_code(phone, PURPOSE, code):
         return None
     index, now, secret = _index(phone), utcnow(), secrets.token_urlsafe(32)
@@ -66,7 +66,7 @@ def enter(phone: str, code: str) -> tuple[str, str] | None:
         keeper, shelter = kept[0]
         audit.append(session, audit.Actor(None, keeper.post), "keeper.sign_in", f"shelter:{shelter.code}",
                      {"keeper": keeper.id})
-    return secret, kept[0][0].language
+    return secret
 
 
 def holder() -> Holder | None:

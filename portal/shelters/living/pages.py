@@ -7,7 +7,7 @@ from functools import wraps
 from pathlib import Path
 from typing import Any
 
-from flask import Blueprint, Response, abort, jsonify, make_response, redirect, render_template, request, session, url_for
+from flask import Blueprint, Response, abort, jsonify, make_response, redirect, render_template, request, url_for
 from flask_babel import gettext as _
 
 from portal.channels.sms import codes
@@ -95,13 +95,11 @@ def enter() -> Any:
         number = parse(request.form.get("phone", "")[:40].strip())
     except ValueError:
         return redirect(url_for("shelter_living.sign_in"))
-    entered = door.enter(number, request.form.get("code", "")[:20])
-    if entered is None:
+    secret = door.enter(number, request.form.get("code", "")[:20])
+    if secret is None:
         problem = Problem("code", _("This code does not open the door: it is wrong, older than 10 minutes, or was tried too"
                                     " often. Try again, or ask for a new one."))
         return _door([problem], number=number, status=422)
-    secret, language = entered
-    session.setdefault("language", language)
     return door.hand_over(redirect(url_for("shelter_living.mine")), secret)  # type: ignore[arg-type]
 
 
@@ -122,9 +120,9 @@ def shelter_page(holder: door.Holder, shelter_id: int) -> Any:
 
 
 def now_part(holder: door.Holder, shelter_id: int) -> Any:
-    """The part of the page that changes by itself."""
+    """The parts of the page that change by themselves."""
     keeper, shelter = holder.find(shelter_id) or abort(404)
-    return render_template("shelter_living/_now.html", here=post.of(keeper, shelter), made=utcnow(), new_ref=post.new_ref)
+    return render_template("shelter_living/_fresh.html", here=post.of(keeper, shelter), made=utcnow(), new_ref=post.new_ref)
 
 
 def _page(holder: door.Holder, shelter_id: int, problems: Sequence[Problem] = (), *, typed: Mapping[str, str] | None = None,

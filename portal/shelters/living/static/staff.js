@@ -35,9 +35,11 @@
     one.addEventListener("click", act);
     return one;
   }
-  function show(message = "") {
+  let out = false;  // the session ended: what waits stays here until somebody signs in again
+  function show(message = out ? words.sign_in : "") {
     const items = box.read(), waiting = items.filter((item) => item.state === "waiting").length;
     panel.hidden = !items.length && !message;
+    document.getElementById("outbox-door").hidden = !out;
     panel.classList.toggle("staff-unsent", waiting > 0);
     document.getElementById("outbox-list").replaceChildren(...items.slice().reverse().map(line));
     document.getElementById("outbox-state").textContent = message || (waiting ? say("waiting", { n: waiting }) : items.length ? words.all_sent : "");
@@ -46,8 +48,8 @@
   async function flush() {
     const before = box.read().filter((item) => item.state === "sent").length;
     const outcome = await box.flush(who, () => show());
-    if (outcome === "sign_in") show(words.sign_in);
-    else if (outcome !== "busy") show();
+    if (outcome === "sign_in" || outcome === "sent") out = outcome === "sign_in";
+    if (outcome !== "busy") show();
     if (outcome === "sent" && box.read().filter((item) => item.state === "sent").length !== before) await refresh();
   }
 
@@ -70,6 +72,7 @@
   }
   root.addEventListener("submit", (event) => {
     const form = event.target, pressed = event.submitter;
+    if (form.classList.contains("staff-undo") && !reached) { event.preventDefault(); show(words.no_undo); return; }
     if (!form.dataset.report || !pressed) return;
     if (form.dataset.report === "count" && !pressed.hasAttribute("data-send")) {
       event.preventDefault();
@@ -107,7 +110,11 @@
     if (!shelter) return;
     try {
       const answer = await fetch(root.dataset.now, { cache: "no-store", credentials: "same-origin" });
-      if (answer.status === 401) { location.href = "/staff/sign-in"; return; }
+      if (answer.status === 401) {
+        if (!box.read().some((item) => item.state === "waiting")) location.href = "/staff/sign-in";
+        out = true; show();
+        return;
+      }
       if (!answer.ok) throw new Error(String(answer.status));
       reached = answer.headers.get("X-Anlan-Cached") !== "1";
       replaceNow(await answer.text());
@@ -115,14 +122,16 @@
     age();
   }
   function replaceNow(text) {
-    const fresh = new DOMParser().parseFromString(text, "text/html").getElementById("now"), old = document.getElementById("now");
+    const page = new DOMParser().parseFromString(text, "text/html");
+    const fresh = page.getElementById("now"), old = document.getElementById("now");
     if (!fresh || (!reached && new Date(fresh.dataset.made) < new Date(made))) return;
     made = fresh.dataset.made;
     if (reached) box.learnTime(made);
     const focused = document.activeElement, place = old.contains(focused) ? [focused.name, focused.value] : null;
     old.replaceWith(document.importNode(fresh, true));
+    document.getElementById("reports")?.replaceWith(document.importNode(page.getElementById("reports"), true));
     const here = document.getElementById("now");
-    if (place) [...here.querySelectorAll("button")].find((b) => b.name === place[0] && b.value === place[1])?.focus();
+    if (place?.[0]) [...here.querySelectorAll("button")].find((b) => b.name === place[0] && b.value === place[1])?.focus();
     const count = document.querySelector("[data-report=count]");
     if (count && !count.dataset.touched && document.activeElement !== count.elements.occupancy) count.elements.occupancy.value = here.dataset.people;
   }
