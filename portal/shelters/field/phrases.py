@@ -36,6 +36,9 @@ _PHRASES: dict[str, Any] = {
     "no_room": _l("All suitable shelters within reach are full. The nearest is {shelter}."),
     "no_room_plain": _l("All suitable shelters within reach are full."),
     "no_shelter": _l("No shelter is known to be suitable for this hazard."),
+    "junction": _l("{one} and {other}"),
+    "near": _l("Near {street}"),
+    "middle": _l("Middle of the community"),
     "no_step_free": _l("No suitable shelter is known to be step-free. Ask the community for help to leave."),
 }
 _COMPASS: list[Any] = [

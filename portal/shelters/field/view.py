@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -13,6 +14,9 @@ from portal.shelters.field.routes import OUTSIDE, NoRoute, Route
 from portal.shelters.field.steps import Way
 from portal.shelters.roads.effects import Ground
 from portal.shelters.roads.graph import BRIDGE, KINDS, TUNNEL, Graph, distance
+
+if TYPE_CHECKING:
+    from portal.shelters.field.coverage import Coverage
 
 #: Nodes that are tried as the beginning of a way, and how many metres farther than the nearest they may be.
 _TRIED, _FARTHER = 8, 60.0
@@ -27,7 +31,7 @@ class FieldView:
         self._seconds = {key: layer.seconds.data for key, layer in made.layers.items()}
         self._ground = [Ground(cuts) for cuts in made.cuts]
         self._ways: dict[int, Way] = {}
-        self.cached: dict[Any, Any] = {}  # what is worked out once per version: files of communities, their places
+        self._cached: dict[tuple[str, str], Any] = {}  # what is worked out once per version
 
     @property
     def layers(self) -> tuple[str, ...]:
@@ -92,18 +96,27 @@ class FieldView:
         return Route(self, layer, start, nodes, door, self.made.places[door.shelter], seconds)
 
     def _without(self, lon: float, lat: float, layer: str, full: bool) -> NoRoute:
-        family, _dot, profile = layer.partition(".")
-        suitable = [p for p in self.made.places if family in p.families and p.state != "out"]
-        takers = [p for p in suitable if p.state in ("open", "ready") and p.room != 0]
+        reason = "no_room" if full else self.otherwise(layer)
+        if reason != "no_room":
+            return NoRoute(reason)
+        placed = [p for p in self._suitable(layer) if p.lon is not None and p.lat is not None]
+        return NoRoute(reason, min(placed, key=lambda p: distance(lon, lat, p.lon or 0.0, p.lat or 0.0), default=None))
+
+    def _suitable(self, layer: str) -> list[Place]:
+        family = layer.partition(".")[0]
+        return [p for p in self.made.places if family in p.families and p.state != "out"]
+
+    def otherwise(self, layer: str) -> str:
+        """Why there is no way from a node that no way leads from: the reason of a :class:`NoRoute`."""
+        suitable = self._suitable(layer)
         if not suitable:
-            return NoRoute("no_shelter")
-        if full or not takers or (self.basis(layer) == "open" and all(p.state != "open" or p.room == 0 for p in suitable)):
-            placed = [p for p in suitable if p.lon is not None and p.lat is not None]
-            nearest = min(placed, key=lambda p: distance(lon, lat, p.lon or 0.0, p.lat or 0.0), default=None)
-            return NoRoute("no_room", nearest)
-        if profile == STEP_FREE and not self.summary["layers"][layer]["shelters"]:
-            return NoRoute("no_step_free")
-        return NoRoute("no_way")
+            return "no_shelter"
+        wanted = "open" if self.basis(layer) == "open" else "ready"
+        if all(p.state != wanted or p.room == 0 for p in suitable):
+            return "no_room"
+        if layer.endswith(f".{STEP_FREE}") and not self.summary["layers"][layer]["shelters"]:
+            return "no_step_free"
+        return "no_way"
 
     def speed(self, layer: str) -> float:
         """Metres per second of the layer's profile."""
@@ -143,6 +156,30 @@ class FieldView:
         """Whole seconds on foot of every node as an array, infinite without a way."""
         raw = self.made.layers[layer].seconds
         return np.where(raw == NO_TIME, np.inf, raw.astype(float))
+
+    def community_file(self, code: str) -> bytes:
+        """All that a phone needs to find the ways of a community: see `community_file`. Raises KeyError without any node."""
+        from portal.shelters.field.community_file import community_file
+
+        return self._once(("file", code), lambda: community_file(self, code))
+
+    def origins(self, code: str) -> list[tuple[str, str, int, float, float]]:
+        """Places of a community from which tables tell the ways, at most `places.MOST`: (name zh, name en, node, longitude,
+        latitude), the middle one first; none without a node."""
+        from portal.shelters.field.places import origins
+
+        return self._once(("origins", code), lambda: origins(self, code))
+
+    def communities(self, layer: str) -> dict[str, Coverage]:
+        """How well each community with a node is covered by the layer."""
+        from portal.shelters.field.coverage import of_layer
+
+        return self._once(("coverage", layer), lambda: of_layer(self, layer))
+
+    def _once(self, key: tuple[str, str], make: Callable[[], Any]) -> Any:
+        if key not in self._cached:
+            self._cached[key] = make()
+        return self._cached[key]
 
     @cached_property
     def community_nodes(self) -> dict[str, Any]:

@@ -14,6 +14,18 @@ def app(make_app):
     return make_app(surfaces=["hooks"])  # nothing here has pages
 
 
+@pytest.fixture(scope="session")
+def words(tmp_path_factory):
+    """An application's context for the words of routes; nothing is stored."""
+    from portal import create_app
+    from portal.config import Settings
+
+    app = create_app(Settings(instance=tmp_path_factory.mktemp("words"), secret_key="test " * 10, phone_key="ab" * 32,
+                              surfaces=["hooks"]))
+    with app.app_context():
+        yield app
+
+
 @pytest.fixture
 def town(context):
     """A graph of 8 × 8 crossings and an open shelter at its south-west corner; the codes of the shelters are T-0 and T-1,

@@ -96,8 +96,8 @@ def test_an_obstruction_counts_from_its_beginning_to_its_end_without_anybody_ask
     with transaction() as session:
         x, y = node(grid(8, 8), 9)
         session.add(Obstruction(
-            kind="closed", name_zh="封路", geometry={"type": "Point", "coordinates": [x, y]}, radius=30.0, effect="cuts", families=[],
-            begins_at=now + timedelta(hours=1), expires_at=now + timedelta(hours=2), source="desk", region_codes=[],
+            kind="closed", name_zh="封路", geometry={"type": "Point", "coordinates": [x, y]}, radius=30.0, effect="cuts",
+            families=[], begins_at=now + timedelta(hours=1), expires_at=now + timedelta(hours=2), source="desk", region_codes=[],
             created_by="test", created_at=now, changed_at=now))
     recompute.now("test")
     assert isinstance(field.current().route_from_node(9, WALK), Route)
