@@ -19,7 +19,8 @@ from portal.shelters.transfers.vault import FIELDS as SEALED
 from portal.shelters.transfers.vault import Secrets
 
 MOST_PEOPLE = 50
-_LONGEST = {"initials": 12, "helper": 80, "note": 300}
+#: Characters.
+LONGEST = {"initials": 12, "helper": 80, "note": 300} | SEALED
 _SPLIT = re.compile(r"[;；,，、/|]+")
 
 
@@ -94,7 +95,7 @@ class _Reader:
 
     def text(self, name: str) -> str:
         text = self.raw.get(name, "")
-        most = SEALED.get(name) or _LONGEST[name]
+        most = LONGEST[name]
         if len(text) > most:
             self.wrong(name, _l("At most %(n)d characters.", n=most))
         if plain.CONTROL.search(text):

@@ -10,6 +10,7 @@ import base64
 import binascii
 import json
 import uuid
+from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import timedelta
 from typing import Any
@@ -25,7 +26,7 @@ from portal.core.clock import utcnow
 from portal.core.db import transaction
 from portal.core.errors import Conflict, Invalid
 from portal.identity.models import Account
-from portal.shelters.models import TransferPerson
+from portal.shelters.models import TransferPerson, TransferRound
 from portal.shelters.transfers import looks, rights, rounds, vault
 from portal.shelters.transfers.checks import Entry
 
@@ -115,7 +116,8 @@ def of(person: TransferPerson) -> Entry:
     return Entry(**plain, needs=tuple(person.needs), families=tuple(person.families), **asdict(vault.opened(person)))
 
 
-def made(session: Session, entry: Entry, source: str, account_name: str, *, demonstration: bool = False) -> TransferPerson:
+def made(session: Session, entry: Entry, source: str, account_name: str, *, demonstration: bool = False,
+         among: Sequence[TransferRound] | None = None) -> TransferPerson:
     """A new row of the entry, in the caller's transaction; it joins the round under way."""
     now = utcnow()
     person = TransferPerson(id=uuid.uuid4(), source=source, changed_at=now, demonstration=demonstration, version=1,
@@ -123,7 +125,7 @@ def made(session: Session, entry: Entry, source: str, account_name: str, *, demo
     vault.put(person, entry.secrets)
     session.add(person)
     session.flush()
-    rounds.join(session, person, account_name, now)
+    rounds.join(session, person, account_name, now, among)
     return person
 
 

@@ -23,9 +23,10 @@ LIST, LOOK, PRINT, EXPORT, TAKE, SYNC = (
 SHORTEST_REASON, LONGEST_REASON = 4, 200
 
 
-def at_list(account: Account, region_code: str, query: Select[TransferPerson], **told: Any) -> list[TransferPerson]:
-    """The people that `query` finds, sealed as they are; one entry with their number. Raises Forbidden."""
-    return _look(account, LIST, region_code, query, told)
+def at_list(account: Account, region_code: str, query: Select[TransferPerson], limit: int = store.MOST_LISTED,
+            **told: Any) -> list[TransferPerson]:
+    """The first people that `query` finds, sealed as they are; one entry with their number. Raises Forbidden."""
+    return _look(account, LIST, region_code, query, told, limit)
 
 
 def to_print(account: Account, region_code: str, query: Select[TransferPerson], reason: str,
@@ -72,11 +73,11 @@ def reason_of(text: str) -> str:
     return why
 
 
-def _look(account: Account, act: str, region_code: str, query: Select[TransferPerson],
-          told: dict[str, Any]) -> list[TransferPerson]:
+def _look(account: Account, act: str, region_code: str, query: Select[TransferPerson], told: dict[str, Any],
+          limit: int = store.MOST_LISTED) -> list[TransferPerson]:
     rights.require(account, [region_code])
     with transaction() as session:
-        bounded = query.where(store.within([region_code])).limit(store.MOST_LISTED)
+        bounded = query.where(store.within([region_code])).limit(limit)
         found: Sequence[TransferPerson] = session.execute(bounded).scalars().all()
         audit.append(session, account.actor, act, f"region:{region_code}",
                      {"people": len(found)} | {k: v for k, v in told.items() if v})

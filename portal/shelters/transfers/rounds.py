@@ -22,6 +22,7 @@ from portal.core import audit
 from portal.core.clock import utcnow
 from portal.core.db import db, transaction
 from portal.core.errors import Conflict, Invalid, Problem
+from portal.core.i18n import select_language
 from portal.identity.models import Account
 from portal.regions import codes, lookup
 from portal.shelters.models import ARRIVED, WAITING, TransferEvent, TransferPerson, TransferRound
@@ -43,6 +44,27 @@ class Plan:
     exercise: bool
     deadline: datetime | None
     warning_number: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Foreseen:
+    """What starting a round would do: how many households and people it asks to leave, and the drills that it would end."""
+
+    plan: Plan
+    region_codes: list[str]
+    households: int
+    people: int
+    drills: list[TransferRound]
+
+
+def foresee(account: Account, plan: Plan) -> Foreseen:
+    """What `start` would do now. Raises as `start` does."""
+    regions = _checked(plan, utcnow())
+    rights.require(account, regions)
+    met = _free(regions, plan.exercise)
+    rows = db.session.execute(select(TransferPerson.people, TransferPerson.families).where(store.listed(regions))).all()
+    concerned = [row.people for row in rows if not row.families or plan.family in row.families]
+    return Foreseen(plan, regions, len(concerned), sum(concerned), met)
 
 
 def start(account: Account, plan: Plan) -> TransferRound:
@@ -82,9 +104,12 @@ def get(round_id: uuid.UUID) -> TransferRound | None:
     return db.session.get(TransferRound, round_id)
 
 
-def join(session: Session, person: TransferPerson, account_name: str, now: datetime) -> None:
-    """Somebody who came onto a list during a round waits in it, when the hazard concerns them."""
-    round_ = store.round_over(person.region_code)
+def join(session: Session, person: TransferPerson, account_name: str, now: datetime,
+         among: Sequence[TransferRound] | None = None) -> None:
+    """Somebody who came onto a list during a round waits in it, when the hazard concerns them. `among`: the rounds under way,
+    where the caller knows them."""
+    under_way = store.open_rounds([person.region_code]) if among is None else among
+    round_ = next((r for r in under_way if store.covers(r, person.region_code)), None)
     if round_ is None or not concerns(round_, person.families):
         return
     there = session.execute(select(TransferEvent.id).where(
@@ -158,15 +183,20 @@ def _warning_problems(plan: Plan) -> list[Problem]:
 
 
 def _make_room(session: Session, account: Account, regions: list[str], exercise: bool, now: datetime) -> None:
-    """End the drills in the way of a real round; refuse whatever else is in the way."""
+    """End the drills in the way of a real round."""
+    for drill in _free(regions, exercise):
+        _end(session, account, drill, now, by_real=True)
+
+
+def _free(regions: list[str], exercise: bool) -> list[TransferRound]:
+    """The drills that would have to end. Raises Conflict when something is in the way that may not be ended."""
     met = store.open_rounds(regions)
     blocking = [r for r in met if exercise or not r.exercise]
     if blocking:
         names = lookup.names(c for r in blocking for c in r.region_codes)
-        where = ", ".join(n["zh"] for n in names.values()) or blocking[0].region_codes[0]
+        where = ", ".join(n[select_language()] for n in names.values()) or blocking[0].region_codes[0]
         raise Conflict(_("A round is under way already: %(where)s. End it first, or leave these regions out.", where=where))
-    for drill in met:
-        _end(session, account, drill, now, by_real=True)
+    return met
 
 
 def _end(session: Session, account: Account, round_: TransferRound, now: datetime, *, by_real: bool = False) -> None:

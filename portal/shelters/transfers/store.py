@@ -11,18 +11,20 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, Select, and_, func, or_, select
+from sqlalchemy import ColumnElement, Select, and_, case, func, or_, select
 
 from portal.core.db import db
 from portal.regions import codes, lookup
 from portal.regions.codes import code_range
-from portal.shelters.models import ARRIVED, TransferEvent, TransferPerson, TransferRound
+from portal.shelters.models import ARRIVED, TRANSFER_STATES, TransferEvent, TransferPerson, TransferRound
 from portal.shelters.transfers import moves
 
 #: Rounds that are open at the same time; far more than a city has streets.
 MOST_ROUNDS = 500
 #: People on one page or in one copy of a list.
 MOST_LISTED = 500
+#: What a list may be narrowed to, beside each state.
+NOT_DONE, ALL = "not_done", "all"
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,10 +131,44 @@ def _counts(round_: TransferRound, region_codes: Sequence[str]) -> dict[str, dic
     return found
 
 
-def person(person_id: uuid.UUID) -> TransferPerson | None:
-    """Somebody on a list or removed from one."""
-    return db.session.get(TransferPerson, person_id)
-
-
 def people_query(region_codes: Iterable[str]) -> Select[TransferPerson]:
-    return select(TransferPerson).where(listed(region_codes))
+    """Everybody on the lists of the regions, by code."""
+    return select(TransferPerson).where(listed(region_codes)).order_by(TransferPerson.code)
+
+
+def list_query(region_code: str, round_: TransferRound | None, show: str = ALL, text: str = "") -> Select[TransferPerson]:
+    """The list of one community, those first after whom somebody has to go. `show`: `NOT_DONE`, `ALL` or a state, which only
+    mean something during a round; `text`: a piece of initials or code."""
+    query = select(TransferPerson).where(listed([region_code]))
+    if text:
+        query = query.where(or_(*(c.icontains(text, autoescape=True) for c in (TransferPerson.initials, TransferPerson.code))))
+    if round_ is None:
+        return query.order_by(TransferPerson.code)
+    member = in_round(round_.id)
+    if show == NOT_DONE:
+        query = query.where(member, TransferPerson.state.not_in(moves.ENDS))
+    elif show != ALL:
+        query = query.where(member, TransferPerson.state == show)
+    order = case({state: n for n, state in enumerate(TRANSFER_STATES)}, value=TransferPerson.state)
+    # Those whom the hazard leaves alone come last, then by state from waiting to the ends.
+    return query.order_by(case((member, 0), else_=1), order, TransferPerson.code)
+
+
+def removed_query(region_code: str) -> Select[TransferPerson]:
+    """Those who were taken from the list and can still be brought back, the last ones first."""
+    return (select(TransferPerson).where(within([region_code]), TransferPerson.removed_at.is_not(None),
+                                         TransferPerson.initials != "").order_by(TransferPerson.removed_at.desc()))
+
+
+def count(query: Select[TransferPerson]) -> int:
+    return db.session.scalar(select(func.count()).select_from(query.order_by(None).subquery())) or 0
+
+
+def members(people: Iterable[TransferPerson], round_: TransferRound | None) -> set[uuid.UUID]:
+    """Of these people, those who take part in the round."""
+    if round_ is None:
+        return set()
+    ids = [p.id for p in people]
+    return {found for at in range(0, len(ids), 500) for found in db.session.execute(
+        select(TransferEvent.person_id).where(TransferEvent.round_id == round_.id,
+                                              TransferEvent.person_id.in_(ids[at:at + 500])).distinct()).scalars()}

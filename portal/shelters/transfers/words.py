@@ -50,3 +50,5 @@ ACTS: dict[str, Any] = {
     REFUSED: _l("Mark as refusing to leave"),
     UNREACHABLE: _l("Mark as could not be reached"),
 }
+#: Map services, by the keys of `field.maps_links`.
+MAPS: dict[str, Any] = {"amap": _l("Amap"), "baidu": _l("Baidu Maps"), "apple": _l("Apple Maps"), "google": _l("Google Maps")}
