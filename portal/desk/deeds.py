@@ -85,7 +85,7 @@ GROUPS = {
 _SUBJECTS = {
     "draft": _l("draft"), "bulletin": _l("bulletin"), "warning": _l("warning"), "dispatch": _l("dispatch"),
     "account": _l("account"), "file": _l("file"), "regions": _l("regions"), "region": _l("region"),
-    "obstruction": _l("obstruction"), "token": _l("token"), "shelter": _l("shelter"), "shelters": _l("shelters"),
+    "obstruction": _l("obstruction"), "token": _l("token"), "shelter": _l("shelter"),
     "opening": _l("decision"),
 }
 _DETAILS = {
@@ -102,6 +102,7 @@ _DETAILS = {
     "conflict": _l("contradicts another report"), "post": _l("post"), "keeper": _l("keeper"), "failed": _l("not reached"),
     "left_out": _l("left out"),
     "fields": _l("fields"), "before": _l("before"), "after": _l("after"), "unchanged": _l("unchanged"),
+    "format": _l("format"), "codes": _l("codes"),
 }
 _TELLING = ("exercise", "reason", "kind", "hazard", "tier", "regions", "username", "role", "region_code", "highest_tier",
             "channel")

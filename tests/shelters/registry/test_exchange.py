@@ -123,6 +123,8 @@ def test_every_bad_row_is_named_and_nothing_is_imported() -> None:
     assert all(str(fault.reason) for fault in report.faults)
     assert (report.written, report.bad, report.new) == (False, 7, 1)
     assert kept() == before
+    chinese = HEADING.replace("capacity_day", "可容纳人数").replace("suitable_flood", "适用洪水") + "A1,甲,,,many,perhaps\n"
+    assert told(check(chinese)) == [(2, "A1", "可容纳人数"), (2, "A1", "适用洪水")]
 
 
 def test_good_rows_are_imported_beside_bad_ones_only_when_told_so() -> None:

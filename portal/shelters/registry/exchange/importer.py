@@ -233,8 +233,9 @@ def _pass(session: Session, report: Report, staging: _Staging, allowed: list[str
 
 def _tell(session: Session, report: Report, handed: Handed, writing: _Writing) -> None:
     named = report.changes[:50]
-    audit.append(session, writing.actor, "shelters.import", "shelters:import", {
-        "files": {writing.name[:120] or "-": handed.sha256}, "format": report.format, "created": report.new,
+    name = writing.name[:100] or "-"
+    audit.append(session, writing.actor, "shelters.import", f"file:{name}", {
+        "files": {name: handed.sha256}, "format": report.format, "created": report.new,
         "updated": report.changed, "unchanged": report.unchanged, "skipped": report.bad,
         "codes": [change.code for change in named]})
     store.wish(session, "shelters imported")

@@ -45,11 +45,13 @@ class Table:
 
     def __init__(self) -> None:
         self.notes: list[Any] = []
+        self._called: dict[str, str] = {}
 
     def column(self, field: str) -> str:
-        """The column in which a field of a problem stands."""
+        """The column in which a field of a problem stands, as the file's own heading calls it."""
         name, _dot, rest = field.partition(".")
-        return f"suitable_{rest}" if name == "suitability" else name
+        name = f"suitable_{rest}" if name == "suitability" else name
+        return self._called.get(name, name)
 
     def rows(self, path: Path, encoding: str) -> Iterator[Row]:
         heading: list[str] = []
@@ -62,7 +64,9 @@ class Table:
             raise Unreadable(_l("The file is empty."))
 
     def _heading(self, fields: list[str]) -> list[str]:
-        names = [CHINESE.get(name, name.lower()) for name in (field.strip() for field in fields)]
+        called = [field.strip() for field in fields]
+        names = [CHINESE.get(name, name.lower()) for name in called]
+        self._called = dict(zip(names, called, strict=True))
         while names and not names[-1]:
             names.pop()
         if len(names) == 1 and any(sign in names[0] for sign in ";\t"):
