@@ -17,8 +17,9 @@ from portal.core.i18n import select_language
 from portal.desk import labels
 from portal.regions import lookup
 from portal.shelters.registry import words as shelters
-from portal.shelters.registry.suitability import HAZARDS
+from portal.shelters.registry.suitability import HAZARDS, families
 from portal.shelters.roads.obstruction_kinds import KINDS as OBSTRUCTIONS
+from portal.shelters.transfers import words as transfers
 from portal.warnings import bulletins, hazards
 from portal.web.show import TIER_LABELS
 
@@ -71,6 +72,20 @@ ACTS = {
     "obstruction.import": _l("imported obstructions"),
     "token.create": _l("made a token for another system"),
     "token.revoke": _l("revoked a token"),
+    "transfer.list": _l("looked at a transfer list"),
+    "transfer.look": _l("looked at somebody who needs help to leave"),
+    "transfer.print": _l("printed a transfer list"),
+    "transfer.export": _l("saved a transfer list as a file"),
+    "transfer.take": _l("took a transfer list along on a phone"),
+    "transfer.add": _l("added somebody to a transfer list"),
+    "transfer.change": _l("changed an entry of a transfer list"),
+    "transfer.remove": _l("removed somebody from a transfer list"),
+    "transfer.restore": _l("brought somebody back onto a transfer list"),
+    "transfer.import": _l("imported transfer lists"),
+    "transfer.state": _l("reported a step of a transfer"),
+    "transfer.round_start": _l("started a transfer round"),
+    "transfer.round_end": _l("ended a transfer round"),
+    "transfer.wipe": _l("wiped who was removed from transfer lists"),
 }
 #: Groups to filter by: the beginnings of their acts.
 GROUPS = {
@@ -86,7 +101,7 @@ _SUBJECTS = {
     "draft": _l("draft"), "bulletin": _l("bulletin"), "warning": _l("warning"), "dispatch": _l("dispatch"),
     "account": _l("account"), "file": _l("file"), "regions": _l("regions"), "region": _l("region"),
     "obstruction": _l("obstruction"), "token": _l("token"), "shelter": _l("shelter"),
-    "opening": _l("decision"),
+    "opening": _l("decision"), "transfer": _l("transfer"), "transfers": _l("transfer lists"), "round": _l("round"),
 }
 _DETAILS = {
     "version": _l("version"), "content": _l("content"), "reason": _l("reason"), "kind": _l("kind"), "exercise": _l("drill"),
@@ -103,10 +118,21 @@ _DETAILS = {
     "left_out": _l("left out"),
     "fields": _l("fields"), "before": _l("before"), "after": _l("after"), "unchanged": _l("unchanged"),
     "format": _l("format"), "codes": _l("codes"),
+    "people": _l("people"),
+    "hours": _l("hours"),
+    "searched": _l("searched"),
+    "offline": _l("offline"),
+    "removed": _l("removed"),
+    "family": _l("hazard family"),
+    "deadline": _l("deadline"),
+    "state": _l("state"),
+    "outcome": _l("outcome"),
+    "undone": _l("undone"),
 }
 _TELLING = ("exercise", "reason", "kind", "hazard", "tier", "regions", "username", "role", "region_code", "highest_tier",
             "channel")
-_REASONS = {"password": _l("wrong password"), "refused": _l("not allowed to sign in"), "unknown": _l("no such account")}
+_REASONS = {"password": _l("wrong password"), "refused": _l("not allowed to sign in"), "unknown": _l("no such account"),
+            "real_round": _l("a real round began")}
 _ROLES = {"drafter": _l("drafter"), "approver": _l("approver"), "administrator": _l("administrator"), "viewer": _l("viewer"),
           "shelters": _l("shelters"), "transfers": _l("transfers")}
 _FIELDS = HAZARDS | shelters.FIELDS | _DETAILS
@@ -212,6 +238,10 @@ def _list(value: list[Any], kind: str = "region") -> str:
     return str(_("; ")).join(_pairs(v) if isinstance(v, dict) else _word(kind, str(v)) for v in value)
 
 
+def _families() -> dict[str, str]:
+    return {key: family.name(select_language()) for key, family in families().items()}
+
+
 def _word(name: str, text: str) -> str:
     """What a key stands for, where people have a word for it."""
     if name in ("region", "region_code", "regions") and (node := lookup.get(text)):
@@ -220,6 +250,6 @@ def _word(name: str, text: str) -> str:
         return hazard.name(select_language())
     words = {"tier": TIER_LABELS, "highest_tier": TIER_LABELS, "kind": _KINDS,
              "channel": labels.CHANNELS, "role": _ROLES, "status": shelters.STATUSES, "reason": _REASONS,
-             "fields": shelters.FIELDS,
+             "fields": shelters.FIELDS, "state": transfers.STATES, "outcome": transfers.OUTCOMES, "family": _families(),
              **{key: dict(choices) for key, choices in shelters.CHOICES.items()}}.get(name, {})
     return str(words.get(text, text))

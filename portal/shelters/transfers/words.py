@@ -52,3 +52,6 @@ ACTS: dict[str, Any] = {
 }
 #: Map services, by the keys of `field.maps_links`.
 MAPS: dict[str, Any] = {"amap": _l("Amap"), "baidu": _l("Baidu Maps"), "apple": _l("Apple Maps"), "google": _l("Google Maps")}
+#: What became of a report of a step, as the trail tells it (the keys are those of `steps`).
+OUTCOMES: dict[str, Any] = {
+    "applied": _l("counted"), "older": _l("kept; something newer was known"), "over": _l("kept; the round was over")}
