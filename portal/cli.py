@@ -16,6 +16,7 @@ from portal.shelters.communities import commands as communities
 from portal.shelters.registry import commands as shelters
 from portal.shelters.roads import commands as roads
 from portal.shelters.roads import obstruction_commands as obstructions
+from portal.shelters.transfers import commands as transfers
 from portal.site import commands as site
 from portal.subscribers import commands as subscribers
 
@@ -39,6 +40,7 @@ main.add_command(site.site)
 main.add_command(speakers.speaker)
 main.add_command(speakers.speakers)
 main.add_command(subscribers.subscribers)
+main.add_command(transfers.transfers)
 main.add_command(content.content)
 
 
