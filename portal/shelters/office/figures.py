@@ -1,0 +1,128 @@
+"""The figures of the dashboard: places against people, ways against people, and head counts over time."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import numpy as np
+
+from portal.regions import lookup
+from portal.regions.snapshot import Node
+from portal.shelters.field.made import NO_TIME
+from portal.shelters.field.view import FieldView
+from portal.shelters.living import reports
+from portal.shelters.models import Shelter
+from portal.shelters.registry import freshness, store
+from portal.shelters.registry.store import Capacity
+
+#: Square metres of effective shelter area for each inhabitant at which the district aims.
+TARGET_M2 = 1.5
+STEP, SINCE = timedelta(hours=1), timedelta(hours=48)
+_NOTHING = Capacity(0, 0, 0, 0.0, 0)
+
+
+@dataclass(frozen=True)
+class Row:
+    """One community. `share`: of its people, how many have a way to a shelter (0 to 1), None where the field knows no way in
+    it at all; `minutes`: the middle of those ways; `uncovered`: people without a way."""
+
+    node: Node
+    street: Node | None
+    capacity: Capacity
+    share: float | None
+    minutes: float | None
+
+    @property
+    def people(self) -> int | None:
+        return self.node.population
+
+    @property
+    def m2(self) -> float | None:
+        """Square metres of shelter for each inhabitant; None where the people or every area are unknown."""
+        if not self.people or (self.capacity.shelters and not self.capacity.area_m2):
+            return None
+        return self.capacity.area_m2 / self.people
+
+    @property
+    def uncovered(self) -> int | None:
+        return None if self.share is None or self.people is None else round(self.people * (1 - self.share))
+
+    @property
+    def verdict(self) -> str:
+        """Against the target: `met`, `below`, `none` (no shelter) or `unknown`."""
+        if not self.capacity.shelters:
+            return "none"
+        if self.m2 is None:
+            return "unknown"
+        return "met" if self.m2 >= TARGET_M2 else "below"
+
+
+@dataclass(frozen=True)
+class Live:
+    """What is open now: sums over shelters whose state is fresh. `people`: counted heads; `uncounted`: open shelters of which
+    nobody counted; `free`: free places as far as they are known."""
+
+    open: list[Shelter]
+    stale: list[Shelter]
+    people: int
+    uncounted: int
+    free: int
+
+
+def rows(district: str, view: FieldView | None, layer: str) -> list[Row]:
+    """Every community of the district, by code."""
+    capacities = store.capacity_by_community([district])
+    covered = coverage(view, layer) if view and layer in view.layers else {}
+    found = []
+    for code in lookup.communities_under([district]):
+        node = lookup.get(code)
+        if node is not None:
+            share, minutes = covered.get(code, (None, None))
+            found.append(Row(node, lookup.get(code[:9] + "000"), capacities.get(code, _NOTHING), share, minutes))
+    return found
+
+
+def coverage(view: FieldView, layer: str) -> dict[str, tuple[float, float | None]]:
+    """Community → share of its nodes with a way, and the middle of their minutes. People are spread evenly over the nodes of
+    a community, so shares of nodes are shares of people."""
+    seconds = view.made.layers[layer].seconds
+    found: dict[str, tuple[float, float | None]] = {}
+    for code, nodes in view.community_nodes.items():
+        if len(nodes):
+            own = seconds[nodes]
+            has = own[own != NO_TIME]
+            found[code] = (len(has) / len(own), round(float(np.median(has)) / 60, 1) if len(has) else None)
+    return found
+
+
+def live(shelters: Sequence[Shelter], now: datetime) -> Live:
+    """Open ones with a fresh state, those that were open when somebody last said so, and the sums of the former."""
+    active = [s for s in shelters if s.status in freshness.ACTIVE or s.status == "unsafe"]
+    fresh = [s for s in active if not freshness.is_stale(s, now)]
+    inside = [s for s in fresh if s.status != "unsafe"]
+    return Live(
+        fresh, [s for s in active if freshness.is_stale(s, now)], sum(s.occupancy or 0 for s in inside),
+        sum(1 for s in inside if s.occupancy is None), sum(freshness.free_places(s, now) or 0 for s in inside))
+
+
+def occupancy(shelters: Sequence[Shelter], now: datetime) -> list[tuple[datetime, int, int]]:
+    """(moment, people, shelters counted) each full hour of the last two days: at each, the newest count of every shelter that
+    has one by then. Empty when nobody counted."""
+    series = reports.occupancy_series([s.id for s in shelters], now - SINCE)
+    if not series:
+        return []
+    at = now.replace(minute=0, second=0, microsecond=0) - SINCE + STEP
+    known: dict[int, int] = {}
+    found: list[tuple[datetime, int, int]] = []
+    position = 0
+    while at <= now + STEP:
+        moment = min(at, now)
+        while position < len(series) and series[position][0] <= moment:
+            known[series[position][1]] = series[position][2]
+            position += 1
+        if known:
+            found.append((moment, sum(known.values()), len(known)))
+        at += STEP
+    return found
