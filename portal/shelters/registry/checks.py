@@ -53,6 +53,7 @@ FAR_ENTRANCE, FAR_OUTLINE = 1500.0, 300.0
 #: Square metres that nobody can do without; 1.5 is what a district aims at.
 LEAST_M2 = 1.0
 _CODE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,39}\Z", re.ASCII)
+_SCIENTIFIC = re.compile(r"\d(\.\d+)?[eE]\+\d{1,3}\Z", re.ASCII)
 _PHONE = re.compile(r"[0-9+][0-9+() \-/,;、，；转接]{2,39}\Z")
 
 
@@ -133,6 +134,8 @@ def code_problem(code: str, reserved: Collection[str]) -> Any:
     """Why this is no shelter's code, lazily in words; None when it is one. `reserved`: the keys of hazard families."""
     if not code:
         return _l("A code is needed.")
+    if _SCIENTIFIC.match(code):
+        return _l("A spreadsheet has turned this code into %(code)s: format the column as text and export again.", code=code)
     if not _CODE.match(code):
         return _l("A code has at most 40 letters, digits, “-” and “_”, and begins with a letter or a digit.")
     # Pages of hazard families and of shelters share one level of addresses.
@@ -206,7 +209,8 @@ def _region(checked: Checked, rules: Rules, name: str, value: Any) -> None:
     code = str(value).strip()
     node = rules.regions.get(code)
     if node is None:
-        checked.problems.append(Problem(name, _l("There is no region %(code)s.", code=code[:20])))
+        checked.problems.append(Problem(name, _l(
+            "There is no region %(code)s here. Left empty, the community is found by the place.", code=code[:20])))
     elif node.level != "community":
         checked.problems.append(Problem(name, _l("%(code)s is not a community: a shelter belongs to a community.", code=code)))
     else:

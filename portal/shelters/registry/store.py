@@ -148,8 +148,10 @@ def save(account: Account | None, values: Mapping[str, Any], *, shelter_id: int 
         with transaction() as session:
             shelter = None if shelter_id is None else _for_change(session, shelter_id, version)
             before = BLANK if shelter is None else values_of(shelter)
+            if shelter is not None:
+                _allow(account, before["region_code"])
             after = _checked(given, before, rules)
-            _allow(account, {before["region_code"], after["region_code"]} if shelter else {after["region_code"]})
+            _allow(account, after["region_code"])
             _free_code(session, after["code"], shelter_id)
             changed = [name for name in checks.FIELDS if before[name] != after[name]]
             if shelter is not None and not changed:
@@ -226,10 +228,10 @@ def _checked(given: Mapping[str, Any], before: Mapping[str, Any], rules: checks.
     return after
 
 
-def _allow(account: Account | None, regions: set[str | None]) -> None:
+def _allow(account: Account | None, region: str | None) -> None:
     """A shelter of which no community is known belongs to the whole district."""
     if account is not None:
-        require_in(account, SHELTERS, sorted({code or current_settings().district for code in regions}))
+        require_in(account, SHELTERS, [region or current_settings().district])
 
 
 def _free_code(session: Session, code: str, shelter_id: int | None) -> None:
@@ -241,7 +243,7 @@ def _free_code(session: Session, code: str, shelter_id: int | None) -> None:
 def _end(account: Account | None, shelter_id: int, version: int | None, *, ended: bool) -> Shelter:
     with transaction() as session:
         shelter = _for_change(session, shelter_id, version)
-        _allow(account, {shelter.region_code})
+        _allow(account, shelter.region_code)
         if (shelter.retired_at is not None) == ended:
             raise Conflict(_l("This shelter is retired already.") if ended else _l("This shelter is in use already."))
         now = utcnow()

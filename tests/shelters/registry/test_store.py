@@ -22,7 +22,8 @@ OTHER = "440310005001"  # a community of another street
 
 
 REFUSED: list[tuple[dict, str]] = [
-    ({"code": "fire"}, "code"), ({"code": "water"}, "code"), ({"code": "../x1"}, "code"), ({"code": "a" * 41}, "code"),
+    ({"code": "fire"}, "code"), ({"code": "water"}, "code"), ({"code": "../x1"}, "code"), ({"code": "4.4E+11"}, "code"),
+    ({"code": "a" * 41}, "code"),
     ({"name_zh": " "}, "name_zh"), ({"name_zh": "长" * 121}, "name_zh"), ({"name_en": "a\u202eb"}, "name_en"),
     ({"longitude": "114.3"}, "latitude"), ({"longitude": "x", "latitude": "22.7"}, "longitude"),
     ({"longitude": 22.7, "latitude": 114.3}, "longitude"), ({"longitude": 0, "latitude": 0}, "longitude"),
