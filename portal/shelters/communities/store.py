@@ -107,16 +107,21 @@ def risk_points_in(codes: Iterable[str]) -> list[RiskPoint]:
     return [risk for item in known(wanted).values() for risk in item.risks]
 
 
-def stamp(region_code: str) -> str:
-    """Changes with anything that is kept of the community; for caches, and to see that two people edit at once."""
+#: Parts of what is kept, each edited by itself.
+POSTS, RISKS, HAVES = PARTS = ("posts", "risks", "ten")
+
+
+def stamp(region_code: str, parts: Sequence[str] = PARTS) -> str:
+    """Changes with anything that is kept in these parts; for caches, and to see that two people edit at once."""
     item = known([region_code])[region_code]
-    facts = [[_facts(row) for row in item.posts], [_facts(row) for row in item.risks],
-             [[h.item, h.there, h.note_zh, h.note_en, str(h.checked_at), h.checked_by] for h in item.ten]]
-    return hashlib.sha256(json.dumps(facts, ensure_ascii=False, default=str).encode()).hexdigest()[:24]
+    facts = {POSTS: [_facts(row) for row in item.posts], RISKS: [_facts(row) for row in item.risks],
+             HAVES: [[h.item, h.there, h.note_zh, h.note_en, str(h.checked_at), h.checked_by] for h in item.ten]}
+    text = json.dumps([facts[part] for part in parts], ensure_ascii=False, default=str)
+    return hashlib.sha256(text.encode()).hexdigest()[:24]
 
 
 def _facts(row: CommunityPost | RiskPoint) -> list[Any]:
-    return [getattr(row, column.key) for column in row.__table__.columns if column.key != "id"]
+    return [getattr(row, column.key) for column in row.__table__.columns if column.key not in ("id", "demonstration")]
 
 
 def _grouped(query: Any) -> dict[str, list[Any]]:

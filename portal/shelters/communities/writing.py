@@ -39,7 +39,7 @@ def replace(session: Session, rows: Rows) -> Outcome:
     """Make the community what `rows` say. Demonstration rows never replace real ones."""
     outcome = Outcome()
     _posts(session, rows, outcome)
-    _risks(session, rows, outcome)
+    set_risks(session, rows, outcome)
     _ten(session, rows, outcome)
     return outcome
 
@@ -49,6 +49,20 @@ def set_posts(session: Session, code: str, posts: list[dict[str, Any]], *, demon
     session.execute(delete(CommunityPost).where(CommunityPost.region_code == code))
     session.add_all(CommunityPost(region_code=code, position=n, demonstration=demonstration, **post)
                     for n, post in enumerate(posts, start=1))
+    session.flush()
+
+
+def set_haves(session: Session, code: str, haves: dict[str, dict[str, Any]]) -> None:
+    """Write some of the ten; what was a demonstration is one no longer."""
+    query = select(Preparedness).where(Preparedness.region_code == code)
+    there = {have.item: have for have in session.execute(query).scalars()}
+    for item, values in haves.items():
+        row = there.get(item)
+        if row is None:
+            row = Preparedness(region_code=code, item=item)
+            session.add(row)
+        for name, value in (values | {"demonstration": False}).items():
+            setattr(row, name, value)
     session.flush()
 
 
@@ -64,7 +78,8 @@ def _posts(session: Session, rows: Rows, outcome: Outcome) -> None:
         outcome.changed += max(len(there), len(wanted))
 
 
-def _risks(session: Session, rows: Rows, outcome: Outcome) -> None:
+def set_risks(session: Session, rows: Rows, outcome: Outcome) -> None:
+    """Make the risk points of a community what `rows` say."""
     wanted = {risk["code"]: risk for risk in rows.risks}
     mine = select(RiskPoint).where((RiskPoint.region_code == rows.code) | RiskPoint.code.in_(list(wanted)))
     there = {risk.code: risk for risk in session.execute(mine).scalars()}

@@ -10,7 +10,7 @@ from flask_babel import force_locale, lazy_gettext
 from flask_babel import gettext as _
 
 from portal.core.errors import Invalid
-from portal.shelters.paper import card_sheet, map_sheet, plan_sheet
+from portal.shelters.paper import card_sheet, fonts, map_sheet, plan_sheet
 from portal.shelters.paper.card_sheet import Leading
 from portal.shelters.paper.facts import Facts
 from portal.shelters.paper.household import Household
@@ -103,6 +103,11 @@ def _house() -> Any:
         with force_locale(language):
             words[language] = _("our door")
     return Phrase(words["zh"], words["en"])
+
+
+def codes_of(characters: Iterable[str]) -> str:
+    """Characters by their code points, for messages."""
+    return fonts.named(characters)
 
 
 def many(kinds: Iterable[str], sources: Iterable[Facts], language: str) -> Made:

@@ -7,6 +7,7 @@ from typing import Any
 
 from portal import current_settings
 from portal.core.clock import utcnow
+from portal.core.db import db
 from portal.core.errors import Invalid
 from portal.regions import lookup
 from portal.regions.codes import contains, parent_of
@@ -48,6 +49,15 @@ class Source:
         self.shelters: dict[int, Shelter] = {s.id: s for s in registry.listing()}
         self.known = communities.known(list(codes))
         self.blocks = [o for o in obstructions.in_force(self.now) if not o.families or family in o.families]
+        self._let_go()
+
+    def _let_go(self) -> None:
+        """Take what was read out of the session: a job writes its progress in between, which would read it all again."""
+        rows: list[Any] = [*self.shelters.values(), *self.blocks]
+        rows += [row for item in self.known.values() for row in (*item.posts, *item.risks)]
+        for row in rows:
+            if row in db.session:
+                db.session.expunge(row)
 
     @property
     def layer(self) -> str:

@@ -48,7 +48,7 @@ def test_there_are_always_ten_and_what_nobody_said_is_unknown():
     assert {h.answer for h in store.ten(LIUHE)} == {"unknown"}
 
 
-def test_the_same_file_twice_changes_nothing(database_kind):
+def test_the_same_file_twice_changes_nothing():
     importer.import_file(SAMPLE)
     before, entries = store.stamp(LIULIAN), len(list(db.session.execute(select(audit.AuditEntry)).scalars()))
     again = importer.import_file(SAMPLE)

@@ -14,6 +14,7 @@ from portal.shelters.paper.facts import Danger, Post
 from portal.warnings.hazards import Phrase
 from tests import district
 from tests.district import LIULIAN
+from tests.shelters.one_database import database_url  # noqa: F401  (fixture)
 from tests.shelters.paper import reading
 from tests.shelters.paper.facts import sample
 
@@ -26,15 +27,6 @@ ALL = [(kind, language) for kind in documents.KINDS for language in ("zh", "en")
 def _settled(context):
     district.settle_regions()
     importer.import_file(SAMPLE)
-
-
-@pytest.fixture
-def database_url(request, tmp_path, sqlite_template):
-    """Nothing here asks the database more than a page does: one kind is enough."""
-    import shutil
-
-    shutil.copy(sqlite_template, tmp_path / "anlan.db")
-    return f"sqlite:///{tmp_path / 'anlan.db'}"
 
 
 @pytest.mark.parametrize(("kind", "language"), ALL)
