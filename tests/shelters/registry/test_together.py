@@ -8,10 +8,12 @@ from collections.abc import Callable
 from typing import Any
 
 from flask import Flask
+from sqlalchemy import select
 
 from portal.core import audit
 from portal.core.db import db, transaction
 from portal.core.errors import Conflict
+from portal.shelters.models import Shelter
 from portal.shelters.registry import exchange, store
 from tests import district
 from tests.shelters.places import make_shelter
@@ -63,3 +65,24 @@ def test_the_same_file_imported_twice_at_once_makes_each_shelter_once(context: F
     assert sorted(r.new for r in results) == [0, 0, 700]
     district.forget()
     assert {s.version for s in store.listing()} == {1}
+
+
+def test_an_import_and_those_who_write_several_shelters_never_wait_for_each_other_for_ever(context: Flask) -> None:
+    """The file names the shelters from last to first; the others take them from first to last."""
+    district.settle_regions()
+    with transaction() as session:
+        codes = [make_shelter(session, code=f"A{n}").code for n in range(1200)]
+    text = "code,capacity_day\n" + "".join(f"{code},7\n" for code in reversed(codes))
+
+    def lock_all() -> int:
+        with transaction() as session:
+            rows = session.execute(select(Shelter).order_by(Shelter.id).with_for_update()).scalars().all()
+            for row in rows[::100]:
+                row.occupancy = 3
+        return len(rows)
+
+    results = at_once(context, [lambda: exchange.apply(None, io.BytesIO(text.encode())), lock_all, lock_all])
+    assert results[1:] == [1200, 1200], results
+    assert results[0].changed == 1200
+    district.forget()
+    assert {(s.capacity_day, s.occupancy) for s in store.listing()} == {(7, 3), (7, None)}

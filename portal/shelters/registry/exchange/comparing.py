@@ -82,8 +82,6 @@ class Comparison:
         """What the database has of these codes, by code in small letters."""
         columns = [_TABLE.c[name] for name in ("id", "version", "retired_at", *_STORED)]
         query = select(*columns).where(func.lower(_TABLE.c.code).in_([code.lower() for code in wanted]))
-        if self.write:
-            query = query.with_for_update().order_by(_TABLE.c.id)
         found = {row["code"].lower(): dict(row) | {"entrances": []} for row in self.session.execute(query).mappings()}
         by_id = {row["id"]: row for row in found.values()}
         columns = [_ENTRANCES.c[name] for name in ("shelter_id", *store.ENTRANCE_FIELDS)]

@@ -199,8 +199,7 @@ def _compare(report: Report, staging: _Staging, account: Account | None, handed:
         return
     try:
         with transaction() as session:
-            if session.get_bind().dialect.name == "postgresql":  # SQLite's writers queue by themselves
-                session.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _IMPORT_LOCK})
+            _lock(session)
             _pass(session, report, staging, allowed, handed, write=True)
             if report.blocks(skip_bad=writing.skip_bad):
                 raise _Undo
@@ -215,6 +214,14 @@ def _compare(report: Report, staging: _Staging, account: Account | None, handed:
         raise Conflict(_l("Somebody else was changing shelters at the same moment. Nothing was imported; try again.")) from error
     finally:
         db.session.expire_all()
+
+
+def _lock(session: Session) -> None:
+    """Let imports follow one another, and take the shelters in the order in which all who write several take them: who met
+    an import half-way through would else wait for it while it waits for him. SQLite's writers queue by themselves."""
+    if session.get_bind().dialect.name == "postgresql":
+        session.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _IMPORT_LOCK})
+        session.execute(select(Shelter.id).order_by(Shelter.id).with_for_update())
 
 
 def _pass(session: Session, report: Report, staging: _Staging, allowed: list[str] | None, handed: Handed, *, write: bool) -> None:
