@@ -16,14 +16,13 @@ MOST_ORIGINS = 8
 
 @dataclass(frozen=True)
 class Way:
-    """From one place to its best shelter; `shelter_id` None: there is no safe route. `words`: language → steps, or what to do
-    instead."""
+    """From one place to its best shelter; `shelter_id` None: there is no safe route. `words`: language → how far in all, then the
+    steps; or what to do instead."""
 
     shelter_id: int | None
     seconds: float
     metres: float
     words: Mapping[str, tuple[str, ...]]
-    line: tuple[tuple[float, float], ...] = ()
 
     @property
     def minutes(self) -> int:
@@ -94,17 +93,20 @@ def _of_family(view: Any, code: str, family: str) -> Table | None:
     origins: Sequence[Any] = view.origins(code)[:MOST_ORIGINS]
     if not origins:
         return None
-    rows = tuple(Row(zh, en, _way(view.route_from_node(node, walk)), _way(view.route_from_node(node, step_free)))
+    basis = view.basis(walk)
+    plan = basis != "open"
+    rows = tuple(Row(zh, en, _way(view.route_from_node(node, walk), plan), _way(view.route_from_node(node, step_free), plan))
                  for zh, en, node, _lon, _lat in origins)
-    return Table((family,), view.basis(walk), rows)
+    return Table((family,), basis, rows)
 
 
-def _way(route: Any) -> Way:
+def _way(route: Any, plan: bool) -> Way:
     words = {language: tuple(route.words(language)) for language in LANGUAGES}
     if not hasattr(route, "shelter_id"):
         return Way(None, 0.0, 0.0, words)
-    return Way(route.shelter_id, float(route.seconds), float(route.metres), words,
-               tuple((round(lon, 5), round(lat, 5)) for lon, lat in route.line))
+    if plan:  # the page says it once
+        words = {language: told[1:] for language, told in words.items()}
+    return Way(route.shelter_id, float(route.seconds), float(route.metres), words)
 
 
 def _merged(found: Any) -> list[Table]:

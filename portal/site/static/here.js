@@ -67,7 +67,8 @@
   function squeezed(text) { return plain(text).replace(/(road|street|avenue|lane|roads|rd|st|ave)$/, ""); }
   // Names that a text may mean, best first: {name, note, lon, lat, code, shelter}.
   function match(text) {
-    var wanted = plain(text).replace(/[0-9]+(号|號|栋|幢|室)?.*$/, function (tail) { return /^[0-9]+$/.test(plain(text)) ? tail : ""; });
+    // The house number does not count: the street is found, and people see on the map where they are in it.
+    var wanted = plain(text.replace(/[0-9]+\s*(?:号|號|栋|幢|弄|室|楼).*$/, "").replace(/^\s*(?:no\.?\s*)?[0-9]+[a-z]?\s+(?=\S)/i, ""));
     if (wanted.length < 1) return Promise.resolve([]);
     return Promise.all([places(), shelters().catch(function () { return { data: { shelters: [] } }; })]).then(function (both) {
       var data = both[0], names = {}, found = [];

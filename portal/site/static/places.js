@@ -11,7 +11,10 @@
   function visible(item) {
     return !item.hidden && boxes.every(function (box) { return !box.checked || item.classList.contains("has-" + box.id.slice(2)); });
   }
-  items.forEach(function (item) { item.hay = plain(item.getAttribute("data-q") + " " + item.textContent); });
+  items.forEach(function (item) {
+    var group = item.parentNode.parentNode.querySelector("h3");
+    item.hay = plain(item.getAttribute("data-q") + " " + (group ? group.textContent : ""));
+  });
 
   function narrow() {
     var wanted = plain(typed.value), shown = 0, chosen = document.querySelector(".filters input:checked");

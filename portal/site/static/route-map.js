@@ -3,9 +3,10 @@
   "use strict";
   // Canvas-free: SVG paths with classes would need styles in attributes, which Leaflet sets by script and the policy allows.
   function make(element, tapped) {
-    var map = window.L.map(element, { attributionControl: false, zoomSnap: 0.25, minZoom: 9, maxZoom: 19 });
+    var map = window.L.map(element, { attributionControl: false, zoomControl: false, zoomSnap: 0.25, minZoom: 9, maxZoom: 19 });
     var ground = window.L.featureGroup().addTo(map), signs = window.L.featureGroup().addTo(map), way = window.L.featureGroup().addTo(map);
     var start = null;
+    window.L.control.zoom({ zoomInTitle: element.getAttribute("data-nearer"), zoomOutTitle: element.getAttribute("data-farther") }).addTo(map);
     map.setView([22.69, 114.35], 12);
     map.on("click", function (event) { tapped(event.latlng.lng, event.latlng.lat); });
     function flip(point) { return [point[1], point[0]]; }

@@ -32,18 +32,18 @@
   function aged(root, got) {
     var words = here.words("asof", window.AnlanOffline.clock(new Date(got.made)));
     if (got.kept || navigator.onLine === false) words += " · " + here.words("offline");
-    one(root, "[data-age]").textContent = words;
+    one(root, "[data-as-of]").textContent = words;
   }
   function hide() { answer.hidden = nowhere.hidden = true; }
   function without(lines, got) {
     answer.hidden = true;
     nowhere.hidden = false;
     list(one(nowhere, "[data-instead]"), lines);
-    if (got) aged(nowhere, got); else one(nowhere, "[data-age]").textContent = "";
+    if (got) aged(nowhere, got); else one(nowhere, "[data-as-of]").textContent = "";
     if (map) map.way(null);
   }
   function links(target) {
-    var part = one(answer, "[data-links]"), rows = one(answer, "[data-link-list]"), found = target ? field.links(target.lon, target.lat, target.name) : {};
+    var part = one(answer, "[data-links]"), rows = one(answer, "[data-link-list]"), found = target.lon === null ? {} : field.links(target.lon, target.lat, target.name);
     rows.textContent = "";
     Array.prototype.forEach.call(document.querySelectorAll("[data-services] li"), function (service) {
       var href = found[service.getAttribute("data-key")];
@@ -60,12 +60,14 @@
   function show(way, got) {
     nowhere.hidden = true;
     answer.hidden = false;
-    one(answer, "[data-title]").textContent = way.name;
-    one(answer, "[data-sum]").textContent = here.words("minutes", way.minutes) + " · " + here.words("metres", Math.round(way.metres));
-    one(answer, "[data-basis]").hidden = way.basis === "open";
-    list(one(answer, "[data-steps]"), way.words);
+    var basis = one(answer, "[data-basis]"), words = way.words.slice();
+    basis.hidden = way.basis === "open";
+    if (!basis.hidden) basis.textContent = words.shift();
+    one(answer, "[data-title]").textContent = way.shelter.name;
+    one(answer, "[data-sum]").textContent = words.shift();
+    list(one(answer, "[data-steps]"), words);
     aged(answer, got);
-    links(way.target);
+    links(way.shelter);
     if (map) map.way(way.line);
   }
   function find() {
@@ -77,8 +79,8 @@
       if (!code) { say(here.words("outside")); hide(); return undefined; }
       return file(code).then(function (got) {
         if (turn !== asked) return;
-        var way = field.route(got.field, start.lon, start.lat, layer, language);
-        if (way.line) show(way, got); else without(way.words, got);
+        var way = got.field.route(start.lon, start.lat, layer, language);
+        if (way.ok) show(way, got); else without(way.words, got);
       });
     }).catch(function () {
       if (turn !== asked) return;
@@ -152,5 +154,6 @@
   var wanted = window.location.hash.slice(1);
   Array.prototype.forEach.call(family.options, function (option) { if (option.value === wanted) family.value = wanted; });
   ask.hidden = false;
+  document.querySelector("[data-plain]").hidden = true;
   draw();
 })();
