@@ -13,6 +13,7 @@ from portal.shelters.models import Keeper, Shelter
 from portal.warnings.models import Warning
 from tests import district
 from tests.shelters.living.conftest import PHONE
+from tests.shelters.living.one_database import database_url  # noqa: F401
 from tests.shelters.places import make_shelter
 
 

@@ -13,15 +13,17 @@ from portal.core.db import transaction
 from portal.shelters.living import opening, reports
 from portal.site.generations import read_manifest
 from portal.site.publish import publish, root_of
+from tests.shelters.living.one_database import database_url  # noqa: F401
 
 
 @pytest.fixture
 def published(district_):
-    """`published(path)`: the text of a file after publishing once more."""
-    def read(path):
+    """`published(path, …)`: the texts of these files after publishing once more."""
+    def read(*paths):
         publish(district_)
-        root = root_of(current_settings())
-        return (root / "current" / read_manifest(root / "current").entries[path].file).read_text()
+        current = root_of(current_settings()) / "current"
+        texts = [(current / read_manifest(current).entries[path].file).read_text() for path in paths]
+        return texts if len(texts) > 1 else texts[0]
     return read
 
 
@@ -36,10 +38,10 @@ def test_the_page_and_the_feed_of_a_warning_name_what_was_opened_for_it(publishe
     with transaction() as session:
         reports.report(session, shelter.id, ref=str(uuid.uuid4()), status="open", occupancy=40, observed_at=utcnow(),
                        source="keeper", reporter="Front door", keeper_id=1)
-    assert "200 places free" in published(page)
-    assert "体育馆" in published(f"/zh/warnings/{call.warning_number}/")
-    (feature,) = json.loads(published("/feeds/warnings.geojson"))["features"]
-    (named,) = feature["properties"]["shelters"]
+    english, chinese, feed = published(page, f"/zh/warnings/{call.warning_number}/", "/feeds/warnings.geojson")
+    assert "200 places free" in english
+    assert "体育馆" in chinese
+    (named,) = json.loads(feed)["features"][0]["properties"]["shelters"]
     assert (named["code"], named["status"], named["free"]) == ("S1", "open", 200)
     opening.close_for(office, call.warning_id, seen=made.id)
     assert "Shelters opened" not in published(page)
@@ -48,8 +50,9 @@ def test_the_page_and_the_feed_of_a_warning_name_what_was_opened_for_it(publishe
 def test_what_a_drill_opens_is_on_no_page_of_a_real_warning(published, office, shelter, bulletin):
     real, drill = bulletin(), bulletin(exercise=True)
     opening.open_shelters(office, drill, [shelter.id])
-    assert "Shelters opened" not in published(f"/en/warnings/{real.warning_number}/")
-    assert json.loads(published("/feeds/warnings.geojson"))["features"][0]["properties"]["shelters"] == []
+    page, feed = published(f"/en/warnings/{real.warning_number}/", "/feeds/warnings.geojson")
+    assert "Shelters opened" not in page
+    assert json.loads(feed)["features"][0]["properties"]["shelters"] == []
 
 
 def test_a_warning_is_published_although_openings_cannot_be_read(published, shelter, bulletin, monkeypatch):

@@ -14,6 +14,7 @@ from portal.core.db import db, transaction
 from portal.shelters.living import door, keepers, opening, reports
 from portal.shelters.models import KeeperSession, Shelter, StatusReport
 from tests.shelters.living.conftest import OTHER, PHONE, Phone
+from tests.shelters.living.one_database import database_url  # noqa: F401
 from tests.shelters.places import make_shelter
 
 

@@ -22,7 +22,7 @@
     const state = item.who !== who ? words.foreign : item.state === "sent" ? say(sent, { time: clock(item.sent_at) })
       : item.state === "refused" ? `${words.refused}: ${item.reason}` : words.not_sent;
     li.append(make("strong", `${drill}${item.label}`), ` ${item.name} · ${say("seen", { time: clock(item.observed_at) })} · `,
-      make("span", state, { className: `staff-${item.state}` }));
+      make("span", state, { className: `staff-${sent === "sent" || item.state !== "sent" ? item.state : "waiting"}` }));
     if (item.state === "refused" && item.over) li.append(button(words.anyway, () => {
       box.change(item.ref, { state: "waiting", fields: { ...item.fields, over: "1" } }); show(); flush();
     }));
