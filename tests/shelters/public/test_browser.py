@@ -52,7 +52,7 @@ def address(tmp_path_factory: pytest.TempPathFactory, sqlite_template: Path) -> 
         roads.save(grid(int((east - west) / STEP_LON) + 1, int((north - south) / STEP_LAT) + 1, west, south), source="test")
         with transaction() as session:
             spot = {"longitude": MIDDLE[0] + 0.004, "latitude": MIDDLE[1] + 0.003}
-            make_shelter(session, code="OPEN", name_zh="六联小学", name_en="Liulian School", status="open",
+            make_shelter(session, code="OPEN", name_zh="六联小学", name_en="Liulian School", status="open", capacity_day=90_000, capacity_night=90_000,
                          status_at=utcnow(), **spot)
             make_shelter(session, code="OLD", name_zh="旧礼堂", name_en="Old Hall", status="open", step_free=None,
                          status_at=utcnow() - timedelta(hours=30), **{**spot, "longitude": spot["longitude"] + 0.003})
