@@ -43,7 +43,8 @@ def add_routes(blueprint: Blueprint) -> None:
 def offline() -> str:
     """The page that a phone keeps. Nothing in it tells who asked for it, or of whom a list is."""
     return render_template("transfers/offline.html", table=moves.MOVES, note_for=_note_table(), needs=words.NEEDS,
-                           means=words.MEANS, states=words.STATES, acts=words.ACTS, ends=moves.ENDS)
+                           means=words.MEANS, states=words.STATES, acts=words.ACTS, ends=moves.ENDS, most=steps.MOST,
+                           spoken=lambda labels: {key: str(label) for key, label in labels.items()})
 
 
 def _note_table() -> list[str]:
