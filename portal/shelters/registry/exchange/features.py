@@ -71,7 +71,7 @@ def _place(row: Row, geometry: Any) -> None:
             try:
                 inside = shape(geometry).representative_point()
                 row.given["longitude"], row.given["latitude"] = float(inside.x), float(inside.y)
-            except (shapely.errors.ShapelyError, ValueError, TypeError, IndexError, KeyError):
+            except (shapely.errors.ShapelyError, ValueError, TypeError, LookupError, AttributeError, OverflowError):
                 pass  # what is wrong with the outline is said where it is checked
     else:
         row.problems.append(Problem("boundary", _l("The geometry is %(kind)s; a Point or an outline (Polygon, MultiPolygon) is "
