@@ -19,17 +19,18 @@ log = logging.getLogger(__name__)
 EXPIRY_SECONDS = 2
 REFRESH_SECONDS = 300
 FIELD_SECONDS = 1  # how often it is looked whether the evacuation field is to be computed again
+PAPER_SECONDS = 2
 SWEEP_SECONDS = 3600
 
 
 def make_scheduler(app: Flask, publish: Callable[[], object]) -> BackgroundScheduler:
-    """A scheduler, not yet started: expiry of warnings, the public pages made afresh, the evacuation field.
+    """A scheduler, not yet started: expiry of warnings, the public pages made afresh, the evacuation field, documents.
 
-    The field takes its time: it has a thread of its own, so that nothing expires late.
+    The field and the documents take seconds of work: they have threads of their own, so that nothing expires late.
     """
     scheduler = BackgroundScheduler(
         timezone="UTC",
-        executors={name: ThreadPoolExecutor(size) for name, size in (("default", 2), ("field", 1))},
+        executors={name: ThreadPoolExecutor(size) for name, size in (("default", 2), ("field", 1), ("paper", 1))},
         job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": 60},
     )
 
@@ -49,11 +50,15 @@ def make_scheduler(app: Flask, publish: Callable[[], object]) -> BackgroundSched
         if look():
             refresh()
 
+    def paper() -> None:
+        shelters.paper(app)  # one at a time, so that an end asked for waits for no queue
+
     def sweep() -> None:
         shelters.sweep(app)
 
     scheduler.add_job(expire, "interval", seconds=EXPIRY_SECONDS, id="expire")
     scheduler.add_job(refresh, "interval", seconds=REFRESH_SECONDS, id="refresh", next_run_time=utcnow())
     scheduler.add_job(field, "interval", seconds=FIELD_SECONDS, id="field", executor="field")
+    scheduler.add_job(paper, "interval", seconds=PAPER_SECONDS, id="paper", executor="paper")
     scheduler.add_job(sweep, "interval", seconds=SWEEP_SECONDS, id="sweep", next_run_time=utcnow() + timedelta(minutes=5))
     return scheduler

@@ -38,6 +38,13 @@ class FieldJob:
         return made or before not in (None, served)
 
 
+def paper(app: Flask) -> bool:
+    """Make one of the documents that wait; whether there was one."""
+    from portal.shelters.paper import jobs
+
+    return jobs.run_next(app)
+
+
 def sweep(app: Flask) -> None:
     """Remove what has expired: sign-ins of staff, removed persons, old documents. What fails stays for the next time."""
     with app.app_context(), transaction() as session:
