@@ -11,7 +11,7 @@ import pytest
 from flask import Flask
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from sqlalchemy import func, select
+from sqlalchemy import func, null, select
 
 from portal.core import audit
 from portal.core.audit import AuditEntry
@@ -177,6 +177,14 @@ def test_importing_again_changes_no_version_and_writes_nothing_into_the_trail() 
 def wanted() -> int:
     row = db.session.get(FieldWish, 1, populate_existing=True)
     return row.wanted if row else 0
+
+
+def test_what_a_file_leaves_unknown_is_null_in_the_database_and_not_a_word_for_it() -> None:
+    apply("code,name_zh,boundary,capacity_day,step_free,level\nA1,甲,,,,\n")
+    apply("code,name_zh,boundary,capacity_day,step_free,level\nA1,乙,,,,\n")
+    empty_columns = (Shelter.boundary, Shelter.capacity_day, Shelter.step_free, Shelter.level, Shelter.longitude, Shelter.status)
+    query = select(func.count()).select_from(Shelter).where(*(column.is_(null()) for column in empty_columns))
+    assert db.session.execute(query).scalar_one() == 1
 
 
 def test_an_import_is_one_entry_of_the_trail_and_asks_for_one_new_field() -> None:
