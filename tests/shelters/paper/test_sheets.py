@@ -45,7 +45,6 @@ def test_a_sheet_is_one_page_of_a4_with_its_own_fonts_and_a_code_that_leads_to_t
 def test_the_same_facts_give_the_same_bytes_and_other_facts_others(kind):
     facts = sample()
     first = documents.make(kind, facts, "zh").pdf
-    documents.make("plan", facts, "en")
     assert documents.make(kind, sample(), "zh").pdf == first
     assert sample().key == facts.key
     changed = replace(facts, posts=(Post(Phrase("值班室", "Duty room"), Phrase("", ""), "12345"),))
