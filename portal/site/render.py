@@ -23,6 +23,8 @@ logger = logging.getLogger(__name__)
 
 #: Pixels; small numbers make small pages.
 MAP_WIDTH = 560
+#: Opened shelters that a warning's page names; the rest are a link away.
+MOST_OPENED = 100
 HERE = Path(__file__).resolve().parent
 SHELTERS = HERE.parent / "shelters"
 #: Folders of templates: the site's own, and those of the capabilities whose pages are published with it.
@@ -72,6 +74,7 @@ class Renderer:
             shown=story.substance,
             map=self._map(story, language),
             shelter_statuses=STATUSES,
+            most_opened=MOST_OPENED,
         )
 
     def archive(

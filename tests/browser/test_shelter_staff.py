@@ -235,15 +235,19 @@ def test_the_desk_opens_in_one_step_and_a_drill_is_marked_on_the_phone(staff, wi
     assert_fits(office)
     snapshot(office, "keepers-zh")
 
-    def end_and_drill() -> None:
+    def end() -> None:
         with transaction() as session:
             session.get(bulletins.Warning, bulletins.get(uuid.UUID(bulletin)).warning_id).state = "cancelled"
+
+    def begin_drill() -> None:
         account = db.session.query(district.Account).filter_by(username="shelters").one()
         opening.open_shelters(account, bulletins.get(uuid.UUID(drill)), [staff_id])
     staff_id = staff.shelter().id
-    staff.ask(end_and_drill)
+    staff.ask(end)
     office.goto(f"{staff.address}/desk/shelters/open?bulletin={bulletin}")
-    expect(office.locator("main")).to_contain_text("关闭全部 2 处")
+    office.get_by_role("button", name="关闭全部 2 处避难场所").click()
+    expect(office.locator("main")).to_contain_text("已通知关闭 2 处")
+    staff.ask(begin_drill)
     page = window(PHONE)
     sign_in(page, staff)
     expect(page.locator(".staff-drill")).to_contain_text("演练")
@@ -251,7 +255,7 @@ def test_the_desk_opens_in_one_step_and_a_drill_is_marked_on_the_phone(staff, wi
     expect(page.locator("#outbox-list")).to_contain_text("已发送")
     snapshot(page, "staff-drill-zh")
     assert staff.reports()[-1].exercise
-    assert staff.shelter().status == "opening"
+    assert staff.shelter().status == "closing"
 
 
 def _cookie(staff: Served) -> dict[str, str]:

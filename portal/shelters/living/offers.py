@@ -111,4 +111,5 @@ def page(account: Account, warning: Warning) -> dict[str, Any] | None:
 def _mine(account: Account, call: Call) -> Call:
     def covered(shelters: list[Shelter]) -> list[Shelter]:
         return [s for s in shelters if opening.may_open(account, s)][:opening.MOST_SHELTERS]
-    return Call(call.bulletin, call.family, covered(call.proposed), covered(call.unknown), call.standing, call.unsafe)
+    return Call(call.bulletin, call.family, covered(call.proposed), covered(call.unknown), call.standing, call.unsafe,
+                call.busy)

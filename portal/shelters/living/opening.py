@@ -43,7 +43,8 @@ CLOSED_STATUSES = (None, STANDBY, CLOSED, CLOSING)
 @dataclass(frozen=True)
 class Call:
     """What a bulletin asks of shelters. `proposed`: suitable and not open; `unknown`: nobody has said whether they are
-    suitable; `standing`: suitable and open already; `unsafe` are not to be opened. Each list in the order of regions."""
+    suitable; `standing`: suitable and open already; `unsafe` are not to be opened; `busy`: in real use, which a drill leaves
+    alone. Each list in the order of regions."""
 
     bulletin: Bulletin
     family: Family
@@ -51,6 +52,7 @@ class Call:
     unknown: list[Shelter] = field(default_factory=list)
     standing: list[Shelter] = field(default_factory=list)
     unsafe: list[Shelter] = field(default_factory=list)
+    busy: list[Shelter] = field(default_factory=list)
 
     @property
     def population(self) -> int:
@@ -74,21 +76,28 @@ def called_for(bulletin: Bulletin) -> Call | None:
     if family is None:
         return None
     call = Call(bulletin, family)
-    standing = _drill_open(bulletin.warning_id) if bulletin.exercise else None
+    drilled = set(still_open(of_warning(bulletin.warning_id))) if bulletin.exercise else set()
     for shelter in store.listing(bulletin.region_codes):
-        suitable = suits(shelter, family)
-        is_open = shelter.id in standing if standing is not None else shelter.status not in CLOSED_STATUSES
-        if suitable is None:
-            call.unknown.append(shelter)
-        elif suitable and shelter.status == UNSAFE:
-            call.unsafe.append(shelter)
-        elif suitable:
-            (call.standing if is_open else call.proposed).append(shelter)
+        if (verdict := suits(shelter, family)) is not False:
+            _place_of(shelter, call, verdict, drilled).append(shelter)
     return call
 
 
-def _drill_open(warning_id: uuid.UUID) -> set[int]:
-    return set(still_open(of_warning(warning_id)))
+def _place_of(shelter: Shelter, call: Call, verdict: bool | None, drilled: Collection[int]) -> list[Shelter]:
+    """The list of the call in which a shelter that may be suitable belongs."""
+    if shelter.status == UNSAFE:
+        return call.unsafe
+    if call.bulletin.exercise and shelter.id not in drilled and in_use(shelter):
+        return call.busy
+    if verdict is None:
+        return call.unknown
+    is_open = shelter.id in drilled if call.bulletin.exercise else in_use(shelter)
+    return call.standing if is_open else call.proposed
+
+
+def in_use(shelter: Shelter) -> bool:
+    """Whether people are, or are soon to be, in it, by its newest real state."""
+    return shelter.status not in CLOSED_STATUSES
 
 
 def open_shelters(account: Account, bulletin: Bulletin, shelter_ids: Collection[int], *,
@@ -109,7 +118,7 @@ def open_shelters(account: Account, bulletin: Bulletin, shelter_ids: Collection[
             return last
         _check_seen(earlier, seen)
         _check_stands(session, bulletin)
-        found = _chosen(session, account, wanted)
+        found = _chosen(session, account, wanted, exercise=bulletin.exercise)
         made = _decide(session, account, bulletin, OPENED, [s.id for s in found])
         _report(session, account, made, found, BEING_OPENED)
     return made
@@ -253,12 +262,14 @@ def _check_stands(session: Session, bulletin: Bulletin) -> None:
         raise Conflict(_l("This warning is over; no shelter can be opened for it any more."))
 
 
-def _chosen(session: Session, account: Account, wanted: list[int]) -> list[Shelter]:
+def _chosen(session: Session, account: Account, wanted: list[int], *, exercise: bool) -> list[Shelter]:
     found = _locked(session, wanted)
     if len(found) != len(wanted) or any(s.retired_at for s in found):
         raise Conflict(_l("One of these shelters is no longer in the register. Load the page again."))
     if any(s.status == UNSAFE for s in found):
         raise Conflict(_l("One of these shelters was reported unsafe meanwhile. Load the page again."))
+    if exercise and any(in_use(s) for s in found):
+        raise Conflict(_l("One of these shelters is in real use; a drill leaves it alone. Load the page again."))
     if outside := [s for s in found if not may_open(account, s)]:
         raise Forbidden(_l("Your duty does not cover these shelters: %(names)s", names="、".join(s.name_zh for s in outside[:5])))
     return found

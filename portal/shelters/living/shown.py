@@ -15,7 +15,10 @@ from portal.core.db import db
 from portal.shelters.living import opening
 from portal.shelters.models import Opening
 from portal.shelters.public.view import slug_of
-from portal.shelters.registry import freshness, store
+from portal.shelters.registry import freshness, status_rules, store
+
+#: Where a resident can go comes first.
+ORDER = ("open", "nearly_full", "opening", "full", "closing", "closed", "standby", "unsafe")
 
 
 @dataclass(frozen=True)
@@ -32,6 +35,10 @@ class Opened:
     stale: bool
     free: int | None
 
+    @property
+    def takes_people(self) -> bool:
+        return self.status in status_rules.TAKES_PEOPLE and not self.stale
+
     def name(self, language: str) -> str:
         return self.zh if language == "zh" else self.en
 
@@ -41,16 +48,20 @@ class Opened:
 
 
 def opened_for(warning_ids: Collection[uuid.UUID], now: datetime) -> dict[uuid.UUID, list[Opened]]:
-    """Of each of these warnings the shelters that were opened for it and not closed again, by region and code. Drills are
-    never among them."""
+    """Of each of these warnings the shelters that were opened for it and not closed again, those that take people
+    first. Drills are never among them."""
     query = select(Opening).where(Opening.warning_id.in_(list(warning_ids)), Opening.exercise.is_(False))
     decided: dict[uuid.UUID, list[Opening]] = defaultdict(list)
     for one in db.session.execute(query.order_by(Opening.decided_at, Opening.id)).scalars():
         decided[one.warning_id].append(one)
     ids = {key: opening.still_open(found) for key, found in decided.items()}
     shelters = store.by_ids({i for found in ids.values() for i in found})
-    return {key: sorted((_opened(shelters[i], now) for i in found if i in shelters and not shelters[i].retired_at),
-                        key=lambda one: (one.zh, one.code)) for key, found in ids.items()}
+    return {key: sorted((_opened(shelters[i], now) for i in found if i in shelters and not shelters[i].retired_at), key=_rank)
+            for key, found in ids.items()}
+
+
+def _rank(one: Opened) -> tuple[int, str]:
+    return (ORDER.index(one.status) if one.status in ORDER else len(ORDER), one.code)
 
 
 def _opened(shelter: Any, now: datetime) -> Opened:

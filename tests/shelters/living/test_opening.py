@@ -173,6 +173,16 @@ def test_a_drill_opens_nothing_that_the_public_sees(office, shelter, bulletin):
     assert shown(shelter).status == "opening"
 
 
+def test_a_drill_leaves_alone_what_is_in_real_use(office, shelter, bulletin):
+    with transaction() as session:
+        session.get(Shelter, shelter.id).status = "open"
+    drill = bulletin(exercise=True)
+    call = opening.called_for(drill)
+    assert ([s.id for s in call.busy], call.proposed, call.standing) == ([shelter.id], [], [])
+    with pytest.raises(Conflict):
+        opening.open_shelters(office, drill, [shelter.id])
+
+
 def received(number):
     return [one.body for one in phones.page(phones.Filter(digits=number))[0]]
 
@@ -187,6 +197,8 @@ def test_keepers_are_told_once_in_their_language_and_a_drill_says_so(office, she
     assert [len(received(n)) for n in (PHONE, OTHER)] == [1, 1]
     assert "/staff/" in received(PHONE)[0]
     assert received(OTHER)[0].startswith("【坪山应急】台风红色预警")
+    with transaction() as session:
+        session.get(Shelter, shelter.id).status = "standby"
     drill = opening.open_shelters(office, bulletin(exercise=True), [shelter.id])
     texts.tell(office, drill)
     assert received(PHONE)[0].startswith("DRILL")
