@@ -70,6 +70,7 @@ ACTS = {
     "obstruction.resume": _l("took an obstruction up again"),
     "obstruction.extend": _l("put the end of an obstruction off"),
     "obstruction.import": _l("imported obstructions"),
+    "field.recompute": _l("had the ways computed anew"),
     "token.create": _l("made a token for another system"),
     "token.revoke": _l("revoked a token"),
     "transfer.list": _l("looked at a transfer list"),

@@ -49,7 +49,6 @@ class Caller:
 def place(app: Flask) -> Flask:
     with app.app_context():
         limiter.reset()
-        district.settle_regions()
         district.office("keeper", (SHELTERS, DISTRICT, "white"))
         district.office("street", (SHELTERS, PINGSHAN, "white"), (TRANSFERS, DISTRICT, "white"))
     return app

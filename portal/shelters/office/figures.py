@@ -13,7 +13,7 @@ from portal.regions.snapshot import Node
 from portal.shelters.field.made import NO_TIME
 from portal.shelters.field.view import FieldView
 from portal.shelters.living import reports
-from portal.shelters.models import Shelter
+from portal.shelters.models import UNSAFE, Shelter
 from portal.shelters.registry import freshness, store
 from portal.shelters.registry.store import Capacity
 
@@ -61,10 +61,12 @@ class Row:
 
 @dataclass(frozen=True)
 class Live:
-    """What is open now: sums over shelters whose state is fresh. `people`: counted heads; `uncounted`: open shelters of which
-    nobody counted; `free`: free places as far as they are known."""
+    """What is open now: sums over shelters whose state is fresh. `unsafe`: those that nobody may enter; `stale`: those that were
+    active when somebody last said so; `people`: counted heads; `uncounted`: open shelters of which nobody counted; `free`:
+    free places as far as they are known."""
 
     open: list[Shelter]
+    unsafe: list[Shelter]
     stale: list[Shelter]
     people: int
     uncounted: int
@@ -98,13 +100,13 @@ def coverage(view: FieldView, layer: str) -> dict[str, tuple[float, float | None
 
 
 def live(shelters: Sequence[Shelter], now: datetime) -> Live:
-    """Open ones with a fresh state, those that were open when somebody last said so, and the sums of the former."""
-    active = [s for s in shelters if s.status in freshness.ACTIVE or s.status == "unsafe"]
+    """Active ones with a fresh state, unsafe ones, stale ones, and the sums of the first."""
+    active = [s for s in shelters if s.status in freshness.ACTIVE]
     fresh = [s for s in active if not freshness.is_stale(s, now)]
-    inside = [s for s in fresh if s.status != "unsafe"]
     return Live(
-        fresh, [s for s in active if freshness.is_stale(s, now)], sum(s.occupancy or 0 for s in inside),
-        sum(1 for s in inside if s.occupancy is None), sum(freshness.free_places(s, now) or 0 for s in inside))
+        fresh, [s for s in shelters if s.status == UNSAFE], [s for s in active if freshness.is_stale(s, now)],
+        sum(s.occupancy or 0 for s in fresh), sum(1 for s in fresh if s.occupancy is None),
+        sum(freshness.free_places(s, now) or 0 for s in fresh))
 
 
 def occupancy(shelters: Sequence[Shelter], now: datetime) -> list[tuple[datetime, int, int]]:

@@ -70,8 +70,9 @@ def from_row(row: Obstruction, zone: str) -> Typed:
         expires=time_text(row.expires_at, zone), source_note=row.source_note)
 
 
-def values(typed: Typed, zone: str, now: datetime) -> dict[str, Any]:
-    """What the form says, as `obstruction_values.check` takes it. Raises Invalid with what cannot even be read."""
+def values(typed: Typed, zone: str, now: datetime, row: Obstruction | None = None) -> dict[str, Any]:
+    """What the form says, as `obstruction_values.check` takes it. A time that is as the form showed it of `row` is left as it
+    is, for the form rounds to minutes. Raises Invalid with what cannot even be read."""
     problems: list[Problem] = []
     found: dict[str, Any] = {"kind": typed.kind, "name_zh": typed.name_zh, "name_en": typed.name_en,
                              "radius": typed.radius.strip(), "effect": typed.effect, "factor": typed.factor.strip(),
@@ -86,6 +87,12 @@ def values(typed: Typed, zone: str, now: datetime) -> dict[str, Any]:
             problems += error.problems
     if problems:
         raise Invalid(problems)
+    if row is not None:
+        shown = from_row(row, zone)
+        if typed.begins == shown.begins:
+            found["begins_at"] = row.begins_at
+        if (typed.expires_mode, typed.expires) == (shown.expires_mode, shown.expires):
+            found["expires_at"] = row.expires_at
     return found
 
 

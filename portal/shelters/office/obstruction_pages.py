@@ -22,7 +22,7 @@ from portal.shelters.registry import suitability
 from portal.shelters.roads import obstruction_values, obstructions
 from portal.web.show import when
 
-LISTED = 50
+LISTED = 25
 STATES = ("now", "coming", "past", "all")
 
 
@@ -127,7 +127,7 @@ def _sent(row: Obstruction | None) -> Any:
     typed = obstruction_form.from_request(request.form)
     version = request.form.get("version", 0, type=int) or 0
     try:
-        values = obstruction_form.values(typed, current_settings().timezone, now)
+        values = obstruction_form.values(typed, current_settings().timezone, now, row)
         known = obstruction_values.of(row) if row else {}
         checked = obstruction_values.check(known | values, now)
         obstructions.require(account, checked.columns["region_codes"])

@@ -12,7 +12,7 @@
     ...size(), cursor: {drag: {x: false, y: false}}, legend: {live: true},
     scales: {x: {time: false}, y: {range: (_u, _min, max) => [0, Math.max(10, max * 1.1)]}},
     axes: [{...axis, space: 90, values: (_u, ticks) => ticks.map((at) => nearest(at).slice(6))}, {...axis, size: 60}],
-    series: [{value: (_u, at) => (at === null ? "—" : nearest(at))}, {label: place.dataset.label, stroke: ink, width: 2, fill: "rgba(11, 88, 118, .12)", points: {show: false}}],
+    series: [{label: place.dataset.time, value: (_u, at) => (at === null ? "—" : nearest(at))}, {label: place.dataset.label, stroke: ink, width: 2, fill: "rgba(11, 88, 118, .12)", points: {show: false}}],
   }, [series.at, series.people], place);
   // The words of a moment were written on the server, in the district's zone.
   function nearest(at) {
