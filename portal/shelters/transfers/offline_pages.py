@@ -108,8 +108,9 @@ def sync() -> tuple[Response, int]:
 def _observation(event: dict[str, Any], sent: float) -> steps.Observation:
     """A phone's clock may be wrong by hours: what counts is how long before sending it happened."""
     ago = timedelta(milliseconds=min(max(0.0, sent - float(event["at"])), 7 * 24 * 3600e3))
-    return steps.Observation(str(uuid.UUID(event["ref"])), uuid.UUID(event["person"]), uuid.UUID(event["round"]),
-                             str(event["state"])[:12], str(event["seen"])[:12], utcnow() - ago, str(event.get("note", ""))[:1000])
+    ref, person, round_ = (uuid.UUID(str(event[name])) for name in ("ref", "person", "round"))
+    return steps.Observation(str(ref), person, round_, str(event["state"])[:12], str(event["seen"])[:12], utcnow() - ago,
+                             str(event.get("note", ""))[:1000])
 
 
 def _standing(account: Account, region: str) -> dict[str, Any]:

@@ -129,6 +129,8 @@ def _unreadable(seen: Observation) -> Any:
         return _("Say why in a few words.")
     if len(seen.note) > LONGEST_NOTE:
         return _("At most %(n)d characters.", n=LONGEST_NOTE)
+    if plain.CONTROL.search(" ".join(seen.note.split())):
+        return _("There is a sign in it that cannot be shown.")
     return plain.telltale(seen.note)
 
 

@@ -111,7 +111,7 @@
       one.state && list.round ? buttons(one) : "");
   }
   function call(number, label, quiet) {
-    return number ? make("p", {class: "flush"}, make("a", {class: `button t-call${quiet}`, href: `tel:${number}`}, icon("contacted"), ` ${say(label, {number})}`)) : "";
+    return number ? make("p", {class: "t-calls"}, make("a", {class: `button t-call${quiet}`, href: `tel:${number}`}, icon("contacted"), ` ${say(label, {number})}`)) : "";
   }
   function way(one) {
     const goal = [one.goal ? say(words.to, {name: one.goal}) : "", one.minutes ? say(words.minutes, {n: one.minutes}) : "", one.why].filter(Boolean).join(" · ");
@@ -119,8 +119,8 @@
     return make("details", {class: "t-told"}, make("summary", {}, goal || words.way), make("ol", {class: "t-way"}, ...one.way.map((line) => make("li", {}, line))));
   }
   function button(one, after, note) {
-    return make("button", {type: "button", class: after === "arrived" ? false : "button-quiet", "data-state": after,
-      "aria-label": `${words.acts[after]}: ${one.initials}`, onclick: () => press(one, after, note)}, icon(after), ` ${words.states[after]}`);
+    return make("button", {type: "button", class: after === "arrived" ? "t-main" : "button-quiet", "data-state": after,
+      "aria-label": `${words.acts[after]}: ${one.initials}`, onclick: () => press(one, after, note)}, make("span", {}, icon(after), ` ${words.states[after]}`));
   }
   function buttons(one) {
     const told = words.table[one.state].filter((after) => words.note_for.includes(`${one.state}>${after}`));
