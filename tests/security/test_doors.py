@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextvars import Context
 from pathlib import Path
 from typing import Any
@@ -79,16 +79,34 @@ def test_a_public_process_has_no_desk_and_sets_no_cookie(tmp_path: Path) -> None
         assert "Set-Cookie" not in answer.headers
 
 
-def test_a_desk_process_shows_no_page_without_signing_in(portal: Flask) -> None:
-    open_pages = {"identity.sign_in", "web.static", "identity.static", "desk.static", "sandbox.static"}
-    client = portal.test_client()
+#: What the desk shows to anybody: its door (and service workers, which hold nobody's data).
+OPEN_AT_THE_DESK = {"identity.sign_in"}
+
+
+def _pages(portal: Flask, below: str) -> Iterator[tuple[str, str]]:
+    """Endpoint and an address of every page there, with ids and names filled in."""
     for rule in portal.url_map.iter_rules():
-        if "GET" in (rule.methods or ()) and rule.endpoint not in open_pages:
+        if "GET" in (rule.methods or ()) and str(rule).startswith(below) and not rule.endpoint.endswith("static"):
             path = re.sub(r"<uuid:\w+>", "0192f0c0-0000-7000-8000-000000000000", str(rule))
-            path = re.sub(r"<(int:)?\w+>", "1", path)
+            path = re.sub(r"<any\(['\"]?(\w+)[^>]*>", r"\1", path)
+            yield rule.endpoint, re.sub(r"<(\w+:)?\w+>", "1", path)
+
+
+def test_a_desk_process_shows_no_page_without_signing_in(portal: Flask) -> None:
+    client = portal.test_client()
+    for endpoint, path in _pages(portal, "/desk"):
+        if endpoint not in OPEN_AT_THE_DESK and not path.endswith("/sw.js"):
             answer = Context().run(client.get, path)
-            assert answer.status_code == 302, rule
-            assert answer.headers["Location"].startswith("/desk/sign-in?next=/desk/"), rule
+            to_the_door = answer.headers.get("Location", "").startswith("/desk/sign-in?next=/desk/")
+            assert (answer.status_code, to_the_door) in ((302, True), (401, False)), path  # 401: what a script asks
+
+
+def test_the_staffs_pages_show_nothing_without_a_code(portal: Flask) -> None:
+    client, open_pages = portal.test_client(), {"sign_in", "worker", "offline"}
+    for endpoint, path in _pages(portal, "/staff"):
+        if endpoint.rpartition(".")[2] not in open_pages:
+            answer = Context().run(client.get, path)
+            assert (answer.status_code, answer.headers.get("Location")) in ((302, "/staff/sign-in"), (401, None)), path
 
 
 def test_what_people_and_files_say_is_never_taken_for_markup(settled: Flask, seat: Callable[..., Any]) -> None:

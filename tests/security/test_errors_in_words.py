@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import uuid
 from collections.abc import Callable
 from contextvars import Context
@@ -111,12 +112,13 @@ def test_an_error_page_leads_to_a_page_that_is_served_here(tmp_path: Path, surfa
 def test_every_form_without_its_token_is_refused(app: Flask) -> None:
     client = app.test_client()
     for rule in app.url_map.iter_rules():
-        if "POST" in (rule.methods or ()) and not rule.endpoint.startswith("hooks."):
-            path = str(rule).replace("<number>", "1")
-            for name in ("draft_id", "account_id", "duty_id", "dispatch_id"):
-                path = path.replace(f"<uuid:{name}>", str(uuid.uuid4()))
-            path = path.split("<any")[0] + ("unlock" if "unlock" in path else "submit" if "<any" in path else "")
+        # Callbacks are signed by their carrier, and the API's callers by their token: neither comes from a browser's form.
+        if "POST" in (rule.methods or ()) and not str(rule).startswith(("/hooks/", "/api/")):
+            path = re.sub(r"<uuid:\w+>", str(uuid.uuid4()), str(rule))
+            path = re.sub(r"<any\(['\"]?(\w+)[^>]*>", r"\1", path)
+            path = re.sub(r"<(\w+:)?\w+>", "1", path)
             for headers in ({}, {"HX-Request": "true"}):
                 answer = Context().run(lambda: client.post(path, headers=headers))  # noqa: B023
-                assert answer.status_code == 400, rule
-                assert "<h1>" in answer.text
+                # Large files are read only from somebody who is signed in, and their form's token after that.
+                assert answer.status_code in (400, 401) if path.endswith("/import") else answer.status_code == 400, rule
+                assert "<h1>" in answer.text or answer.status_code == 401
