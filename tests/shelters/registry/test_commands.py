@@ -16,8 +16,8 @@ HEADING = "code,name_zh,longitude,latitude,capacity_day\n"
 
 
 @pytest.fixture
-def run(make_settings: Callable[..., Settings], monkeypatch: pytest.MonkeyPatch) -> Callable[..., Result]:
-    monkeypatch.setattr(config, "load_settings", lambda: make_settings(surfaces=("hooks",)))
+def run(sqlite_settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Result]:
+    monkeypatch.setattr(config, "load_settings", lambda: sqlite_settings)
     monkeypatch.setenv("LC_ALL", "C.UTF-8")
     return lambda *arguments: CliRunner().invoke(shelters, [*map(str, arguments)], catch_exceptions=False)
 

@@ -25,7 +25,7 @@ from tests.shelters.places import make_shelter
 from tests.shelters.registry.strategies import shelters
 
 HEADING = "code,name_zh,longitude,latitude,capacity_day,suitable_flood\n"
-FEW = settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+FEW = settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 
 
 @pytest.fixture(autouse=True)

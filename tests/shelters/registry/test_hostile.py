@@ -30,7 +30,7 @@ JUNK = st.recursive(
 
 
 @pytest.fixture(autouse=True)
-def _context(context: Flask) -> None:
+def _context(on_sqlite: Flask) -> None:
     district.settle_regions()
 
 

@@ -32,7 +32,7 @@ STAY = ("NO,共通ID,都道府県名及び市町村名,施設・場所名,住所
 
 
 @pytest.fixture(autouse=True)
-def _context(context: Flask) -> None:
+def _context(on_sqlite: Flask) -> None:
     """No regions: a portal elsewhere."""
 
 
