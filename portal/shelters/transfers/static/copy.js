@@ -99,8 +99,8 @@ window.AnlanCopy = (() => {
   for (const form of document.querySelectorAll("form[action$='/sign-out']")) form.addEventListener("submit", async (event) => {
     event.preventDefault();
     try {
-      const words = document.getElementById("copy-words"), waiting = await copy.pending();
-      if (waiting && words && !window.confirm(words.dataset.unsent.replace("{n}", waiting))) return;
+      const waiting = await copy.pending();
+      if (waiting && !window.confirm((form.dataset.unsent ?? "{n}").replace("{n}", waiting))) return;
       await copy.wipe();
       await copy.forgetPage();
     } catch { /* nothing is kept where nothing can be kept */ }
