@@ -122,7 +122,7 @@ def test_without_a_network_reports_are_kept_survive_a_closed_page_and_are_sent_l
     page.context.set_offline(True)
     page.locator("button[name=status][value=open]").click()
     page.locator("[name=step][value='10']").click()
-    page.locator("[data-send]").click()
+    page.locator(".staff-big[data-send]").click()
     expect(page.locator("#outbox-state")).to_have_text("2 条尚未发送")
     expect(page.locator("#outbox-list li")).to_have_count(2)
     assert staff.reports() == []
@@ -172,10 +172,10 @@ def test_more_people_than_places_are_asked_for_and_what_waits_outlives_the_sessi
         dialog.dismiss() if len(asked) == 1 else dialog.accept()
     page.on("dialog", answer)
     page.fill("#occupancy", "260")
-    page.locator("[data-send]").click()
+    page.press("#occupancy", "Enter")
     assert asked == ["260 people are more than the 240 places. Is that right?"]
     assert staff.reports() == []
-    page.locator("[data-send]").click()
+    page.locator(".staff-big[data-send]").click()
     expect(page.locator(".staff-people")).to_contain_text("260")
     page.context.set_offline(True)
     page.locator("button[name=status][value=full]").click()
@@ -193,7 +193,13 @@ def test_a_keeper_of_two_shelters_and_a_removed_one(staff, window, snapshot):
     expect(page.locator(".staff-item")).to_have_count(2)
     assert_accessible(page)
     assert_fits(page)
+    until_kept(page)
+    page.context.set_offline(True)
+    page.reload()
+    expect(page.locator("#age")).to_contain_text("无网络")
+    expect(page.locator(".staff-item")).to_have_count(2)
     snapshot(page, "staff-list-zh")
+    page.context.set_offline(False)
     page.get_by_text("六联小学").click()
     page.wait_for_url("**/staff/*/")
 

@@ -41,8 +41,8 @@ MOST = ((3, timedelta(minutes=10)), (10, timedelta(hours=24)))
 KEPT = timedelta(hours=24)
 #: How long the door tells everybody that messages do not go out, after the last one did not.
 TROUBLE = timedelta(minutes=10)
-#: For views that send or check codes: asked per address, whatever the phone.
-SEND_LIMIT, CHECK_LIMIT = "10 per 10 minutes; 60 per day", "30 per 10 minutes; 200 per day"
+#: For views that send or check codes: asked per address, whatever the phone. Room for a shelter's staff behind one.
+SEND_LIMIT, CHECK_LIMIT = "20 per 10 minutes; 200 per day", "40 per 10 minutes; 400 per day"
 #: In place of a hash: nothing was to be sent, or it could not be sent. No code has such a hash.
 SILENT, UNSENT = "-", "unsent"
 WAITING_MOST = 200

@@ -112,7 +112,8 @@ def sign_out() -> Any:
 def mine(holder: door.Holder) -> Any:
     if len(holder.kept) == 1:
         return redirect(url_for("shelter_living.shelter", shelter_id=holder.kept[0][1].id))
-    return render_template("shelter_living/mine.html", holder=holder, posts=[post.of(*kept) for kept in holder.kept])
+    return render_template("shelter_living/mine.html", holder=holder, posts=[post.of(*kept) for kept in holder.kept],
+                           made=utcnow())
 
 
 def shelter_page(holder: door.Holder, shelter_id: int) -> Any:

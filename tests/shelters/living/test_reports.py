@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import threading
 import uuid
 from datetime import timedelta
 
 import pytest
+from flask import current_app
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import func, select
@@ -56,6 +58,23 @@ def test_a_replayed_report_changes_nothing(place):
     assert shown(place).status == "full"
     assert db.session.execute(select(func.count()).select_from(StatusReport)).scalar_one() == 2
     assert db.session.execute(select(func.count()).select_from(AuditEntry)).scalar_one() == entries
+
+
+def test_a_report_that_arrives_four_times_at_once_is_one(place):
+    app, ref, gate, made = current_app._get_current_object(), str(uuid.uuid4()), threading.Barrier(4, timeout=20), []
+
+    def arrive():
+        with app.app_context():
+            gate.wait()
+            made.append(said(place, ref=ref, status="open").id)
+    threads = [threading.Thread(target=arrive) for _ in range(4)]
+    for one in threads:
+        one.start()
+    for one in threads:
+        one.join(60)
+    assert len(made) == 4
+    assert len(set(made)) == 1
+    assert len(reports.history(place)) == 1
 
 
 def test_a_number_of_one_shelter_cannot_be_used_at_another(place):

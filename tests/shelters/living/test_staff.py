@@ -9,6 +9,7 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import func, select, update
 
+from portal.channels.sms.models import OneTimeCode
 from portal.core.clock import utcnow
 from portal.core.db import db, transaction
 from portal.shelters.living import door, keepers, opening, reports
@@ -214,6 +215,38 @@ def test_in_a_drill_reports_are_marked_and_the_public_state_stays(phone, shelter
     assert phone.send(url(shelter, "report"), fields, page=url(shelter)).status_code == 302
     assert shown(shelter).status is None
     assert reports.history(shelter.id)[0].exercise
+
+
+def test_a_drills_report_that_comes_after_the_drill_stays_a_drills(phone, shelter, office, bulletin):
+    drill = bulletin(exercise=True)
+    made = opening.open_shelters(office, drill, [shelter.id])
+    fields = phone.fields(url(shelter), "status") | {"status": "open", "observed_at": utcnow().isoformat()}
+    opening.close_for(office, drill.warning_id, seen=made.id)
+    got = phone.send(url(shelter, "report"), fields, page=url(shelter), json=True)
+    assert (got.status_code, got.json["exercise"]) == (200, True)
+    assert shown(shelter).status is None
+
+
+def test_an_address_that_asks_for_too_many_codes_is_stopped_whatever_the_numbers(district_, keeper):
+    one = Phone(district_, PHONE)
+    answers = [one.send("/staff/sign-in", {"phone": f"+86129{n:08d}"}).status_code for n in range(21)]
+    assert answers == [200] * 20 + [429]
+
+
+def test_the_page_says_when_messages_do_not_go_out_and_an_earlier_code_still_opens(district_, keeper):
+    class Down:
+        def send(self, *_args, **_more):
+            raise TimeoutError
+
+    one, stranger = Phone(district_, PHONE), Phone(district_, OTHER)
+    one.send("/staff/sign-in", {"phone": PHONE})
+    code = one.code()
+    with transaction() as session:
+        session.execute(update(OneTimeCode).values(sent_at=utcnow() - timedelta(minutes=2)))
+    district_.extensions["sms_aside"] = Down()
+    assert "Text messages do not go out" in one.send("/staff/sign-in", {"phone": PHONE}).text
+    assert "Text messages do not go out" in stranger.send("/staff/sign-in", {"phone": OTHER}).text
+    assert one.send("/staff/code", {"phone": PHONE, "code": code}).status_code == 302
 
 
 def test_the_worker_reaches_the_staffs_folder_and_is_asked_for_anew(district_):

@@ -107,7 +107,7 @@
   // -- keeping fresh ---------------------------------------------------------------------------------------
   let made = root.querySelector("[data-made]")?.dataset.made, reached = true;
   async function refresh() {
-    if (!shelter) return;
+    if (!shelter) { reached = navigator.onLine; age(); return; }  // a list: loaded anew by whoever wants it anew
     try {
       const answer = await fetch(root.dataset.now, { cache: "no-store", credentials: "same-origin" });
       if (answer.status === 401) {
