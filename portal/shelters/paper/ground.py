@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
-from math import atan2, cos, hypot, radians
+from math import atan2, cos, hypot, pi, radians, sin
 
 from flask_babel import gettext as _
 from reportlab.lib.colors import HexColor
 
-from portal.shelters.paper import fonts, symbols
+from portal.shelters.paper import fonts, symbols, typeset
 from portal.shelters.paper.facts import Block, Facts, Point
 from portal.shelters.paper.labels import Flat, Rect, Room, along, around
 from portal.shelters.paper.sheet import ACCENT, BOLD, INK, REGULAR, SOFT, WHITE, Sheet
@@ -19,6 +19,7 @@ _OUTSIDE, _STREET, _EDGE = HexColor("#e9edf0"), HexColor("#ffffff"), HexColor("#
 _DEGREE = 110_900.0
 _MOST_NAMES = 70
 _ARROWS = 46.0
+_WIDEST_NAME = 190.0
 
 
 class Ground:
@@ -29,6 +30,7 @@ class Ground:
         self.frame: Rect = (x, y, x + width, y + height)
         self._fit(width, height)
         self.room = Room((x + 2, y + 2, x + width - 2, y + height - 2))
+        self._goals: dict[int, Flat] = {}
 
     def draw(self) -> None:
         x, y, east, north = self.frame
@@ -206,17 +208,32 @@ class Ground:
             x, y = self.flat(way.place)
             symbols.origin(self.sheet, x, y)
             self.room.take((x - 5, y - 5, x + 5, y + 5))
+        for goal in self.facts.goals:
+            if goal.place:
+                self._goals[goal.number] = self._place_goal(self.flat(goal.place))
         for goal in reversed(self.facts.goals):
             if goal.place:
-                x, y = self.flat(goal.place)
+                x, y = self._goals[goal.number]
                 symbols.goal(self.sheet, x, y, goal.number, goal.space, goal.fits(self.facts.family), 17)
-                self.room.take((x - 10, y - 10, x + 10, y + 11))
+
+    def _place_goal(self, at: Flat) -> Flat:
+        """Where a shelter's sign stands: at its place, or beside it with a line to it where another sign is in the way."""
+        for away in (0.0, 15.0, 22.0, 30.0):
+            for turn in range(8 if away else 1):
+                x, y = at[0] + cos(turn * pi / 4) * away, at[1] + sin(turn * pi / 4) * away
+                if self.room.take_if_free([(x - 10, y - 10, x + 10, y + 11)]):
+                    if away:
+                        self.sheet.rule(*at, x, y, 1.0, INK)
+                        self.sheet.box(at[0] - 1.5, at[1] - 1.5, 3, 3, fill=INK, stroke=None)
+                    return x, y
+        self.room.take((at[0] - 10, at[1] - 10, at[0] + 10, at[1] + 11))
+        return at
 
     def _names(self) -> None:
         language = self.sheet.language
         for goal in self.facts.goals:
             if goal.place:
-                self._beside(self.flat(goal.place), goal.name[language], 7.5, BOLD, 12)
+                self._beside(self._goals[goal.number], goal.name[language], 7.5, BOLD, 12)
         for way in self.facts.ways:
             self._beside(self.flat(way.place), way.origin[language], 7, REGULAR, 7)
         self._own_name(language)
@@ -226,8 +243,7 @@ class Ground:
 
     def _beside(self, at: Flat, text: str, size: float, font: str, away: float) -> None:
         text = self.sheet.clean(text)
-        if len(text) > 34:
-            text = text[:33] + "…"
+        text = typeset.shorten(text, font, size, _WIDEST_NAME)
         wide = fonts.width(text, font, size)
         for left, base, takes in around(*at, away, wide, size):
             if self.room.take_if_free([takes]):

@@ -6,7 +6,7 @@ from flask_babel import gettext as _
 
 from portal.shelters.paper import frame, symbols, tables
 from portal.shelters.paper.facts import Facts
-from portal.shelters.paper.flow import SMALLEST, Column, Space
+from portal.shelters.paper.flow import SMALLEST, Column, Space, Text
 from portal.shelters.paper.frame import BOTTOM, LEFT, ROOM, TOP
 from portal.shelters.paper.ground import Ground
 from portal.shelters.paper.sheet import ACCENT, BOLD, INK, SOFT, WHITE, Sheet
@@ -21,7 +21,7 @@ def draw(sheet: Sheet, facts: Facts) -> None:
     frame.head(sheet, facts, _("%(place)s: evacuation map", place=facts.name[sheet.language]),
                caption=_("Scan: ways as of now"))
     left, right = ROOM * 0.655, ROOM * 0.345 - 10
-    ways = Column(LEFT, left, [tables.ways(sheet, facts)])
+    ways = Column(LEFT, left, [tables.ways(sheet, facts) if facts.ways else Text(frame.basis(facts), 11, BOLD)])
     goals = Column(LEFT, ROOM, [Space(6), tables.goals(sheet, facts)])
     scale = _fit(sheet, ways, goals, TOP - BOTTOM - LEAST_MAP - 12)
     middle = max(ways.height(sheet, scale), _LEGEND)
@@ -44,7 +44,7 @@ def _fit(sheet: Sheet, ways: Column, goals: Column, room: float) -> float:
     while scale > SMALLEST + 0.08 and high(scale) > room:
         scale -= 0.02
     while high(scale) > room:
-        longest = max((ways.blocks[0], goals.blocks[1]), key=lambda block: len(block.rows))
+        longest = max((b for b in (ways.blocks[0], goals.blocks[1]) if hasattr(b, "rows")), key=lambda block: len(block.rows))
         if not longest.trim():
             break
     return scale

@@ -66,7 +66,7 @@ def _right(sheet: Sheet, facts: Facts) -> list[object]:
         blocks += [Label(_("%(tier)s warning (grade %(grade)s)", tier=TIER_LABELS[tier], grade=GRADE[tier]), fill, ink),
                    Space(1.5), Items([step[language] for step in steps], 8.5, more=_more), Space(2)]
     blocks += [Space(), Heading(_("Shelters")), _shelters(sheet, facts)]
-    calls = "   ".join(f"{call.number} {call.name[language]}" for call in said.calls)
+    calls = "   ".join(f"{call.number} {call.name[language]}".replace(" ", "\u00a0") for call in said.calls)
     blocks += [Space(), Label(_("In danger, call"), PALE), Space(1.5), Text(calls, 9.5, BOLD)]
     return blocks
 
