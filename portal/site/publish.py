@@ -54,8 +54,9 @@ ASSET_TYPES = {
 }
 #: Past warnings on the front page, and on one page of the archive.
 RECENT, ARCHIVE_PAGE = 5, 50
-#: Generations that one publishing may take: the first has every warning, further ones finish the pages of shelters.
-MOST_ROUNDS = 20
+#: Seconds that the pages of shelters may take in each generation of one publishing, where older ones can stay: the first
+#: generation has every warning and waits least; further ones finish what is left.
+ROUNDS = (1.0, 4.0, 16.0, 60.0)
 
 
 @dataclass(frozen=True)
@@ -84,16 +85,16 @@ def publish(app: Flask | None = None, *, everything: bool = False) -> Published:
     app = app or current_app._get_current_object()  # type: ignore[attr-defined]
     nonce = secrets.token_hex(8) if everything else ""
     rendered = 0
-    for _round in range(MOST_ROUNDS):
-        building, behind = _generation(app, nonce)
+    for longest in ROUNDS:
+        building, behind = _generation(app, nonce, longest)
         rendered += building.rendered
         if not behind:
             break
     return Published(building.name, rendered, building.linked, time.monotonic() - started)
 
 
-def _generation(app: Flask, nonce: str) -> tuple[Building, int]:
-    """One generation, and how many pages of shelters it leaves as they were so that warnings need not wait for them."""
+def _generation(app: Flask, nonce: str, longest: float) -> tuple[Building, int]:
+    """One generation, and how many pages of shelters it leaves as they were because `longest` seconds were over."""
     settings: Settings = app.extensions["anlan"]
     with locked(root_of(settings)), app.app_context():  # a context of its own: nothing read earlier is used
         now = utcnow()
@@ -101,7 +102,7 @@ def _generation(app: Flask, nonce: str) -> tuple[Building, int]:
         try:
             publishing = Publishing(building, settings, now, nonce)
             publishing.fill()
-            behind = publishing.fill_shelters()
+            behind = publishing.fill_shelters(longest)
             building.finish(now.isoformat())
         except BaseException:
             building.abandon()
@@ -155,12 +156,12 @@ class Publishing:
     def page(self, template: str, language: str, path: str, **context: Any) -> bytes:
         return self.render.page(template, language, path, **context)
 
-    def fill_shelters(self) -> int:
+    def fill_shelters(self, longest: float) -> int:
         """What residents read of shelters, after all warnings. Whatever goes wrong there, or takes long, never holds a
         warning back: the files of the generation before stay, and the doctor says so. How many were left for the next
         round because time was over."""
         try:
-            press = shelters.fill(self, time.monotonic() + shelters.LONGEST_SECONDS)
+            press = shelters.fill(self, time.monotonic() + longest)
             trouble, kept, behind = press.trouble, press.kept, press.behind
         except Exception as error:
             logger.exception("the pages of shelters could not be rendered; the last ones stay")

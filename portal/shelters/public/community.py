@@ -56,7 +56,7 @@ class Community:
     def put(self) -> None:
         for language in LANGUAGES:
             path = f"/{language}/communities/{self.node.code}/"
-            self.press.html("public/community.html", language, path, self._facts, partial(self._context, language))
+            self.press.html("public/community.html", language, path, lambda: self._facts, partial(self._context, language))
 
     @cached_property
     def _facts(self) -> list[Any]:
@@ -83,6 +83,7 @@ class Community:
             "community": self.node,
             "street": lookup.get(parent_of(self.node.code) or ""),
             "warnings": [(w, _substance(archive.bulletins_of(w.id))) for w in self._warnings],
+            "needed": self.source.needed(self._warnings),
             "own": self.own, "tables": self.tables, "places": found, "computed": self.source.view,
             "known": self.known, "risks": community_words.RISKS,
             "obstructions": self._obstructions, "kinds": KINDS, "effects": EFFECT_LABELS,

@@ -34,7 +34,8 @@ def put(press: Press, source: Source) -> None:
     graph = roads.newest()
     press.put("/fields/index.json", JSON, press.key("index", families, graph.id if graph else None, view is None),
               partial(_index, source))
-    press.put("/fields/shelters.json", JSON, press.key("states", places, families), partial(_states, press, source))
+    needed = sorted(source.needed(source.warnings))
+    press.put("/fields/shelters.json", JSON, press.key("states", places, families, needed), partial(_states, press, source))
     if view is not None:
         for node in source.communities:
             if not len(view.community_nodes.get(node.code, ())):
@@ -57,7 +58,7 @@ def _index(source: Source) -> bytes:
 
 def _states(press: Press, source: Source) -> bytes:
     """The shelters with their states, small enough to be asked for again and again."""
-    return _dump({"made_at": press.now.isoformat(),
+    return _dump({"made_at": press.now.isoformat(), "needed": sorted(source.needed(source.warnings)),
                   "families": [{"key": f.key, "zh": f.zh, "en": f.en} for f in source.families.values()],
                   "shelters": [_shelter(place, source) for place in source.places]})
 

@@ -12,8 +12,6 @@ from portal.shelters.public import community, files, lists, offline, one, way
 from portal.shelters.public.press import Press, Publishing
 from portal.shelters.public.source import Source
 
-#: How long a publishing may be at the pages of shelters, where older ones can stay; seconds.
-LONGEST_SECONDS = 3.0
 _OWN = re.compile(rf"/(?:(?:{'|'.join(LANGUAGES)})/(?:shelters|communities|route|offline)/|fields/|feeds/shelters\.geojson$"
                   r"|sw\.js$|manifest\.webmanifest$)")
 

@@ -63,8 +63,7 @@ class Press:
 
     def put(self, path: str, content_type: str, key: str, make: Callable[[], bytes]) -> None:
         building: Kept = self.publishing.building
-        if time.monotonic() > self._until and not building.is_same(path, key) and building.keep_one(path):
-            self.behind += 1
+        if self._over and not building.is_same(path, key) and self._leave(path):
             return
         try:
             self.publishing.put(path, content_type, key, make)
@@ -76,11 +75,27 @@ class Press:
             self.kept += 1
             building.keep_one(path)
 
+    @property
+    def _over(self) -> bool:
+        return time.monotonic() > self._until
+
+    def _leave(self, path: str) -> bool:
+        """Leave a path as it is in force, where it is."""
+        left = bool(self.publishing.building.keep_one(path))
+        self.behind += left
+        return left
+
     def heads(self, warning_id: Any) -> list[Any]:
         """The heads of a warning's bulletins, see portal.warnings.archive."""
         return self.publishing.heads.get(warning_id, [])
 
-    def html(self, template: str, language: str, path: str, facts: list[Any], context: Callable[[], dict[str, Any]]) -> None:
-        """A page in one language. `facts` are all that it shows; `context` is asked only when they changed."""
+    def html(self, template: str, language: str, path: str, facts: list[Any] | Callable[[], list[Any]],
+             context: Callable[[], dict[str, Any]]) -> None:
+        """A page in one language. `facts` are all that it shows, or give them where finding them takes time; `context` is
+        asked only when they changed."""
+        if callable(facts):
+            if self._over and self._leave(path):
+                return
+            facts = facts()
         self.put(path, HTML, self.key(path, facts),
                  lambda: self.publishing.page(template, language, path, **context()))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
@@ -15,7 +15,7 @@ from portal.shelters import field as fields
 from portal.shelters.models import Obstruction
 from portal.shelters.public.view import Place, see, slug_of
 from portal.shelters.registry import store
-from portal.shelters.registry.suitability import Family, families
+from portal.shelters.registry.suitability import Family, families, family_of
 from portal.shelters.roads import obstructions
 from portal.warnings import archive
 from portal.warnings.models import Warning
@@ -63,6 +63,11 @@ class Source:
     def warnings(self) -> list[Warning]:
         """Real warnings in force, the most severe first."""
         return archive.in_force(self.now)
+
+    @staticmethod
+    def needed(warnings: Sequence[Warning]) -> set[str]:
+        """The families from whose danger one flees while these are in force."""
+        return {family.key for w in warnings if (family := family_of(w.hazard)) is not None}
 
     def warnings_of(self, code: str) -> list[Warning]:
         return [w for w in self.warnings if any(contains(region, code) for region in w.region_codes)]

@@ -153,6 +153,13 @@
   }
   var wanted = window.location.hash.slice(1);
   Array.prototype.forEach.call(family.options, function (option) { if (option.value === wanted) family.value = wanted; });
+  if (!wanted) {
+    here.shelters().then(function (got) {  // the danger of a warning in force is the first guess
+      if (start || !got.data.needed.length) return;
+      family.value = got.data.needed[0];
+      signs();
+    }, function () { return undefined; });
+  }
   ask.hidden = false;
   document.querySelector("[data-plain]").hidden = true;
   draw();

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
-
 import pytest
 
 from portal.core.clock import utcnow
@@ -82,13 +80,12 @@ def test_when_time_is_over_warnings_are_out_first_and_the_rest_follows(site, add
             shelter = session.query(Shelter).one()
             shelter.status, shelter.status_at = "open", utcnow()
     # The first round finds its time over at once; what it leaves is counted, and the next one has time again.
-    limits = itertools.chain([-1.0], itertools.repeat(60.0))
+    monkeypatch.setattr(publisher, "ROUNDS", (-1.0, 60.0, 60.0))
     seen = []
     fill_shelters = publisher.Publishing.fill_shelters
 
-    def watched(self):
-        monkeypatch.setattr(fill, "LONGEST_SECONDS", next(limits))
-        behind = fill_shelters(self)
+    def watched(self, longest):
+        behind = fill_shelters(self, longest)
         seen.append((behind, "/zh/warnings/20261122-01/" in self.building.entries))
         return behind
 

@@ -20,6 +20,8 @@ from tests.shelters.public.conftest import files
 from tests.site.records import record
 
 PAGE = f"/zh/communities/{LIULIAN}/"
+#: Room for everybody who lives in the community.
+ROOMY = {"capacity_day": 90_000, "capacity_night": 90_000}
 ENGLISH = f"/en/communities/{LIULIAN}/"
 
 
@@ -48,12 +50,12 @@ def put(site, *rows):
 
 
 def test_the_ways_are_tables_with_steps_that_need_no_script(site, town, add, read):
-    add(name_zh="六联小学", name_en="Liulian School", status="open", status_at=utcnow(), **town(0.5, 0.5))
+    add(name_zh="六联小学", name_en="Liulian School", status="open", status_at=utcnow(), **ROOMY, **town(0.5, 0.5))
     compute(site)
     text = read(ENGLISH)
     table = text[text.index("<table"):text.index("</table>")]
     assert "Liulian School" in table
-    assert re.search(r"<td>\d+ min<br>", table)
+    assert re.search(r'<td class="nb">\d+ min<br>', table)
     assert "Road" in table[table.index("<details>"):]
     assert "No suitable shelter is open now" not in text
     chinese = read(PAGE, again=False)
