@@ -34,6 +34,7 @@ ACTS = {
     "bulletin.issue": _l("approved and issued"),
     "demo.bulletin": _l("filed a demonstration warning"),
     "demo.filled": _l("filled in the demonstration"),
+    "demo.shelters": _l("filled in the demonstration's shelters"),
     "warning.expire": _l("warning expired"),
     "dispatch.stop": _l("stopped what was unsent"),
     "identity.sign_in": _l("signed in"),
@@ -71,6 +72,14 @@ ACTS = {
     "obstruction.extend": _l("put the end of an obstruction off"),
     "obstruction.import": _l("imported obstructions"),
     "field.recompute": _l("had the ways computed anew"),
+    "roads.import": _l("imported roads"),
+    "communities.import": _l("imported what is kept of communities"),
+    "community.posts": _l("changed a community's posts"),
+    "community.risks": _l("changed a community's risk points"),
+    "community.ten": _l("changed a community's ten “haves”"),
+    "paper.ask": _l("had paper made"),
+    "paper.cancel": _l("stopped the making of paper"),
+    "paper.card": _l("made a household card"),
     "token.create": _l("made a token for another system"),
     "token.revoke": _l("revoked a token"),
     "transfer.list": _l("looked at a transfer list"),
@@ -103,6 +112,7 @@ _SUBJECTS = {
     "account": _l("account"), "file": _l("file"), "regions": _l("regions"), "region": _l("region"),
     "obstruction": _l("obstruction"), "token": _l("token"), "shelter": _l("shelter"),
     "opening": _l("decision"), "transfer": _l("transfer"), "transfers": _l("transfer lists"), "round": _l("round"),
+    "roads": _l("roads"), "paper": _l("paper"),
 }
 _DETAILS = {
     "version": _l("version"), "content": _l("content"), "reason": _l("reason"), "kind": _l("kind"), "exercise": _l("drill"),
@@ -129,6 +139,8 @@ _DETAILS = {
     "state": _l("state"),
     "outcome": _l("outcome"),
     "undone": _l("undone"),
+    "nodes": _l("nodes"), "edges": _l("pieces of way"), "sheets": _l("sheets"), "kinds": _l("kinds"), "language": _l("language"),
+    "posts": _l("posts"), "answers": _l("answers"),
 }
 _TELLING = ("exercise", "reason", "kind", "hazard", "tier", "regions", "username", "role", "region_code", "highest_tier",
             "channel")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ast
+import re
 import shutil
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
@@ -21,7 +23,7 @@ from portal.core.db import db, transaction
 from portal.doctor import evacuation
 from portal.doctor.findings import FAIL, NOTE, OK, WARN, Finding
 from portal.scheduler import make_scheduler
-from portal.shelters import jobs
+from portal.shelters import demo, jobs
 from portal.shelters.field import recompute, wish
 from portal.shelters.models import FieldWish, KeeperSession
 from portal.shelters.public import standing
@@ -176,3 +178,19 @@ def test_each_room_that_imports_files_has_its_command_with_a_check(group: str) -
     told = CliRunner().invoke(main, [group, "import", "--help"])
     assert told.exit_code == 0
     assert "--check" in told.output
+
+
+def test_the_trail_has_words_for_every_act_of_shelters() -> None:
+    """Acts as the code writes them: `audit.append(…, "room.act", …)`, and constants that are appended."""
+    from portal.desk.deeds import ACTS
+
+    found = set()
+    for path in [*(ROOT / "portal" / "shelters").rglob("*.py"), *(ROOT / "portal" / "api").rglob("*.py")]:
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            name = getattr(node.func, "attr", getattr(node.func, "id", "")) if isinstance(node, ast.Call) else ""
+            if isinstance(node, ast.Call) and name in ("append", "_note", "_told"):
+                words = [part.value for argument in node.args for part in ast.walk(argument) if isinstance(part, ast.Constant)]
+                found |= {word for word in words if isinstance(word, str) and re.fullmatch(r"[a-z]+\.[a-z_]+", word)}
+    found.add(demo.FILLED)
+    assert len(found) > 25
+    assert sorted(found - set(ACTS)) == []
