@@ -162,7 +162,7 @@ def _indoor_suits(town: Town, at: tuple[float, float], small: bool, chance: rand
     unsure = small and chance.random() < 0.3
     slope: bool | None = None if at[1] < -2_600 and small and chance.random() < 0.6 else True
     return {"typhoon": True, "flood": None if unsure else dry, "waterlogging": dry, "storm_surge": True if dry else None,
-            "landslide": slope, "earthquake": chance.choice((True, None, None, False)), "fire": None, "heat": True,
+            "landslide": slope, "earthquake": chance.choice((None, None, False, None)), "fire": None, "heat": True,
             "cold": True if not unsure else None, "hazmat": chance.choice((None, None, False))}
 
 
