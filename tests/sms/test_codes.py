@@ -11,9 +11,11 @@ from sqlalchemy import select
 
 from portal.channels.sms import codes, phones
 from portal.channels.sms.models import OneTimeCode
+from portal.channels.sms.provider import RETRY, Result
 from portal.core.clock import utcnow
 from portal.core.db import db, transaction
 from portal.core.errors import Invalid
+from tests.sms.conftest import twilio_settings
 
 PHONE, OTHER = "+8612900000001", "+8612900000002"
 
@@ -164,6 +166,29 @@ def test_a_code_that_could_not_be_sent_does_not_end_the_one_before(at_once):
     assert codes.check_code(PHONE, "keeper", code)
 
 
+class Lost(Down):
+    """A carrier that takes the message while its answer is lost."""
+
+    def send(self, body, messages, *, on_result, **_more):
+        self.body = body
+        on_result(Result(messages[0].ref, RETRY, "timeout", unsure=True))
+
+
+def test_a_code_whose_sending_nobody_confirmed_opens_if_it_arrives_and_so_does_the_one_before(at_once):
+    for arrives in (True, False):
+        phone = PHONE if arrives else OTHER
+        codes.send_code(phone, "keeper", "zh")
+        (before,) = received(phone)
+        later(minutes=2)
+        at_once.extensions["sms_aside"] = lost = Lost()
+        codes.send_code(phone, "keeper", "zh")
+        del at_once.extensions["sms_aside"]
+        assert codes.trouble("keeper") is not None
+        new = re.search(r"\d{6}", lost.body)[0]
+        assert codes.check_code(phone, "keeper", new if arrives else before)
+        assert not codes.check_code(phone, "keeper", before if arrives else new)
+
+
 def test_old_codes_are_forgotten(at_once):
     codes.send_code(PHONE, "keeper", "zh")
     later(hours=25)
@@ -171,3 +196,23 @@ def test_old_codes_are_forgotten(at_once):
     rows = db.session.execute(select(OneTimeCode)).scalars().all()
     assert len(rows) == 1
     assert rows[0].sent_at > utcnow() - timedelta(minutes=1)
+
+
+@pytest.mark.parametrize(("fault", "goes_out"), [
+    ({}, True), ({"server_error": 1}, False), ({"too_many": 1, "retry_after": 120}, False), ({"wrong_sender": True}, False),
+    ({"invalid": [PHONE]}, False), ({"delay_ms": 1500}, False), ({"down_until": 2**40}, False),
+])
+def test_codes_go_through_the_carrier_of_the_house_and_its_faults_are_seen(make_app, carrier, fault, goes_out):
+    settings = twilio_settings(carrier.url, twilio_timeout=1)
+    names = ("sms_provider", "twilio_account_sid", "twilio_auth_token", "twilio_messaging_service_sid", "twilio_api_url",
+             "twilio_timeout")
+    app = make_app(**{name: getattr(settings, name) for name in names})
+    carrier.faults(**fault)
+    with app.app_context():
+        app.extensions["sms_courier"] = lambda work: work()
+        codes.send_code(PHONE, "keeper", "zh")
+        assert (codes.trouble("keeper") is None) is goes_out
+    app.extensions["sms_aside"].close()
+    if goes_out:
+        (sent,) = carrier.messages()
+        assert "验证码" in str(sent)

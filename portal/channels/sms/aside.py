@@ -24,17 +24,21 @@ def signed(body: str, language: str) -> str:
     return f"【{signature}】{body}" if language == "zh" and signature else body
 
 
-def send(body: str, numbers: Mapping[str, str], *, expires_at: datetime, seconds: float = 30) -> dict[str, bool]:
-    """Hand one body over to the phones in `numbers` (a key of the caller's → E.164); whether the carrier took it, by key.
+#: What became of a message: the carrier took it, or did not, or its answer was lost and it may have.
+TAKEN, NOT_TAKEN, UNSURE = "taken", "not_taken", "unsure"
+
+
+def send(body: str, numbers: Mapping[str, str], *, expires_at: datetime, seconds: float = 30) -> dict[str, str]:
+    """Hand one body over to the phones in `numbers` (a key of the caller's → E.164); TAKEN, NOT_TAKEN or UNSURE by key.
 
     Outside any transaction. What was not handed over after `seconds` is not begun any more, and counts as not taken.
     """
-    told: dict[str, bool] = dict.fromkeys(numbers, False)
+    told: dict[str, str] = dict.fromkeys(numbers, NOT_TAKEN)
     refs = {f"aside/{uuid.uuid4()}": key for key in numbers}
     until = time.monotonic() + seconds
 
     def hear(result: Result) -> None:
-        told[refs[result.ref]] = result.status == ACCEPTED
+        told[refs[result.ref]] = TAKEN if result.status == ACCEPTED else UNSURE if result.unsure else NOT_TAKEN
 
     messages = [Message(ref, numbers[key]) for ref, key in refs.items()]
     _provider(current_app._get_current_object()).send(  # type: ignore[attr-defined]

@@ -45,6 +45,8 @@ TROUBLE = timedelta(minutes=10)
 SEND_LIMIT, CHECK_LIMIT = "20 per 10 minutes; 200 per day", "40 per 10 minutes; 400 per day"
 #: In place of a hash: nothing was to be sent, or it could not be sent. No code has such a hash.
 SILENT, UNSENT = "-", "unsent"
+#: In front of the hash (whose last sign gives way) of a code whose handing over ended without an answer: it may arrive.
+DOUBTFUL = "?"
 WAITING_MOST = 200
 
 log = logging.getLogger(__name__)
@@ -77,18 +79,30 @@ def check_code(phone: str, purpose: str, code: str) -> bool:
     now, index = utcnow(), _book().index(phone)
     with transaction() as session:
         _in_turn(session, index)
-        row = session.execute(
-            select(OneTimeCode)
-            .where(OneTimeCode.phone_index == index, OneTimeCode.purpose == purpose, OneTimeCode.code_hash != UNSENT)
-            .order_by(OneTimeCode.sent_at.desc(), OneTimeCode.id.desc()).limit(1)
-        ).scalar_one_or_none()
-        if row is None or row.used_at or row.expires_at <= now or row.attempts >= GUESSES:
-            return False
-        row.attempts += 1
-        if not hmac.compare_digest(row.code_hash, _hash(row.id, purpose, typed)):
-            return False
-        row.used_at = now
-    return True
+        rows = [r for r in _newest(session, index, purpose) if not r.used_at and r.expires_at > now and r.attempts < GUESSES]
+        for row in rows:
+            row.attempts += 1
+        right = [r for r in rows if _matches(r, typed)]
+        for row in rows if right else ():
+            row.used_at = now
+    return bool(right)
+
+
+def _newest(session: Session, index: bytes, purpose: str) -> list[OneTimeCode]:
+    """The newest code that was sent; where it is not sure that it was, the one before as well."""
+    query = select(OneTimeCode).where(
+        OneTimeCode.phone_index == index, OneTimeCode.purpose == purpose, OneTimeCode.code_hash != UNSENT)
+    rows = session.execute(query.order_by(OneTimeCode.sent_at.desc(), OneTimeCode.id.desc()).limit(2)).scalars().all()
+    return list(rows[:2] if rows and rows[0].code_hash.startswith(DOUBTFUL) else rows[:1])
+
+
+def _matches(row: OneTimeCode, typed: str) -> bool:
+    right = _hash(row.id, row.purpose, typed)
+    return any(hmac.compare_digest(row.code_hash, kept) for kept in (right, _doubtful(right)))
+
+
+def _doubtful(code_hash: str) -> str:
+    return DOUBTFUL + code_hash[:-1]
 
 
 def trouble(purpose: str) -> datetime | None:
@@ -98,7 +112,7 @@ def trouble(purpose: str) -> datetime | None:
         select(OneTimeCode).where(OneTimeCode.purpose == purpose, OneTimeCode.code_hash != SILENT)
         .order_by(OneTimeCode.sent_at.desc(), OneTimeCode.id.desc()).limit(1)
     ).scalar_one_or_none()
-    if last is None or last.code_hash != UNSENT or last.sent_at < utcnow() - TROUBLE:
+    if last is None or not last.code_hash.startswith((UNSENT, DOUBTFUL)) or last.sent_at < utcnow() - TROUBLE:
         return None
     return last.sent_at
 
@@ -144,15 +158,15 @@ def _deliver(row_id: uuid.UUID, phone: str, code: str, language: str, expires_at
     with force_locale(language):
         body = aside.signed(_("Your code is %(code)s, good for 10 minutes. Tell it to nobody.", code=code), language)
     try:
-        taken = aside.send(body, {"code": phone}, expires_at=expires_at, seconds=15)["code"]
+        outcome = aside.send(body, {"code": phone}, expires_at=expires_at, seconds=15)["code"]
     except Exception as error:  # whatever the carrier's library throws; its text may hold the number
         log.error("a one-time code could not be sent: %s", type(error).__name__)
-        taken = False
-    if not taken:
+        outcome = aside.NOT_TAKEN
+    if outcome != aside.TAKEN:
         with transaction() as session:
             row = session.get(OneTimeCode, row_id)
             if row is not None:
-                row.code_hash = UNSENT
+                row.code_hash = _doubtful(row.code_hash) if outcome == aside.UNSURE else UNSENT
 
 
 # -- after the answer ----------------------------------------------------------------------------------------

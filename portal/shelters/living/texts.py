@@ -102,13 +102,13 @@ def _send(opening: Opening, found: list[Keeper]) -> tuple[set[int], int]:
     sent, expires_at = 0, utcnow() + LASTS
     for language, phones in groups.items():
         numbers = {str(n): phone for n, phone in enumerate(phones)}
-        taken = dict.fromkeys(numbers, False)
+        taken = dict.fromkeys(numbers, aside.NOT_TAKEN)
         try:
             taken = aside.send(_body(opening, language), numbers, expires_at=expires_at, seconds=SECONDS / len(groups))
         except Exception as error:  # whatever the carrier's library throws; its text may hold numbers
             log.error("keepers could not be told: %s", type(error).__name__)
-        sent += sum(taken.values())
-        failed |= {k.id for key, phone in numbers.items() if not taken[key] for k in phones[phone]}
+        sent += sum(outcome == aside.TAKEN for outcome in taken.values())
+        failed |= {k.id for key, phone in numbers.items() if taken[key] != aside.TAKEN for k in phones[phone]}
     return failed, sent
 
 
