@@ -6,8 +6,10 @@ import math
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, fields
+from functools import cache
 from typing import Any
 
+from flask_babel import force_locale
 from flask_babel import lazy_gettext as _l
 
 from portal.core import phones
@@ -136,7 +138,7 @@ class _Reader:
 
     def keys(self, name: str, known: Mapping[str, Any], most: int = 20) -> tuple[str, ...]:
         """Keys of a list of words; a word may be the key itself or what people read for it."""
-        by_word = {word.lower(): key for key, label in known.items() for word in (key, *_spoken(label))}
+        by_word = _FIXED[name]() if name in _FIXED else _by_word(known)
         text = self.raw.get(name, "")
         whole = by_word.get(text.lower())
         given = [whole] if whole else [part for word in _SPLIT.split(text) if word.strip()
@@ -172,12 +174,18 @@ class _Reader:
         return found
 
 
+def _by_word(known: Mapping[str, Any]) -> dict[str, str]:
+    return {word.lower(): key for key, label in known.items() for word in (key, *_spoken(label))}
+
+
+#: Vocabularies that do not change, made when they are first needed: files have many rows.
+_FIXED = {"needs": cache(lambda: _by_word(words.NEEDS)), "means": cache(lambda: _by_word(words.MEANS))}
+
+
 def _spoken(label: Any) -> tuple[str, ...]:
     """What a key is called in each language, as files write it."""
     if isinstance(label, tuple):
         return label
-    from flask_babel import force_locale
-
     found = []
     for language in ("zh", "en"):
         with force_locale(language):

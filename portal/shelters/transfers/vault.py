@@ -5,6 +5,7 @@ from __future__ import annotations
 import uuid
 from dataclasses import asdict, dataclass
 
+from cryptography.exceptions import InvalidTag
 from flask import current_app
 
 from portal import current_settings
@@ -44,13 +45,17 @@ def put(person: TransferPerson, secrets: Secrets) -> None:
 
 
 def opened(person: TransferPerson) -> Secrets:
-    """Open the row. Callers have written the look into the trail before. Raises cryptography's InvalidTag under another key."""
+    """Open the row. Callers have written the look into the trail before. Raises RuntimeError under another key."""
     return Secrets(**{name: _open(person, name) for name in FIELDS})
 
 
 def _open(person: TransferPerson, name: str) -> str:
     sealed = getattr(person, f"{name}_sealed")
-    return seal().open(sealed, _place(person.id, name)) if sealed else ""
+    try:
+        return seal().open(sealed, _place(person.id, name)) if sealed else ""
+    except InvalidTag as error:
+        raise RuntimeError("a transfer list cannot be opened: ANLAN_PHONE_KEY is not the key that sealed it, or it was changed"
+                           ) from error
 
 
 def _place(person_id: uuid.UUID, name: str) -> str:

@@ -249,6 +249,23 @@ def test_a_file_is_checked_first_and_travels_sealed_until_it_is_confirmed(seat):
     assert "There is nothing to import." in again.text
 
 
+def test_nothing_of_anybody_is_logged_not_even_where_a_page_breaks(seat, monkeypatch, caplog):
+    account = staff()
+    somebody = person(account)
+    start(account)
+    here = seat(account)
+    caplog.set_level("DEBUG")
+    here.get(f"{ROOT}person/{somebody.id}/")
+    here.post(HERE, HERE, text="测某")
+
+    def break_(*_a, **_k):
+        raise ValueError("broken")
+    monkeypatch.setattr(steps, "history", break_)
+    assert here.get(f"{ROOT}person/{somebody.id}/").status_code == 500
+    assert "broken" in caplog.text
+    assert [s for s in (*SECRETS, "测某") if s in caplog.text] == []
+
+
 def test_ids_that_are_none_are_not_found_and_nonsense_breaks_nothing(seat):
     account = staff()
     start(account)
