@@ -29,8 +29,8 @@ DETOUR = 120
 
 @dataclass
 class Loss:
-    """What people of one hazard family lose: how many no longer have a way at all, and how many walk clearly farther; the
-    communities (codes) of the former."""
+    """What people of one hazard family lose: how many no longer reach a shelter (no way, or no room where the ways lead now), and
+    how many walk clearly farther; the communities (codes) of the former."""
 
     family: str
     lost: int = 0

@@ -10,7 +10,7 @@ import numpy as np
 
 from portal.regions import lookup
 from portal.regions.snapshot import Node
-from portal.shelters.field.made import NO_TIME
+from portal.shelters.field.made import NO_ROOM, NO_TIME
 from portal.shelters.field.view import FieldView
 from portal.shelters.living import reports
 from portal.shelters.models import UNSAFE, Shelter
@@ -26,13 +26,15 @@ _NOTHING = Capacity(0, 0, 0, 0.0, 0)
 @dataclass(frozen=True)
 class Row:
     """One community. `share`: of its people, how many have a way to a shelter (0 to 1), None where the field knows no way in
-    it at all; `minutes`: the middle of those ways; `uncovered`: people without a way."""
+    it at all; `full`: the share for whom every shelter within reach is full; `minutes`: the middle of the ways; `uncovered`:
+    people who reach no shelter, `without_room`: those of them for whom it is full."""
 
     node: Node
     street: Node | None
     capacity: Capacity
     share: float | None
     minutes: float | None
+    full: float = 0.0
 
     @property
     def people(self) -> int | None:
@@ -48,6 +50,10 @@ class Row:
     @property
     def uncovered(self) -> int | None:
         return None if self.share is None or self.people is None else round(self.people * (1 - self.share))
+
+    @property
+    def without_room(self) -> int:
+        return round((self.people or 0) * self.full)
 
     @property
     def verdict(self) -> str:
@@ -81,21 +87,22 @@ def rows(district: str, view: FieldView | None, layer: str) -> list[Row]:
     for code in lookup.communities_under([district]):
         node = lookup.get(code)
         if node is not None:
-            share, minutes = covered.get(code, (None, None))
-            found.append(Row(node, lookup.get(code[:9] + "000"), capacities.get(code, _NOTHING), share, minutes))
+            share, minutes, full = covered.get(code, (None, None, 0.0))
+            found.append(Row(node, lookup.get(code[:9] + "000"), capacities.get(code, _NOTHING), share, minutes, full))
     return found
 
 
-def coverage(view: FieldView, layer: str) -> dict[str, tuple[float, float | None]]:
-    """Community → share of its nodes with a way, and the middle of their minutes. People are spread evenly over the nodes of
-    a community, so shares of nodes are shares of people."""
-    seconds = view.made.layers[layer].seconds
-    found: dict[str, tuple[float, float | None]] = {}
+def coverage(view: FieldView, layer: str) -> dict[str, tuple[float, float | None, float]]:
+    """Community → share of its nodes with a way, the middle of their minutes, and the share for whom there is no room. People
+    are spread evenly over the nodes of a community, so shares of nodes are shares of people."""
+    seconds, following = view.made.layers[layer].seconds, view.made.layers[layer].next
+    found: dict[str, tuple[float, float | None, float]] = {}
     for code, nodes in view.community_nodes.items():
         if len(nodes):
             own = seconds[nodes]
             has = own[own != NO_TIME]
-            found[code] = (len(has) / len(own), round(float(np.median(has)) / 60, 1) if len(has) else None)
+            full = float((following[nodes] == NO_ROOM).mean())
+            found[code] = (len(has) / len(own), round(float(np.median(has)) / 60, 1) if len(has) else None, full)
     return found
 
 

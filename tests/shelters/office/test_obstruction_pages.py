@@ -104,7 +104,7 @@ def test_the_preview_tells_of_shelters_under_it_and_of_people_without_a_way(sit,
     lon, lat = float(view.graph.lon[0]), float(view.graph.lat[0])
     over = text(fill(sit, "look", geometry=f"{lon}, {lat}", radius="60"))
     assert "These shelters lie under it: First" in over
-    assert "no way any more" in over
+    assert "no longer reach a shelter" in over
     harmless = text(fill(sit, "look", geometry=f"{lon + 11 * STEP_LON}, {lat + 11 * STEP_LAT}", kind="construction"))
     assert "nobody loses the way" in harmless
 

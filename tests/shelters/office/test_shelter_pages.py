@@ -80,7 +80,7 @@ def test_coverage_is_whole_or_names_who_has_no_way(sit, town):
     assert "no roads are known" in page
     told = list(csv.reader(io.StringIO(sit.get(f"{HOME}coverage.csv?family=water").text.removeprefix("\ufeff"))))
     mine = dict(zip(told[0], next(r for r in told if r[0] == LIULIAN), strict=True))
-    assert (mine["People with a way (%)"], mine["People without a way"], mine["Shelters"]) == ("100.0", "0", "1")
+    assert (mine["People who reach a shelter (%)"], mine["People who reach none"], mine["Shelters"]) == ("100.0", "0", "1")
     none = {r.node.code: r for r in figures.rows(DISTRICT, field.current(), "nothing.walk")}
     assert none[LIULIAN].share is None
 

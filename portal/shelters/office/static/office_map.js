@@ -76,8 +76,23 @@
       const layer = obstacle(feature).addTo(map);
       if (place.dataset.one === feature.id) map.fitBounds(layer.getBounds ? layer.getBounds().pad(2) : map.getBounds(), {maxZoom: 16});
     })).catch(() => {});
+    if (drawingMode) hush();
     if (place.dataset.mode === "draw") drawing();
     if (place.dataset.mode === "shelter") shelterDrawing();
+  }
+
+  // Handles of corners serve the mouse only: the field of coordinates does the same by the keyboard.
+  function hush() {
+    const pane = map.getPanes().markerPane;
+    const quiet = () => {
+      for (const handle of pane.querySelectorAll(".marker-icon:not([aria-hidden])")) {
+        handle.setAttribute("aria-hidden", "true");
+        handle.removeAttribute("role");
+        handle.tabIndex = -1;
+      }
+    };
+    new MutationObserver(quiet).observe(pane, {childList: true});
+    quiet();
   }
 
   // -- drawing ------------------------------------------------------------------------------------------------
