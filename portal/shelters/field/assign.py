@@ -4,31 +4,47 @@ A shelter that more people would reach first than it has room for gets a *price*
 One search with these prices at the doors gives everybody the shelter that is best for them, prices counted; whoever lives at the
 door of a dear shelter still goes there, whoever lives between two goes to the other. These are the dual prices of the
 transport problem (Bertsekas, The auction algorithm, Annals of Operations Research 14, 1988), and the ways remain one tree, so
-that every node needs only one next hop. Of all rounds the one counts in which most people find room; what prices did not settle
-is cut off by time: the nearest get the room.
+that every node needs only one next hop. Where a few rounds of raising prices are not enough, they are found from the walks
+from every shelter to a sample of the people, see `prices`. Of all rounds the one counts in which most people find room; what
+prices did not settle is cut off by time: the nearest get the room; and what room is left goes to their neighbours.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-#: Searches at most, and rounds of prices without gain, before what is left over is cut off.
-SEARCHES, PATIENCE = 25, 3
+from portal.shelters.field import leftover
+from portal.shelters.field.prices import balanced
+
+#: Rounds of raising prices, before and after prices were found from a sample, and rounds without gain before it is given up.
+FIRST, POLISH, PATIENCE = 2, 3, 1
+#: Part of all who can have a place who have one, at which no better prices are looked for; and part of the places that are
+#: taken, where there are more people than places, at which a sample's prices are not worth their time.
+NEARLY, ENOUGH = 0.99, 0.85
+#: With more shelters, or people in more places than SAMPLE, prices come from rounds alone, or from a part of the places.
+MOST_PLACES, SAMPLE = 128, 6000
 _LITTLE = 1e-9
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int32]
-#: From a price per shelter (infinite: not to be used) to cost, next hop and shelter of each node.
-Search = Callable[[Floats], tuple[Floats, Ints, Ints]]
+
+
+class Search(leftover.Ways, Protocol):
+    """From a price per shelter (infinite: not to be used) to cost, next hop and shelter of each node; `alone`: from every
+    shelter by itself the cost of some nodes, as an array shelters × nodes."""
+
+    def __call__(self, price: Floats) -> tuple[Floats, Ints, Ints]: ...
+
+    def alone(self, nodes: NDArray[np.int64]) -> Floats: ...
 
 
 @dataclass(frozen=True, eq=False)
 class Assignment:
     """Per node: walking `seconds` (infinite without a way), `next` hop, `place` (-1: none), and whether it was left without
-    `room`; per place the `load`. `searches`: how many were run."""
+    `room`; per place the `load` and the `price`. `searches`: how many were run."""
 
     seconds: Floats
     next: Ints
@@ -36,31 +52,33 @@ class Assignment:
     without_room: NDArray[np.bool_]
     load: Floats
     searches: int
+    price: Floats
 
 
-def assign(search: Search, people: Floats, room: Floats) -> Assignment:
-    """People to shelters so that no load exceeds its room. `people` per node; `room` per shelter, infinite where unbounded."""
-    price = np.zeros(len(room))
-    cost, hop, place = search(price)
-    reached = np.isfinite(cost)
-    best, searches, idle = _Found(price, cost, hop, place, people, room), 1, 0
-    while not best.is_all and idle < PATIENCE and searches < SEARCHES:
-        over = loads(place, people, len(room)) > room + _LITTLE
-        without, _hop, _place = search(np.where(over, np.inf, price))
-        margin = np.subtract(without, cost, out=np.full(len(cost), np.inf), where=np.isfinite(without))
-        price = price.copy()
-        searches += 1
-        if not _raise(price, over, place, margin, people, room):
-            break
-        cost, hop, place = search(price)
-        found = _Found(price, cost, hop, place, people, room)
-        searches += 1
-        best, idle = (found, 0) if found.placed > best.placed + _LITTLE else (best, idle + 1)
+def assign(search: Search, people: Floats, room: Floats, limit: float, hint: Floats | None = None) -> Assignment:
+    """People to shelters so that no load exceeds its room. `people` per node; `room` per shelter, infinite where unbounded;
+    `limit`: seconds that nobody walks longer than; `hint`: prices that were right for much the same."""
+    market = _Market(search, people, room)
+    best = first = market.at(np.zeros(len(room)))
+    if not best.is_all:
+        best = market.rounds(best, FIRST)
+    if not best.is_all and hint is not None and hint.any():
+        best = max(best, market.rounds(market.at(hint), POLISH), key=_placed)
+    places, reached = float(room.sum()), float(people[np.isfinite(first.cost)].sum())
+    enough = ENOUGH * places if places < reached else NEARLY * reached
+    if not best.is_all and best.placed < enough and len(room) <= MOST_PLACES:
+        best = max(best, market.rounds(market.at(market.prices(first, limit)), POLISH), key=_placed)
     seconds = best.seconds()
     kept = _nearest(seconds, best.place, people, room)
-    place = np.where(kept, best.place, -1).astype(np.int32)
-    load = loads(place, people, len(room))
-    return Assignment(np.where(kept, seconds, np.inf), best.hop, place, reached & ~kept, load, searches)
+    place, hop = np.where(kept, best.place, -1).astype(np.int32), best.hop.copy()
+    seconds, load = np.where(kept, seconds, np.inf), loads(place, people, len(room))
+    without = np.isfinite(first.cost) & ~kept
+    leftover.fill(search, seconds, hop, place, without, people, room, load)
+    return Assignment(seconds, hop, place, without, load, market.searches, best.price)
+
+
+def _placed(found: _Found) -> float:
+    return found.placed
 
 
 class _Found:
@@ -68,16 +86,53 @@ class _Found:
 
     def __init__(self, price: Floats, cost: Floats, hop: Ints, place: Ints, people: Floats, room: Floats) -> None:
         self.price, self.cost, self.hop, self.place = price, cost, hop, place
-        load = loads(place, people, len(room))
-        self.placed = float(np.minimum(load, room).sum())
-        #: Everybody who can be reached has a place.
-        self.is_all = bool((load <= room + _LITTLE).all())
+        self.load = loads(place, people, len(room))
+        self.over = self.load > room + _LITTLE
+        self.placed = float(np.minimum(self.load, room).sum())
+        #: Everybody who can be reached has a place, or nearly every place is taken.
+        self.is_all = not self.over.any() or self.placed >= NEARLY * float(room.sum())
 
     def seconds(self) -> Floats:
         """Walking times: the cost without the price of the shelter."""
         if not len(self.price):
             return self.cost
         return np.where(self.place >= 0, self.cost - self.price[np.maximum(self.place, 0)], np.inf)
+
+
+class _Market:
+    """Looks for prices at which nobody is left over."""
+
+    def __init__(self, search: Search, people: Floats, room: Floats) -> None:
+        self._search, self._people, self._room = search, people, room
+        self.searches = 0
+
+    def at(self, price: Floats) -> _Found:
+        self.searches += 1
+        return _Found(price, *self._search(price), self._people, self._room)
+
+    def rounds(self, found: _Found, most: int) -> _Found:
+        """Raise prices round by round; the best of what came of it."""
+        best, idle = found, 0
+        for _ in range(most):
+            if best.is_all or idle >= PATIENCE:
+                break
+            self.searches += 1
+            without, _hop, _place = self._search(np.where(found.over, np.inf, found.price))
+            margin = np.subtract(without, found.cost, out=np.full(len(without), np.inf), where=np.isfinite(without))
+            price = _raised(found, margin, self._people, _targets(found, self._room))
+            if price is None:
+                break
+            found = self.at(price)
+            best, idle = (found, 0) if found.placed > best.placed + _LITTLE else (best, idle + 1)
+        return best
+
+    def prices(self, first: _Found, limit: float) -> Floats:
+        """Prices from the walks of a sample of the people."""
+        nodes = np.flatnonzero((self._people > 0) & np.isfinite(first.cost))
+        sample = nodes[::-(-len(nodes) // SAMPLE)]
+        self.searches += len(self._room)
+        people = self._people[sample] * (float(self._people[nodes].sum()) / float(self._people[sample].sum()))
+        return balanced(self._search.alone(sample), people, self._room, limit)
 
 
 def loads(place: Ints, people: Floats, places: int) -> Floats:
@@ -87,24 +142,31 @@ def loads(place: Ints, people: Floats, places: int) -> Floats:
     return load
 
 
-def _raise(price: Floats, over: NDArray[np.bool_], place: Ints, margin: Floats, people: Floats, room: Floats) -> bool:
-    """Raise the price of each shelter with too many until those leave for whom the next best is least farther. `margin`: how
-    much farther that is. Whether any price changed: where nobody has anywhere else to go, none does."""
-    changed = False
-    for number in np.flatnonzero(over):
-        its = np.flatnonzero(place == number)
+def _targets(found: _Found, room: Floats) -> Floats:
+    """How many each shelter with too many is to keep: its room; where there are more people than places, so many more that those
+    who leave find room in the others, which would be flooded otherwise."""
+    excess = np.where(found.over, found.load - room, 0.0)
+    free = float((room - found.load)[~found.over].sum())
+    return found.load - excess * min(1.0, free / float(excess.sum()))
+
+
+def _raised(found: _Found, margin: Floats, people: Floats, keep: Floats) -> Floats | None:
+    """Prices at which each shelter with too many has `keep`: those leave for whom the next best is least farther. `margin`: how
+    much farther that is. None where nobody has anywhere else to go."""
+    price = found.price.copy()
+    for number in np.flatnonzero(found.over):
+        its = np.flatnonzero(found.place == number)
         order = its[np.argsort(-margin[its], kind="stable")]
-        first_out = int(np.searchsorted(np.cumsum(people[order]), room[number] + _LITTLE, side="right"))
+        first_out = int(np.searchsorted(np.cumsum(people[order]), keep[number] + _LITTLE, side="right"))
+        if first_out >= len(order):
+            continue
         more = float(margin[order[first_out]])
-        if np.isfinite(more):
-            price[number] += max(0.0, more) + 0.5
-        else:  # those who can leave are not enough: all of them must, the rest is cut off by time
+        if not np.isfinite(more):  # those who can leave are not enough: all of them must, the rest is cut off by time
             finite = margin[its][np.isfinite(margin[its])]
-            if not len(finite) or finite.max() < 0:
-                continue
-            price[number] += float(finite.max()) + 0.5
-        changed = True
-    return changed
+            more = float(finite.max()) if len(finite) else -1.0
+        if more >= 0:
+            price[number] += more + 0.5
+    return price if (price > found.price).any() else None
 
 
 def _nearest(seconds: Floats, place: Ints, people: Floats, room: Floats) -> NDArray[np.bool_]:

@@ -15,7 +15,7 @@ from scipy.sparse.csgraph import dijkstra
 from portal.shelters.field.assign import Assignment, assign
 from portal.shelters.field.made import (
     DOOR,
-    LIMIT,
+    FARTHEST,
     NO_ROOM,
     NO_TIME,
     NO_WAY,
@@ -40,12 +40,13 @@ from portal.shelters.roads.graph import NOT_STEP_FREE, STEPS, Graph
 FAR, FURTHER, TO_MAINLAND = 300.0, 30.0, 150.0
 _CANDIDATES, _JOINED = 24, 3
 _NAMED = 100
+_TOGETHER = 16  # searches at once
 Floats = NDArray[np.float64]
 #: From a door to a node: door, node, seconds on level ground at one metre per second.
 Joint = tuple[int, int, float]
 
 
-def compute(graph: Graph, facts: Facts) -> Field:
+def compute(graph: Graph, facts: Facts, profiles: Sequence[str] = PROFILES) -> Field:
     """All layers of all families and profiles. What is the same for several families is computed once."""
     began = time.perf_counter()
     grounds, ground = _grounds(graph, facts)
@@ -57,13 +58,15 @@ def compute(graph: Graph, facts: Facts) -> Field:
     told: dict[str, Any] = {}
     for family, number in ground.items():
         basis, used = _sources(facts.places, family)
-        for profile in PROFILES:
+        hint: dict[int, float] = {}
+        for profile in profiles:
             joints = [j for j in joined[number] if facts.doors[j[0]].shelter in used and (
                 profile != STEP_FREE or facts.doors[j[0]].step_free is True)]
             share = float(facts.shares.get(family, 1.0))
             key = (number, profile, basis, share, tuple(joints))
             if key not in done:
-                done[key] = _layer(graph, times.of(grounds[number], profile), facts, joints, basis, share, SPEEDS[profile])
+                search = (graph, times.of(grounds[number], profile), joints, SPEEDS[profile])
+                done[key] = _layer(search, facts, basis, share, hint)
             layers[f"{family}.{profile}"], told[f"{family}.{profile}"] = done[key]
     summary = {
         "layers": told, "computed": len(done), "effects_seconds": round(effects_took, 4),
@@ -125,29 +128,35 @@ def _joints(graph: Graph, doors: Sequence[Door], applied: Applied) -> list[Joint
     """Where doors meet the graph: never across ground on which nobody may walk."""
     found: list[Joint] = []
     for number, door in enumerate(doors):
-        near = graph.finder.near(door.lon, door.lat, _CANDIDATES, FAR)
-        if not near or applied.ground.holds(door.lon, door.lat):
+        if applied.ground.holds(door.lon, door.lat):
             continue
-        free = [(m, n) for m, n in near
-                if not applied.ground.blocks(door.lon, door.lat, float(graph.lon[n]), float(graph.lat[n]))]
-        if not free:
-            continue
-        nearest = free[0][0]
-        chosen = [(m, n) for m, n in free if m <= nearest + FURTHER][:_JOINED]
-        if not any(graph.component[n] == 0 for _m, n in chosen):
-            chosen += [(m, n) for m, n in free if graph.component[n] == 0 and m <= nearest + TO_MAINLAND][:1]
-        found += [(number, n, m) for m, n in chosen]
+        chosen: list[tuple[float, int]] = []
+        on_mainland = False
+        for metres, node in graph.finder.near(door.lon, door.lat, _CANDIDATES, FAR):
+            further = metres - chosen[0][0] if chosen else 0.0
+            wanted = further <= FURTHER and len(chosen) < _JOINED
+            if not wanted and (on_mainland or further > TO_MAINLAND):
+                break
+            mainland = graph.component[node] == 0
+            if (wanted or mainland) and not applied.ground.blocks(
+                    door.lon, door.lat, float(graph.lon[node]), float(graph.lat[node])):
+                chosen.append((metres, node))
+                on_mainland = on_mainland or bool(mainland)
+        found += [(number, node, metres) for metres, node in chosen]
     return found
 
 
-def _layer(graph: Graph, arc_seconds: Floats, facts: Facts, joints: Sequence[Joint], basis: str, share: float,
-           speed: float) -> tuple[Layer, dict[str, Any]]:
+def _layer(made_of: tuple[Graph, Floats, Sequence[Joint], float], facts: Facts, basis: str, share: float,
+           hint: dict[int, float]) -> tuple[Layer, dict[str, Any]]:
+    """One layer. `hint`: prices by shelter, in metres, of the family's layer before, replaced by this one's."""
+    graph, arc_seconds, joints, speed = made_of
     used = sorted({facts.doors[j[0]].shelter for j in joints})
     at = {shelter: n for n, shelter in enumerate(used)}
     search = Search(graph, arc_seconds, joints, np.array([at[facts.doors[j[0]].shelter] for j in joints], np.int32), speed)
     room = np.array([np.inf if (free := facts.places[s].room) is None else float(free) for s in used])
     people = _still_to_come(facts.people * share, sum(facts.places[s].inside for s in used))
-    got = assign(search, people, room)
+    got = assign(search, people, room, search.limit, np.array([hint.get(s, 0.0) for s in used]) / speed)
+    hint.update(zip(used, (got.price * speed).tolist(), strict=True))
     hop = np.where(got.place >= 0, got.next, np.where(got.without_room, NO_ROOM, NO_WAY)).astype(np.int32)
     whole = np.where(got.place >= 0, np.floor(np.where(np.isfinite(got.seconds), got.seconds, 0.0) + 0.5), NO_TIME)
     return Layer(basis, hop, whole.astype(np.uint16)), _of_layer(facts, got, people, used, basis)
@@ -166,6 +175,7 @@ class Search:
     def __init__(self, graph: Graph, arc_seconds: Floats, joints: Sequence[Joint], place: NDArray[np.int32],
                  speed: float) -> None:
         self._count = graph.nodes
+        self.limit = FARTHEST / speed
         self._arcs, self._seconds = graph.arcs, arc_seconds
         self._door = np.array([j[0] for j in joints], np.int32)
         self._node = np.array([j[1] for j in joints], np.int32)
@@ -187,9 +197,9 @@ class Search:
         matrix = csr_array(
             (np.concatenate([self._seconds, walk[first]]), np.concatenate([self._arcs.to, self._node[first]]),
              np.append(begin, begin[-1] + len(first)).astype(np.int32)), shape=(count + 1, count + 1))
-        cost, before = dijkstra(matrix, directed=True, indices=count, return_predecessors=True, limit=LIMIT)
+        cost, before = dijkstra(matrix, directed=True, indices=count, return_predecessors=True, limit=self.limit)
         cost, before = cost[:count], before[:count].astype(np.int32)
-        cost = np.where(cost <= LIMIT, cost, np.inf)
+        cost = np.where(cost <= self.limit, cost, np.inf)
         hop = np.where(np.isfinite(cost), before, NO_WAY).astype(np.int32)
         roots = np.flatnonzero(hop == count)
         door_at = np.full(count, -1, np.int32)
@@ -197,6 +207,37 @@ class Search:
         hop[roots] = DOOR - self._door[door_at[roots]]
         place = np.where(np.isfinite(cost), self._place[door_at[_roots(before, count)]], -1).astype(np.int32)
         return cost, hop, place
+
+
+    def alone(self, nodes: NDArray[np.int64]) -> Floats:
+        """The cost of some nodes from each shelter by itself; a few shelters at a time, for the memory."""
+        count, places = self._count, int(self._place.max(initial=-1)) + 1
+        order = np.argsort(self._place, kind="stable")
+        ends = np.searchsorted(self._place[order], np.arange(1, places + 1)) + self._arcs.start[-1]
+        matrix = csr_array(
+            (np.concatenate([self._seconds, self._walk[order]]), np.concatenate([self._arcs.to, self._node[order]]),
+             np.concatenate([self._arcs.start, ends]).astype(np.int32)), shape=(count + places, count + places))
+        costs = np.full((places, len(nodes)), np.inf)
+        for begin in range(0, places, _TOGETHER):
+            some = np.arange(begin, min(places, begin + _TOGETHER))
+            costs[some] = dijkstra(matrix, directed=True, indices=count + some, limit=self.limit)[:, nodes]
+        return costs
+
+
+    def from_where(self, node: int) -> list[tuple[int, float]]:
+        """The nodes from which one walks to a node, and the seconds that takes."""
+        row = slice(int(self._arcs.start[node]), int(self._arcs.start[node + 1]))
+        return list(zip(self._arcs.to[row].tolist(), self._seconds[row].tolist(), strict=True))
+
+    def border(self, there: NDArray[np.bool_], here: NDArray[np.bool_]) -> NDArray[np.int64]:
+        """The nodes `there` to which one walks from a node `here`."""
+        rows = np.repeat(np.arange(self._count), np.diff(self._arcs.start))
+        return np.unique(rows[there[rows] & here[self._arcs.to] & np.isfinite(self._seconds)])
+
+    def doors(self) -> list[tuple[int, float, int, int]]:
+        """Where doors meet nodes: (node, seconds, hop, shelter)."""
+        hops = (DOOR - self._door).tolist()
+        return list(zip(self._node.tolist(), self._walk.tolist(), hops, self._place.tolist(), strict=True))
 
 
 def _roots(before: NDArray[np.int32], source: int) -> NDArray[np.int32]:

@@ -22,8 +22,8 @@ WALK, STEP_FREE = PROFILES = ("walk", "step_free")
 SPEEDS = {WALK: 1.2, STEP_FREE: 0.8}
 #: How many times as long steps take as level ground (about 0.6 m/s along the ground; Fruin, Pedestrian Planning and Design).
 STEPS_FACTOR = 2.0
-#: Seconds. Nobody is sent on a longer walk.
-LIMIT = 4 * 3600.0
+#: Metres on level ground. Nobody is sent on a walk that takes longer than these.
+FARTHEST = 12_000.0
 #: `next` of a node: another node, or one of these, or DOOR - d where the door `d` is the next thing.
 NO_WAY, NO_ROOM, DOOR = -1, -2, -3
 OPEN, PLAN = "open", "plan"

@@ -74,8 +74,8 @@ def links(lon: float, lat: float, name: str) -> dict[str, str]:
     """Addresses that open the way on foot from where the reader is to a place (WGS 84): `amap`, `baidu`, `apple`, `google`.
     They name the place and nothing of the reader."""
     called = quote(name, safe=_SAFE)
-    x, y = (f"{v:.6f}" for v in to_gcj02(lon, lat))
-    bx, by = (f"{v:.6f}" for v in to_bd09(lon, lat))
+    x, y = (f"{v + 0.0:.6f}" for v in to_gcj02(lon, lat))  # without the sign of -0.0, which a phone does not write
+    bx, by = (f"{v + 0.0:.6f}" for v in to_bd09(lon, lat))
     gaode = "gaode" if in_china(lon, lat) else "wgs84"
     baidu = "bd09ll" if in_china(lon, lat) else "wgs84"
     here = quote("我的位置", safe=_SAFE)

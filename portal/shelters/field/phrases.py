@@ -33,8 +33,9 @@ _PHRASES: dict[str, Any] = {
     "outside": _l("This place is more than {far} from every way that we know."),
     "obstruction": _l("This place lies where the ways are closed now."),
     "no_way": _l("Every way from here to a suitable shelter is cut or longer than can be walked."),
-    "no_room": _l("All suitable shelters within reach are full. The nearest is {shelter}."),
-    "no_room_plain": _l("All suitable shelters within reach are full."),
+    "no_room": _l("The places of all suitable shelters within reach are taken, or kept for people who live nearer. The nearest"
+                  " is {shelter}."),
+    "no_room_plain": _l("The places of all suitable shelters within reach are taken, or kept for people who live nearer."),
     "no_shelter": _l("No shelter is known to be suitable for this hazard."),
     "junction": _l("{one} and {other}"),
     "near": _l("Near {street}"),

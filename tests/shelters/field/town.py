@@ -9,7 +9,7 @@ from math import inf
 import numpy as np
 
 from portal.shelters.field.compute import compute
-from portal.shelters.field.made import LIMIT, Door, Facts, Place
+from portal.shelters.field.made import Door, Facts, Place
 from portal.shelters.field.view import FieldView
 from portal.shelters.roads.effects import Effect
 from portal.shelters.roads.graph import ONEWAY_FOOT, STEPS, Graph, make
@@ -76,7 +76,7 @@ def reference(graph: Graph, edge_seconds, starts: dict[int, float]) -> list[floa
         if seconds > best[node]:
             continue
         for other, more in away[node]:
-            if (total := seconds + more) < best[other] and total <= LIMIT:
-                best[other] = total
+            if (total := seconds + more) < best[other]:
+                best[other] = total  # nothing in these towns is too far
                 heapq.heappush(heap, (total, other))
     return best
