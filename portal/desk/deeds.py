@@ -105,7 +105,7 @@ GROUPS = {
     "imports": (_l("Imports"), ("speakers.", "regions.", "shelters.import")),
     "shelters": (_l("Shelters, communities, transfers"), ("shelter.", "shelters.", "keeper.", "communities.", "community.",
                                                            "transfer.", "transfers.", "paper.", "opening.")),
-    "obstructions": (_l("Obstructions and roads"), ("obstruction.", "roads.")),
+    "obstructions": (_l("Obstructions and roads"), ("obstruction.", "roads.", "field.")),
 }
 _SUBJECTS = {
     "draft": _l("draft"), "bulletin": _l("bulletin"), "warning": _l("warning"), "dispatch": _l("dispatch"),
