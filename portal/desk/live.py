@@ -18,6 +18,7 @@ from portal.identity import rights
 from portal.identity.guard import current_account, signed_in
 from portal.identity.models import Account
 from portal.regions import lookup
+from portal.shelters.living import offers
 from portal.warnings import bulletins, drafts, hazards, review
 from portal.warnings.models import IN_FORCE, SUBMITTED, Draft, Warning
 from portal.web.show import TIER_LABELS
@@ -103,12 +104,14 @@ def _board() -> dict[str, Any]:
     account, now = current_account() or abort(401), utcnow()
     mine = {d.id for d in waiting_for(account)}
     newest = {w.id: _newest(w) for w in bulletins.live()}
+    recent = [w for w in bulletins.recent(RECENT * 2) if w.state != IN_FORCE][:RECENT]
     return {
+        "shelters": {w.id: offer for w in [*bulletins.live(), *recent] if (offer := offers.of(w))},
         "others": [d for d in drafts.listing(statuses=(SUBMITTED,)) if d.id not in mine],
         "progress": newest,
         "troubles": {key: [(p, said) for p in found for said in state.troubles(p, now)] for key, found in newest.items()},
         "state": state,
-        "recent": [w for w in bulletins.recent(RECENT * 2) if w.state != IN_FORCE][:RECENT],
+        "recent": recent,
         "health": registry.health([current_settings().district], now),
         "interval": state.QUICK if any(state.interval(p, now) == state.QUICK for found in newest.values() for p in found)
         else state.SLOW,

@@ -66,9 +66,9 @@ def before_anything_happens(page: Page, machine: Machine) -> None:
 
 
 def opened_in_one_step(page: Page, machine: Machine, number: str) -> None:
-    """From the warning's page to the opened shelters: one link, one button."""
-    sign_in(page, machine, "shelters", f"/desk/warnings/{number}/")
-    page.locator("a[href*='/desk/shelters/open']").first.click()
+    """From the desk's first page to the opened shelters: one link, one button."""
+    sign_in(page, machine, "shelters")
+    page.locator(f"#shelters-{number}").click()
     page.wait_for_url("**/desk/shelters/open?*")
     assert_accessible(page)  # at the top, where the bar of live warnings covers no tick
     proposed = page.locator("#open-form tbody input:checked").count()
