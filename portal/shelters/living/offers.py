@@ -8,7 +8,9 @@ from typing import Any
 
 from portal.core.clock import utcnow
 from portal.core.db import db
+from portal.identity import rights
 from portal.identity.models import Account
+from portal.regions import codes
 from portal.shelters.living import keepers, opening, texts
 from portal.shelters.living.opening import CLOSED_AGAIN, DECLINED, OPENED, Call
 from portal.shelters.models import Keeper, Opening, Shelter
@@ -101,11 +103,17 @@ def page(account: Account, warning: Warning) -> dict[str, Any] | None:
     return {
         "bulletin": bulletin, "warning": warning, "call": mine, "decisions": decided, "over": over, "still": still,
         "held": [s for s in still if s.id in held], "seen": decided[0].opening.id if decided else "",
-        "may": any(opening.may_open(account, s) for s in (still if over else (mine.proposed + mine.unknown if mine else []))),
+        "may": _has_duty(account, bulletin.region_codes),
         "outside": len(call.proposed) + len(call.unknown) - len(mine.proposed) - len(mine.unknown) if call and mine else 0,
         "proposed_sum": Sum.of(mine.proposed if mine else []), "standing_sum": Sum.of(call.standing if call else []),
         "closable": [s for s in still if s.id not in held and opening.may_open(account, s)],
     }
+
+
+def _has_duty(account: Account, region_codes: Iterable[str]) -> bool:
+    """Whether the account keeps shelters in some part of these regions."""
+    duties = rights.regions_for(account, rights.SHELTERS)
+    return any(codes.contains(duty, code) or codes.contains(code, duty) for code in region_codes for duty in duties)
 
 
 def _mine(account: Account, call: Call) -> Call:

@@ -87,7 +87,7 @@ def _place_of(shelter: Shelter, call: Call, verdict: bool | None, drilled: Colle
     """The list of the call in which a shelter that may be suitable belongs."""
     if shelter.status == UNSAFE:
         return call.unsafe
-    if call.bulletin.exercise and shelter.id not in drilled and in_use(shelter):
+    if call.bulletin.exercise and shelter.id not in drilled and _not_for_drills(shelter):
         return call.busy
     if verdict is None:
         return call.unknown
@@ -98,6 +98,10 @@ def _place_of(shelter: Shelter, call: Call, verdict: bool | None, drilled: Colle
 def in_use(shelter: Shelter) -> bool:
     """Whether people are, or are soon to be, in it, by its newest real state."""
     return shelter.status not in CLOSED_STATUSES
+
+
+def _not_for_drills(shelter: Shelter) -> bool:
+    return in_use(shelter) or shelter.status == CLOSING  # people are on their way home
 
 
 def open_shelters(account: Account, bulletin: Bulletin, shelter_ids: Collection[int], *,
@@ -268,7 +272,7 @@ def _chosen(session: Session, account: Account, wanted: list[int], *, exercise: 
         raise Conflict(_l("One of these shelters is no longer in the register. Load the page again."))
     if any(s.status == UNSAFE for s in found):
         raise Conflict(_l("One of these shelters was reported unsafe meanwhile. Load the page again."))
-    if exercise and any(in_use(s) for s in found):
+    if exercise and any(_not_for_drills(s) for s in found):
         raise Conflict(_l("One of these shelters is in real use; a drill leaves it alone. Load the page again."))
     if outside := [s for s in found if not may_open(account, s)]:
         raise Forbidden(_l("Your duty does not cover these shelters: %(names)s", names="、".join(s.name_zh for s in outside[:5])))

@@ -79,6 +79,16 @@ def test_a_second_operator_sees_what_the_first_decided_and_keeps_the_own_choice(
     assert shown(second).status is None
 
 
+def test_where_nothing_is_left_to_open_the_page_says_so_and_offers_no_button(desk, office, shelter, bulletin):
+    with transaction() as session:
+        session.get(Shelter, shelter.id).status = "open"
+    page = desk.get(page_of(bulletin(exercise=True))).text
+    assert "In real use, so not part of a drill:" in page
+    assert "No suitable shelter is left to open." in page
+    assert "open-button" not in page
+    assert "needs the duty" not in page
+
+
 def test_declining_asks_why(desk, bulletin, shelter):
     call = bulletin()
     assert "Say in a sentence why" in press(desk, call, "/decline").text

@@ -4,6 +4,7 @@
   const form = document.getElementById("open-form");
   if (!form) return;
   const sum = document.getElementById("open-sum"), button = document.getElementById("open-button");
+  if (!button) return;
   const number = (value) => value.toLocaleString(document.documentElement.lang);
   function add() {
     const ticked = [...form.querySelectorAll("input[name=shelter]:checked")];
