@@ -12,6 +12,7 @@ from datetime import datetime
 from typing import Any
 
 from portal.shelters.communities.store import Have
+from portal.shelters.field.steps import minutes
 from portal.shelters.paper.streets import Street
 from portal.warnings.hazards import Phrase
 
@@ -57,7 +58,8 @@ class Way:
 
     @property
     def minutes(self) -> int:
-        return max(1, round(self.seconds / 60))
+        """As the route itself tells them."""
+        return minutes(round(self.seconds))
 
 
 @dataclass(frozen=True, slots=True)

@@ -56,11 +56,13 @@ def overview() -> Any:
     form: dict[str, Any] = {"kinds": list(documents.KINDS), "regions": [request.args.get("region", "")],
                             "language": select_language(), "family": family_or_main(None), "where": ""}
     if request.method == "POST":
-        form = {"kinds": request.form.getlist("kinds"), "regions": request.form.getlist("region_codes")[:500],
+        form = {"kinds": request.form.getlist("kinds"), "regions": request.form.getlist("region_codes")[:2000],
                 "language": request.form.get("language", ""), "family": request.form.get("family", ""),
                 "where": request.form.get("where", "")}
         codes = rights.communities(account) if form["where"] == "all" else form["regions"]
         try:
+            if form["where"] == "all" and form["regions"]:
+                raise Invalid.one("region_codes", _("You chose all communities and ticked some of them: say which you mean."))
             job = jobs.ask(account, form["kinds"], codes, form["language"], form["family"])
             return redirect(url_for("shelter_paper.job", job_id=job.id))
         except Invalid as refusal:

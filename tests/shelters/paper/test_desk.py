@@ -71,6 +71,13 @@ def test_what_is_wrong_is_said_and_what_was_chosen_stays(keeper):
     assert f'value="{LIUHE}" checked' in answer.text
 
 
+def test_all_communities_and_some_of_them_at_once_is_asked_back(keeper):
+    chosen = {"kinds": ["map"], "where": "all", "region_codes": [LIUHE], "language": "en", "family": ""}
+    answer = keeper.post("/desk/paper/", "/desk/paper/", **chosen)
+    assert answer.status_code == 422
+    assert "say which you mean" in answer.text
+
+
 def test_nobody_sees_the_jobs_of_other_regions(town, keeper, officer, seat):
     here = keeper.post("/desk/paper/", "/desk/paper/", kinds=["card"], where="all", language="en", family="").location
     for path in (here, f"{here}now", f"{here}paper.pdf"):
