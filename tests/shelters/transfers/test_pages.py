@@ -6,6 +6,8 @@ import re
 import uuid
 
 import lxml.html
+import pytest
+from flask import Flask
 
 from portal.identity.rights import ADMINISTRATOR, APPROVER, DRAFTER, SHELTERS, VIEWER
 from portal.shelters.models import ARRIVED, CONTACTED, REFUSED
@@ -30,6 +32,11 @@ from tests.shelters.transfers.people import (
 
 ROOT = "/desk/transfers/"
 HERE = f"{ROOT}{LIULIAN}/"
+
+
+@pytest.fixture
+def app(desk_app: Flask) -> Flask:
+    return desk_app
 
 
 def addresses(text: str) -> str:

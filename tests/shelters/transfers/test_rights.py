@@ -1,12 +1,18 @@
 """Only the duty of transfers over a region opens its list."""
 
 import pytest
+from flask import Flask
 
 from portal.core.errors import Forbidden
 from portal.identity.rights import ADMINISTRATOR, APPROVER, DRAFTER, SHELTERS, VIEWER
 from portal.shelters.transfers import rights, store
 from tests import district
 from tests.shelters.transfers.people import KENGZI, LIULIAN, NEIGHBOUR, make_person, staff
+
+
+@pytest.fixture
+def app(desk_app: Flask) -> Flask:
+    return desk_app
 
 
 @pytest.mark.parametrize("role", [ADMINISTRATOR, APPROVER, DRAFTER, SHELTERS, VIEWER])

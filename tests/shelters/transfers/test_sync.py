@@ -8,12 +8,20 @@ from contextvars import Context
 from datetime import timedelta
 from pathlib import Path
 
+import pytest
+from flask import Flask
+
 from portal.core.clock import utcnow
 from portal.shelters.models import ARRIVED, CONTACTED, REFUSED, WAITING
 from portal.shelters.transfers import looks, rounds, steps
 from tests.shelters.transfers.people import ADDRESS, KENGZI, LIULIAN, NAME, PHONE, fresh, person, seen, staff, start, trail
 
 ROOT = "/desk/transfers/"
+
+
+@pytest.fixture
+def app(desk_app: Flask) -> Flask:
+    return desk_app
 
 
 def event(somebody, round_, state, seen_=WAITING, ago=0.0, **more):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from flask import Flask
 
 from portal.core.clock import utcnow
 from portal.core.db import transaction
@@ -15,6 +16,11 @@ from tests.shelters.places import make_shelter
 from tests.shelters.transfers.people import LIULIAN, make_person
 
 HOME = {"longitude": 114.3270, "latitude": 22.7129}
+
+
+@pytest.fixture
+def app(desk_app: Flask) -> Flask:
+    return desk_app
 
 
 @pytest.fixture
