@@ -223,6 +223,10 @@ def test_wrong_codes_time_and_signing_out_leave_nothing_behind(town: Town, windo
         expect(page.locator("#pin-error")).to_contain_text(str(left))
     open_(page, "wrong-code")
     expect(page.locator("#view-none")).to_be_visible()
+    page.context.set_offline(True)
+    page.goto(town.address + HERE)
+    expect(page.locator("#why-none")).to_contain_text("没有网络")
+    page.context.set_offline(False)
     page.goto(town.address + HERE)
     count = "async () => [await AnlanCopy.pending(), Boolean(await AnlanCopy.about()), (await caches.keys()).length]"
     page.evaluate("() => AnlanCopy.keep('123456', {taken: Date.now() - 25 * 3600e3, expires: Date.now() - 1, account: 'x'})")

@@ -20,7 +20,7 @@ from portal.shelters.models import ARRIVED, TRANSFER_STATES, TransferEvent, Tran
 from portal.shelters.transfers import moves
 
 #: Rounds that are open at the same time; far more than a city has streets.
-MOST_ROUNDS = 500
+MOST_ROUNDS = 5000
 #: People on one page or in one copy of a list.
 MOST_LISTED = 500
 #: What a list may be narrowed to, beside each state.

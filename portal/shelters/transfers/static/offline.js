@@ -32,7 +32,11 @@
     if (!copy.possible) { $("why-none").textContent = words.impossible; view("none"); return; }
     await copy.sweep();
     const about = await copy.about();
-    if (!about) { view("none"); return; }
+    if (!about) {
+      if (window.location.href.split("#")[0] !== new URL(words.offline_url, window.location).href) $("why-none").textContent = words.no_network;
+      view("none");
+      return;
+    }
     $("locked-about").textContent = say(words.locked, {time: clock(about.taken), until: clock(about.expires)});
     view("locked");
     $("pin").focus();

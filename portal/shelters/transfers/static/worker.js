@@ -1,6 +1,6 @@
 "use strict";
 // Keeps one page and its files, none of which holds anybody's data, and gives it out when there is no network.
-const CACHE = "anlan-transfers-1", PAGE = new URL("offline", self.registration.scope).href, LONGEST = 6000;
+const CACHE = "anlan-transfers-1", PAGE = new URL("offline", self.registration.scope).href, LONGEST = 15000;
 
 async function keep(response) {
   const cache = await caches.open(CACHE), text = await response.clone().text();
