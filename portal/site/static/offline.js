@@ -11,9 +11,13 @@
     catch (error) { return false; }
   }
   function clock(moment) {
-    var sameDay = moment.toDateString() === new Date().toDateString();
-    var options = { hour: "2-digit", minute: "2-digit", hourCycle: "h23" };
-    if (!sameDay) { options.month = "short"; options.day = "numeric"; }
+    // In the district's zone, as everywhere on the pages, wherever the device believes to be.
+    var zone = document.querySelector("[data-zone]").getAttribute("data-zone"), day = { timeZone: zone };
+    var options = { hour: "2-digit", minute: "2-digit", hourCycle: "h23", timeZone: zone };
+    if (moment.toLocaleDateString("en", day) !== new Date().toLocaleDateString("en", day)) {
+      options.month = "short";
+      options.day = "numeric";
+    }
     return moment.toLocaleString(root.lang, options);
   }
   function age(moment) {

@@ -5,7 +5,7 @@
   function make(element, tapped) {
     var map = window.L.map(element, { attributionControl: false, zoomControl: false, zoomSnap: 0.25, minZoom: 9, maxZoom: 19 });
     var ground = window.L.featureGroup().addTo(map), signs = window.L.featureGroup().addTo(map), way = window.L.featureGroup().addTo(map);
-    var start = null;
+    var start = null, streets = null;
     window.L.control.zoom({ zoomInTitle: element.getAttribute("data-nearer"), zoomOutTitle: element.getAttribute("data-farther") }).addTo(map);
     map.setView([22.69, 114.35], 12);
     map.on("click", function (event) { tapped(event.latlng.lng, event.latlng.lat); });
@@ -29,6 +29,14 @@
             fillColor: open ? "#17663a" : "#ffffff", fillOpacity: 1 }).bindTooltip(one[language] || one.zh).addTo(signs);
         });
       },
+      // The ways of a community's file: [[lon, lat], [lon, lat]] each.
+      streets: function (pieces) {
+        if (streets) streets.remove();
+        streets = window.L.polyline(pieces.map(function (piece) { return piece.map(flip); }),
+          { color: "#ffffff", weight: 4, opacity: 1, interactive: false }).addTo(map);
+        streets.bringToBack();
+        ground.bringToBack();
+      },
       start: function (lon, lat) {
         if (start) start.remove();
         start = window.L.circleMarker([lat, lon], { radius: 8, color: "#0b5876", weight: 4, fillColor: "#ffffff", fillOpacity: 1, interactive: false }).addTo(map);
@@ -38,6 +46,8 @@
         if (!line || line.length < 2) return;
         window.L.polyline(line.map(flip), { color: "#ffffff", weight: 9, opacity: 1, interactive: false }).addTo(way);
         window.L.polyline(line.map(flip), { color: "#0b5876", weight: 5, opacity: 1, interactive: false }).addTo(way);
+        var door = flip(line[line.length - 1]);
+        window.L.circleMarker(door, { radius: 7, color: "#ffffff", weight: 2, fillColor: "#0b5876", fillOpacity: 1, interactive: false }).addTo(way);
         map.fitBounds(way.getBounds(), { padding: [30, 30], animate: false, maxZoom: 17 });
       },
       resized: function () { map.invalidateSize(); }

@@ -8,7 +8,7 @@
   var answer = document.querySelector("[data-answer]"), nowhere = document.querySelector("[data-nowhere]");
   var address = document.getElementById("address"), matches = document.querySelector("[data-matches]");
   var community = document.getElementById("community"), family = document.getElementById("family");
-  var start = null, files = {}, map = null, asked = 0;
+  var start = null, files = {}, map = null, asked = 0, drawn = null;
 
   function say(text) { said.textContent = text; }
   function one(root, selector) { return root.querySelector(selector); }
@@ -70,6 +70,16 @@
     links(way.shelter);
     if (map) map.way(way.line);
   }
+  // The pieces of street that the file knows: each node's links.
+  function pieces(known) {
+    var found = [], to = known.file.to;
+    for (var node = 0; node < known.lon.length; node++) {
+      for (var link = known.first[node]; link < known.first[node + 1]; link++) {
+        found.push([[known.lon[node], known.lat[node]], [known.lon[node - to[link]], known.lat[node - to[link]]]]);
+      }
+    }
+    return found;
+  }
   function find() {
     if (!start) return;
     var turn = ++asked, layer = family.value + "." + profile();
@@ -79,6 +89,7 @@
       if (!code) { say(here.words("outside")); hide(); return undefined; }
       return file(code).then(function (got) {
         if (turn !== asked) return;
+        if (map && got !== drawn) { map.streets(pieces(got.field)); drawn = got; }
         var way = got.field.route(start.lon, start.lat, layer, language);
         if (way.ok) show(way, got); else without(way.words, got);
       });

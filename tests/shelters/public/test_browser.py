@@ -125,7 +125,7 @@ def test_no_barrier_nothing_too_wide_and_nothing_too_small_to_tap(
         assert found.violations_count == 0, f"{path}: {found.generate_report()}"
         assert page.evaluate("document.documentElement.scrollWidth") <= 390, path
         small = page.evaluate("""() => [...document.querySelectorAll("main button, main select, main input[type=search],"
-            + " main summary, main .button, main .name, main .links a, main .tel, main .filters label, header a")]
+            + " main summary, main .button, main .name, main .links a, main .tel, main .filters label, main .crumbs a, header a")]
             .filter(e => e.offsetParent && e.getBoundingClientRect().height < 43.5).map(e => e.outerHTML)""")
         assert small == [], path
 
