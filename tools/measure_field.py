@@ -239,8 +239,9 @@ def main() -> None:
             migrate.upgrade(app, "head")
             regions.seed()
             graph = town(rng)
-            print(f"{platform.python_implementation()} {platform.python_version()}, numpy {np.__version__}, {os.cpu_count()} cores, "
-                  f"load {os.getloadavg()[0]:.1f}; {graph.nodes:,} nodes, {graph.edges:,} edges; {runs} runs")
+            machine = f"{platform.python_implementation()} {platform.python_version()}, numpy {np.__version__}"
+            print(f"{machine}, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}; {runs} runs; "
+                  f"{graph.nodes:,} nodes, {graph.edges:,} edges")
             blob = to_bytes(graph)
             reading = cpu(lambda: from_bytes(blob))
             indexing = cpu(lambda: (graph.arcs, graph.component, graph.edge_tree, graph.finder))

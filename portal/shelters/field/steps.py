@@ -31,6 +31,12 @@ class Way:
     def named(self) -> bool:
         return bool(self.zh or self.en)
 
+    def same(self, other: Way) -> bool:
+        """Whether people would call both the same: a street keeps its name over its bridge and its crossings, not on steps."""
+        if (self.zh, self.en) != (other.zh, other.en) or (self.kind == "steps") != (other.kind == "steps"):
+            return False
+        return self.named or self.kind == other.kind
+
     def name(self, language: str, phrases: dict[str, Any]) -> str:
         own = (self.zh or self.en) if language == "zh" else (self.en or self.zh)
         return own or str(phrases["ways"][self.kind])
@@ -108,7 +114,7 @@ def _longer(stretch: _Stretch, piece: _Stretch, last: float) -> _Stretch:
 
 def _goes_on(before: _Stretch, piece: _Stretch) -> bool:
     bend = NAMED_BEND if piece.way.named else UNNAMED_BEND
-    return before.way == piece.way and abs(turn(before.last, piece.first)) < bend
+    return before.way.same(piece.way) and abs(turn(before.last, piece.first)) < bend
 
 
 def _kind(before: _Stretch | None, stretch: _Stretch) -> str:
@@ -119,7 +125,7 @@ def _kind(before: _Stretch | None, stretch: _Stretch) -> str:
     side = "straight" if abs(angle) < STRAIGHT else "right" if angle > 0 else "left"
     if on_steps:
         return f"steps_{side}"
-    return f"same_{side}" if before.way == stretch.way and side != "straight" and stretch.way.named else side
+    return f"same_{side}" if before.way.same(stretch.way) and side != "straight" and stretch.way.named else side
 
 
 def bearing(here: Point, there: Point) -> float:

@@ -147,8 +147,12 @@
     if (whole < 1000) return say.metres.replace("{n}", whole);
     return say.kilometres.replace("{n}", (Math.floor(metres / 100 + 0.5) / 10).toFixed(1));
   }
+  function same(a, b) {
+    if (a[0] !== b[0] || a[1] !== b[1] || (a[2] === "steps") !== (b[2] === "steps")) return false;
+    return a[0] || a[1] ? true : a[2] === b[2];
+  }
   function goesOn(before, piece) {
-    return before.way === piece.way && Math.abs(turn(before.last, piece.first)) < (piece.way[0] || piece.way[1] ? 70 : 45);
+    return same(before.way, piece.way) && Math.abs(turn(before.last, piece.first)) < (piece.way[0] || piece.way[1] ? 70 : 45);
   }
   function longer(stretch, piece, towards) { stretch.metres += piece.metres; stretch.slow += piece.slow; stretch.last = towards; }
   function stretches(points, ways, slowed) {
@@ -173,7 +177,7 @@
     if (!before) return steps ? "steps_go" : "go";
     var angle = turn(before.last, piece.first), to = Math.abs(angle) < 40 ? "straight" : angle > 0 ? "right" : "left";
     if (steps) return "steps_" + to;
-    return before.way === piece.way && to !== "straight" && (piece.way[0] || piece.way[1]) ? "same_" + to : to;
+    return same(before.way, piece.way) && to !== "straight" && (piece.way[0] || piece.way[1]) ? "same_" + to : to;
   }
   function words(field, layer, line, ways, slowed, place, door, metres, minutes, zh, say) {
     var told = [], before = null, count = line.length;

@@ -73,6 +73,13 @@ def test_steps_and_ways_without_a_name_are_told_by_what_they_are(words):
     assert field.route_from_node(0, STEP_FREE) == NoRoute("no_way")
 
 
+def test_a_street_keeps_its_name_over_its_bridge_but_not_on_steps(words):
+    ways = [steps.Way("深汕路", "", kind) for kind in ("road", "bridge", "crossing", "steps", "road")]
+    at = [(114.34 + n * .0005, 22.68) for n in range(8)]
+    told = steps.steps([at[0], *at[:6], at[5]], ways, [False] * 5)
+    assert [(s.kind, round(s.metres)) for s in told] == [("go", 154), ("steps_straight", 51), ("straight", 51)]
+
+
 def test_short_crossings_without_a_name_are_not_told(words):
     way, crossing = steps.Way("深汕路", "Shenshan Road", "road"), steps.Way("", "", "crossing")
     at = [(114.34 + n * .0002, 22.68) for n in range(7)]
