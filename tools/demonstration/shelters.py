@@ -203,7 +203,7 @@ def _open_ground(town: Town, number: int, places: int, streets: dict[int, list[t
                         "landslide": None if hills and chance.random() < 0.4 else True, "earthquake": True, "fire": True,
                         "hazmat": True if chance.random() < 0.7 else None},
         "area_m2": round(places * OUTDOOR_M2), "m2_per_person": OUTDOOR_M2, "capacity_day": places,
-        "capacity_night": places // 2 if kind == "park" else None,
+        "capacity_night": places * 4 // 5 if kind == "park" else None,
         "step_free": True if any(g["step_free"] for g in gates) else None, "pets": True if kind == "park" else None,
         "water": chance.choice((True, True, None)), "power": chance.choice((True, None, False)),
         "medical": True if kind == "sports" else chance.choice((None, False)), "night": {"park": True}.get(kind),
