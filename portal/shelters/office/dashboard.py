@@ -26,7 +26,7 @@ from portal.shelters.living import reports
 from portal.shelters.office import choropleth, figures, people
 from portal.shelters.office.figures import Row
 from portal.shelters.office.shelter_pages import say
-from portal.shelters.registry import store, suitability
+from portal.shelters.registry import suitability
 from portal.shelters.roads import obstructions
 from portal.shelters.roads import store as roads
 
@@ -49,19 +49,18 @@ def page() -> str:
     now, language = utcnow(), select_language()
     view, layer = field.current(), chosen_layer()
     rows = figures.rows(current_settings().district, view, layer)
-    shelters = store.listing()
-    over_time = figures.occupancy(shelters, now)
+    over_time = figures.occupancy(now)
     return render_template(
         "shelters_office/dashboard.html", rows=rows, layer=layer, family=layer.partition(".")[0],
         profile=layer.partition(".")[2], target=figures.TARGET_M2, uncovered=[r for r in rows if r.uncovered],
         unknown=[r for r in rows if r.share is None], sums=_sums(rows), map=_map(rows, language), swatch=choropleth.swatch,
         over_time=over_time[::-1], chart=_chart(over_time), may_keep=people.may_keep(people.here()), profiles=_profiles(),
-        has_layer=view is not None and layer in view.layers, **_field_state(view, layer), **_live(shelters))
+        has_layer=view is not None and layer in view.layers, **_field_state(view, layer), **_live())
 
 
 def live_part() -> str:
     """The part that is looked at again and again: what is open now."""
-    return render_template("shelters_office/_live_shelters.html", **_live(store.listing()))
+    return render_template("shelters_office/_live_shelters.html", **_live())
 
 
 def chosen_layer() -> str:
@@ -76,10 +75,9 @@ def _profiles() -> dict[str, Any]:
     return {"walk": _("on foot"), "step_free": _("step-free")}
 
 
-def _live(shelters: list[Any]) -> dict[str, Any]:
+def _live() -> dict[str, Any]:
     now = utcnow()
-    found = figures.live(shelters, now)
-    return {"live_now": found, "total": len(shelters), "conflicts": reports.conflicts(), "named": NAMED,
+    return {"live_now": figures.live(now), "total": figures.in_use(), "conflicts": reports.conflicts(), "named": NAMED,
             "obstructions_now": obstructions.listing(now, limit=1).total, **say(now)}
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import numpy as np
+from sqlalchemy import func, select
+from sqlalchemy.orm import lazyload
 
+from portal.core.db import db
 from portal.regions import lookup
 from portal.regions.snapshot import Node
 from portal.shelters.field.made import NO_ROOM, NO_TIME
@@ -106,8 +108,17 @@ def coverage(view: FieldView, layer: str) -> dict[str, tuple[float, float | None
     return found
 
 
-def live(shelters: Sequence[Shelter], now: datetime) -> Live:
-    """Active ones with a fresh state, unsafe ones, stale ones, and the sums of the first."""
+def in_use() -> int:
+    """How many shelters are in use."""
+    return db.session.scalar(select(func.count()).select_from(Shelter).where(Shelter.retired_at.is_(None))) or 0
+
+
+def live(now: datetime) -> Live:
+    """Active ones with a fresh state, unsafe ones, stale ones, and the sums of the first. Asked again and again by every desk,
+    so only these rows are read, without their entrances."""
+    shelters = list(db.session.scalars(
+        select(Shelter).where(Shelter.retired_at.is_(None), Shelter.status.in_((*freshness.ACTIVE, UNSAFE)))
+        .order_by(Shelter.region_code, Shelter.code).options(lazyload(Shelter.entrances))))
     active = [s for s in shelters if s.status in freshness.ACTIVE]
     fresh = [s for s in active if not freshness.is_stale(s, now)]
     return Live(
@@ -116,10 +127,11 @@ def live(shelters: Sequence[Shelter], now: datetime) -> Live:
         sum(freshness.free_places(s, now) or 0 for s in fresh))
 
 
-def occupancy(shelters: Sequence[Shelter], now: datetime) -> list[tuple[datetime, int, int]]:
+def occupancy(now: datetime) -> list[tuple[datetime, int, int]]:
     """(moment, people, shelters counted) each full hour of the last two days: at each, the newest count of every shelter that
     has one by then. Empty when nobody counted."""
-    series = reports.occupancy_series([s.id for s in shelters], now - SINCE)
+    series = reports.occupancy_series(
+        list(db.session.scalars(select(Shelter.id).where(Shelter.retired_at.is_(None)))), now - SINCE)
     if not series:
         return []
     at = now.replace(minute=0, second=0, microsecond=0) - SINCE + STEP

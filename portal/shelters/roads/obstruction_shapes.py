@@ -60,9 +60,7 @@ def check(given: Any) -> Shape:
         _refuse(_l("The shape cannot be read: a line needs two points, an area three."))
     whole, mended = _valid(geometry)
     _check_size(whole)
-    rounded = shapely.transform(whole, lambda at: np.round(at, DECIMALS))
-    if not rounded.is_valid:
-        rounded = _surfaces(shapely.make_valid(rounded))
+    rounded = _rounded(whole)
     if rounded.geom_type.endswith("Polygon"):
         rounded = shapely.orient_polygons(rounded)
     return Shape(json.loads(shapely.to_geojson(rounded)), mended)
@@ -134,6 +132,17 @@ def _valid(geometry: BaseGeometry) -> tuple[BaseGeometry, bool]:
     if mended.convex_hull.area < NOTHING:
         _refuse(_l("All points of the area lie on one line, so it holds nothing. Draw it again, or draw a line."))
     return mended, True
+
+
+def _rounded(geometry: BaseGeometry) -> BaseGeometry:
+    """On six decimals, and valid there too: rounding alone can make edges cross that ran close to each other."""
+    rounded = shapely.transform(geometry, lambda at: np.round(at, DECIMALS))
+    if rounded.is_valid:
+        return rounded
+    fitted = _surfaces(shapely.set_precision(geometry, 10.0 ** -DECIMALS))
+    if fitted.is_empty:
+        _refuse(_l("All points of the area lie on one line, so it holds nothing. Draw it again, or draw a line."))
+    return shapely.transform(fitted, lambda at: np.round(at, DECIMALS))
 
 
 def _surfaces(geometry: BaseGeometry) -> BaseGeometry:

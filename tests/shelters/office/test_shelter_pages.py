@@ -90,7 +90,7 @@ def test_a_stale_state_is_greyed_dated_and_not_counted(sit):
     make(name_en="Fresh", status="open", status_at=now, occupancy=30, occupancy_at=now)
     make(name_en="Old", status="open", status_at=now - timedelta(hours=20), occupancy=500, occupancy_at=now)
     make(name_en="Broken", status="unsafe", status_at=now - timedelta(days=9))
-    live = figures.live(store.listing(), now)
+    live = figures.live(now)
     assert ([s.name_en for s in live.open], [s.name_en for s in live.stale], live.people) == (["Fresh"], ["Old"], 30)
     assert [s.name_en for s in live.unsafe] == ["Broken"]
     row = lxml.html.fromstring(sit.get(f"{HOME}live").text).xpath("//tr[contains(., 'Old')]")[0]
@@ -99,14 +99,14 @@ def test_a_stale_state_is_greyed_dated_and_not_counted(sit):
 
 
 def test_head_counts_over_time_carry_the_last_one_forward(keeper):
+    assert figures.occupancy(utcnow()) == []
     first, second, now = make(), make(), utcnow().replace(minute=30)
     for shelter, hours, people in ((first, 5, 10), (second, 3, 7), (first, 1, 40)):
         with transaction() as session:
             reports.report(session, shelter, ref=str(uuid.uuid4()), occupancy=people, observed_at=now - timedelta(hours=hours),
                            source="desk", reporter="x")
-    series = figures.occupancy(store.listing(), now)
+    series = figures.occupancy(now)
     assert [(n, counted) for _at, n, counted in series] == [(10, 1), (10, 1), (17, 2), (17, 2), (47, 2), (47, 2)]
-    assert figures.occupancy([], now) == []
 
 
 def test_ways_are_computed_anew_at_the_desk_by_those_with_the_duty(sit, seat, town):
