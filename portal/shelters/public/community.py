@@ -62,7 +62,7 @@ class Community:
     def _facts(self) -> list[Any]:
         return [
             [[w.number, w.tier, w.onset, w.expires, [h.identifier for h in self.press.heads(w.id)]] for w in self._warnings],
-            [place.facts() for place in self.own], [place.facts() for place in self.near],
+            [place.facts for place in self.own], [place.facts for place in self.near],
             [table.facts() for table in self.tables], self.source.view is None,
             [[f.key, f.zh, f.en] for f in self.source.families.values()],
             [[getattr(row, name) for name in _SHOWN_OF_OBSTRUCTION] for row in self._obstructions],

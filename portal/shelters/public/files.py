@@ -29,20 +29,19 @@ _MOMENTS = ("status_at", "status_until", "occupancy_at", "checked_at")
 
 def put(press: Press, source: Source) -> None:
     view = source.view
-    places = [place.facts() for place in source.places]
     families = [[f.key, f.zh, f.en] for f in source.families.values()]
     graph = roads.newest()
     press.put("/fields/index.json", JSON, press.key("index", families, graph.id if graph else None, view is None),
               partial(_index, source))
     needed = sorted(source.needed(source.warnings))
-    press.put("/fields/shelters.json", JSON, press.key("states", places, families, needed), partial(_states, press, source))
+    press.put("/fields/shelters.json", JSON, press.key("states", source.facts, families, needed), partial(_states, press, source))
     if view is not None:
         for node in source.communities:
             if not len(view.community_nodes.get(node.code, ())):
                 continue  # no way runs there: its page says that none is known
             press.put(f"/fields/{node.code}.json", JSON, press.key("field", node.code, view.version),
                       partial(view.community_file, node.code))
-    press.put("/feeds/shelters.geojson", GEOJSON, press.key("shelters", places), partial(_geojson, press, source))
+    press.put("/feeds/shelters.geojson", GEOJSON, press.key("shelters", source.facts), partial(_geojson, press, source))
 
 
 def _dump(value: Any) -> bytes:

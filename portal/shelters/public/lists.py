@@ -31,7 +31,7 @@ def put(press: Press, source: Source) -> None:
 
 def _put(press: Press, source: Source, language: str, family: Family | None) -> None:
     path = f"/{language}/shelters/" + (f"{family.key}/" if family else "")
-    facts = [[place.facts() for place in source.places], [[f.key, f.zh, f.en] for f in source.families.values()]]
+    facts = [source.facts, [[f.key, f.zh, f.en] for f in source.families.values()]]
     press.html("public/list.html", language, path, facts, partial(_context, press, source, language, family))
 
 

@@ -28,7 +28,7 @@ SERVICES = {"amap": _l("Amap"), "baidu": _l("Baidu Maps"), "apple": _l("Apple Ma
 
 def put(press: Press, source: Source) -> None:
     for place in source.places:
-        facts = [place.facts(), [[f.key, f.zh, f.en] for f in source.families.values()]]
+        facts = [place.facts, [[f.key, f.zh, f.en] for f in source.families.values()]]
         for language in LANGUAGES:
             press.html("public/shelter.html", language, place.path(language), facts,
                        partial(_context, press, source, place, language))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -37,6 +39,12 @@ class Source:
             if (slug := slug_of(shelter.code)) not in self.families:
                 found.setdefault(slug, see(shelter, self.families, self.now))
         return list(found.values())
+
+    @cached_property
+    def facts(self) -> str:
+        """Names all that is shown of all shelters."""
+        text = json.dumps([place.facts for place in self.places], ensure_ascii=False, default=str)
+        return hashlib.sha256(text.encode()).hexdigest()
 
     @cached_property
     def by_id(self) -> dict[int, Place]:

@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
 from typing import Any
 from urllib.parse import quote
 
@@ -70,6 +71,7 @@ class Place:
     def has(self) -> list[str]:
         return [name for name in FILTERS if getattr(self.shelter, name) is True]
 
+    @cached_property
     def facts(self) -> list[Any]:
         """All that pages show of it: part of their keys."""
         row = [getattr(self.shelter, c.key) for c in Shelter.__table__.columns if c.key not in _SILENT]

@@ -5,7 +5,7 @@
   "use strict";
   var WAIT = 3000, MOST_PAGES = 40, MOST_MINE = 40, STAMP = "x-anlan-kept";
   var SHELL = "anlan-shell-" + self.ANLAN.version, PAGES = "anlan-pages-" + self.ANLAN.version, MINE = "anlan-mine";
-  var OURS = /^\/(?:(?:zh|en)\/|assets\/|fields\/|feeds\/)/;
+  var OURS = /^\/(?:$|(?:zh|en)\/|assets\/|fields\/|feeds\/)/;
 
   function stamped(response) {
     return response.blob().then(function (body) {
@@ -43,6 +43,7 @@
     });
   }
   function kept(path) {
+    if (path === "/") path = /^zh/.test(self.navigator.language) ? "/zh/" : "/en/";
     return [SHELL, MINE, PAGES].reduce(function (before, name) {
       return before.then(function (found) {
         return found || caches.open(name).then(function (cache) { return cache.match(path); });

@@ -6,6 +6,7 @@ from __future__ import annotations
 import re
 import shutil
 import threading
+import time
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -39,8 +40,33 @@ pytestmark = [
 ]
 
 
+class Moods:
+    """The server as it is asked in a storm: `status` is answered instead of pages, or each answer takes `delay` seconds."""
+
+    def __init__(self, app: Callable) -> None:
+        self.app, self.status, self.delay = app, "", 0.0
+
+    def __call__(self, environ: dict, start: Callable) -> object:
+        if self.delay:
+            time.sleep(self.delay)
+        if self.status:
+            start(self.status, [("Content-Type", "text/plain")])
+            return [b"no"]
+        return self.app(environ, start)
+
+
 @pytest.fixture(scope="module")
-def address(tmp_path_factory: pytest.TempPathFactory, sqlite_template: Path) -> Iterator[str]:
+def moods(served: tuple[str, Moods]) -> Moods:
+    return served[1]
+
+
+@pytest.fixture(scope="module")
+def address(served: tuple[str, Moods]) -> str:
+    return served[0]
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory: pytest.TempPathFactory, sqlite_template: Path) -> Iterator[tuple[str, Moods]]:
     """The site of one street with a grid of streets, published and served without the application behind it."""
     folder = tmp_path_factory.mktemp("shelters")
     shutil.copy(sqlite_template, folder / "anlan.db")
@@ -59,10 +85,11 @@ def address(tmp_path_factory: pytest.TempPathFactory, sqlite_template: Path) -> 
             make_shelter(session, code="DOUBT", name_zh="未评估", name_en="Unexamined", suitability={}, **spot)
         recompute.now("test")
     publish(app)
-    server = create_server(app, host="127.0.0.1", port=0)
+    moods = Moods(app)
+    server = create_server(moods, host="127.0.0.1", port=0)
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
-    yield f"http://127.0.0.1:{server.effective_port}"
+    yield f"http://127.0.0.1:{server.effective_port}", moods
     server.close()
     thread.join(10)
     with app.app_context():
@@ -272,3 +299,31 @@ def test_an_older_version_is_cleaned_away(address: str, phone: Callable[..., Pag
     names = page.evaluate("caches.keys()")
     assert "others" in names, "what is not ours is left alone"
     assert not [name for name in names if name.endswith("-old")]
+
+
+@pytest.mark.parametrize(("status", "delay"), [("503 Service Unavailable", 0.0), ("", 4.0)])
+def test_a_server_in_trouble_or_too_slow_does_not_keep_the_kept_page_away(
+    address: str, moods: Moods, phone: Callable[..., Page], status: str, delay: float
+) -> None:
+    page = phone("en-GB")
+    page.goto(address + "/en/shelters/")
+    ready(page)
+    moods.status, moods.delay = status, delay
+    try:
+        page.goto(address + "/en/shelters/")
+        expect(page.locator("main")).to_contain_text("Liulian School")
+        expect(page.locator("[data-kept-banner]")).to_contain_text("You are offline, or the network is too slow.")
+    finally:
+        moods.status, moods.delay = "", 0.0
+
+
+def test_the_address_without_a_language_opens_without_the_network(address: str, phone: Callable[..., Page]) -> None:
+    page = phone("en-GB")
+    page.goto(address + "/")
+    ready(page)
+    page.goto(address + "/")
+    assert page.url == address + "/en/"
+    page.context.set_offline(True)
+    page.goto(address + "/")
+    expect(page.locator("h1")).to_contain_text("Warnings in force")
+    expect(page.locator("[data-kept-banner]")).to_be_visible()
