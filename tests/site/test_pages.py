@@ -228,7 +228,7 @@ def test_the_demonstration_and_the_sandbox_are_said_on_every_page(make_app, data
     publish(app)
     for path in ("/zh/", "/zh/about/", "/zh/archive/"):
         assert "不是真实预警" in page(app, path)
-        assert "沙箱" in page(app, path)
+        assert "沙盒" in page(app, path)
 
 
 @pytest.mark.parametrize(
