@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 
-from sqlalchemy import select, update
+from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session
 
 from portal.core.clock import utcnow
@@ -18,6 +18,8 @@ from portal.shelters.roads import store as roads
 log = logging.getLogger(__name__)
 #: Versions whose data is kept; of older ones only what is told of them.
 KEPT = 3
+#: Versions that are remembered at all: at the most, one every ten seconds through three hours.
+REMEMBERED = 1000
 _cache: dict[str, FieldView] = {}
 _guard = threading.Lock()
 
@@ -71,4 +73,6 @@ def add(session: Session, field: made.Field, *, graph_id: int, key: str, reason:
     session.flush()
     session.execute(update(FieldVersion).where(FieldVersion.version <= row.version - KEPT, FieldVersion.data.is_not(None))
                     .values(data=None).execution_options(synchronize_session=False))
+    session.execute(delete(FieldVersion).where(FieldVersion.version <= row.version - REMEMBERED)
+                    .execution_options(synchronize_session=False))
     return row

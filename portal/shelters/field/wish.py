@@ -8,6 +8,7 @@ from sqlalchemy import func, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
+from portal.core import audit
 from portal.core.clock import utcnow
 from portal.core.db import db
 from portal.shelters.models import FieldWish
@@ -18,7 +19,12 @@ QUIET, AT_MOST = timedelta(seconds=2), timedelta(seconds=10)
 
 
 def ask(session: Session, reason: str) -> None:
-    """Ask for a new field, within the caller's transaction. `reason`: one word for what changed."""
+    """Ask for a new field, within the caller's transaction. `reason`: one word for what changed.
+
+    Takes the trail's place in the queue first: who asks also appends to the trail, before or after, and two transactions that
+    lock the same two rows in opposite orders would wait for each other for ever.
+    """
+    audit.serialise(session)
     ensure(session)
     now = utcnow()
     session.execute(

@@ -8,6 +8,7 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import update
 
+from portal.core import audit
 from portal.core.clock import utcnow
 from portal.core.db import db, transaction
 from portal.shelters import field
@@ -227,6 +228,40 @@ def test_only_the_newest_versions_keep_their_data(town):
         recompute.now("test")
     rows = store.recent()
     assert [row.data is not None for row in rows] == [True] * store.KEPT + [False] * (5 - store.KEPT)
+
+
+def test_old_versions_are_forgotten(town, monkeypatch):
+    monkeypatch.setattr(store, "REMEMBERED", 2)
+    for number in range(4):
+        _status("T-0", occupancy=number)
+        recompute.now("test")
+    assert len(store.recent()) == 2
+
+
+def test_asking_before_and_after_an_entry_of_the_trail_never_locks_two_writers_up(context):
+    asked, appended = threading.Event(), threading.Event()
+    failed = []
+
+    def other():
+        try:
+            with context.app_context(), transaction() as session:
+                asked.wait(20)
+                audit.append(session, audit.SYSTEM, "test.act", "test:2")
+                appended.set()
+                wish.ask(session, "second")
+        except Exception as error:
+            failed.append(error)
+
+    thread = threading.Thread(target=other)
+    with transaction() as session:
+        wish.ask(session, "first")
+        asked.set()
+        thread.start()
+        appended.wait(1)  # it cannot: it waits for this transaction
+        audit.append(session, audit.SYSTEM, "test.act", "test:1")
+    thread.join(30)
+    assert failed == []
+    assert wish.state().wanted == 2
 
 
 def test_without_a_graph_there_is_no_field_and_no_failure(context):
