@@ -139,8 +139,7 @@ def _left(sheet: Sheet, facts: Facts, household: Household, leading: Leading) ->
     blocks: list[Any] = [Heading(_("Where we go")), Goalpost(facts, leading.goal)]
     blocks += [Space(), Heading(_("Our way"))]
     if leading.way is not None:
-        blocks += [Items(list(leading.way.words[language]), 9, "number" if leading.way.number is not None else "", more=_longer)]
-        blocks += [Text(_("From: %(place)s", place=leading.way.origin[language]), 8, colour=SOFT)]
+        blocks += _way(leading, facts, language)
     else:
         blocks += [Lines(3)]
         if facts.ways:
@@ -148,7 +147,7 @@ def _left(sheet: Sheet, facts: Facts, household: Household, leading: Leading) ->
             part = [_from_to(facts, way, language) for way in near]
             hint = _("Begin at the nearest of these places; the map shows the rest:")
             blocks += [Space(2), Text(hint, 8, colour=SOFT), Items(part, 8.5)]
-    blocks += [Text(frame.basis(facts), 7.5, colour=SOFT)]
+    blocks += [Text(frame.basis(facts), 8, colour=SOFT)]
     blocks += [Space(), Heading(_("If the way is cut")),
                Text(_("Stay, go up to a higher floor, call 119. Do not wade."), 9.5, BOLD)]
     blocks += [Space(), Heading(_("What threatens us"))]
@@ -163,6 +162,20 @@ def _left(sheet: Sheet, facts: Facts, household: Household, leading: Leading) ->
         blocks += [Text(_("Risk points of the community: %(names)s", names=names.join(d.name[language] for d in near_by)), 8,
                         colour=SOFT)]
     return blocks
+
+
+def _way(leading: Leading, facts: Facts, language: str) -> list[Any]:
+    """How far it is, and each stretch with its number. Without a way: what to do instead. That it is a plan stands below, as on
+    every sheet, and not among the steps."""
+    way = leading.way
+    assert way is not None  # noqa: S101  (asked by whoever calls)
+    told = list(way.words[language])
+    begins = Text(_("From: %(place)s", place=way.origin[language]), 8, colour=SOFT)
+    if leading.goal is None:
+        return [Items(told, 9.5), begins]
+    if facts.basis == "plan":
+        told = told[1:]
+    return [Text(told[0], 9.5, BOLD), begins, Items(told[1:], 9, "number", more=_longer)]
 
 
 def _from_to(facts: Facts, way: Way, language: str) -> str:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from flask_babel import force_locale, lazy_gettext
 from flask_babel import gettext as _
 
-from portal.core.errors import Invalid
+from portal import current_settings
 from portal.shelters.paper import card_sheet, fonts, map_sheet, plan_sheet
 from portal.shelters.paper.card_sheet import Leading
 from portal.shelters.paper.facts import Facts
@@ -110,14 +110,9 @@ def codes_of(characters: Iterable[str]) -> str:
     return fonts.named(characters)
 
 
-def many(kinds: Iterable[str], sources: Iterable[Facts], language: str) -> Made:
-    """All kinds of all communities in one file, in their order. For a whole district in one go, see `jobs`."""
+def collection(kinds: Sequence[str], language: str) -> Document:
+    """An empty file for sheets of many communities; see `draw_into`."""
     with force_locale(language):
-        document = Document(_("Evacuation paper"), language)
-        kinds = list(kinds)
-        for facts in sources:
-            for kind in kinds:
-                draw_into(document, kind, facts)
-        if not document.pages:
-            raise Invalid.one("region_codes", _("No community is named."))
-        return Made(document.finish(), document.lacking)
+        name = str(KINDS[kinds[0]]) if len(kinds) == 1 else _("Evacuation paper")
+        settings = current_settings()
+        return Document(f"{settings.authority_zh if language == 'zh' else settings.authority_en} {name}", language)

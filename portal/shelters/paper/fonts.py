@@ -60,6 +60,7 @@ def printable(text: str) -> tuple[str, list[str]]:
 
 @lru_cache(maxsize=60_000)
 def _advance(character: str, font: str) -> float:
+    ready()
     return pdfmetrics.stringWidth(character, font, 1000) / 1000
 
 

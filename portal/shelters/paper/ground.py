@@ -199,34 +199,32 @@ class Ground:
         self.room.take(box)
 
     def _signs(self) -> None:
-        for danger in self.facts.dangers:
-            if danger.place:
-                x, y = self.flat(danger.place)
-                symbols.danger(self.sheet, x, y, danger.letter)
-                self.room.take((x - 8, y - 7, x + 8, y + 8))
         for way in self.facts.ways:
             x, y = self.flat(way.place)
             symbols.origin(self.sheet, x, y)
             self.room.take((x - 5, y - 5, x + 5, y + 5))
         for goal in self.facts.goals:
             if goal.place:
-                self._goals[goal.number] = self._place_goal(self.flat(goal.place))
+                self._goals[goal.number] = self._beside_others(self.flat(goal.place), 10)
+        for danger in self.facts.dangers:
+            if danger.place:
+                symbols.danger(self.sheet, *self._beside_others(self.flat(danger.place), 7.5), danger.letter)
         for goal in reversed(self.facts.goals):
             if goal.place:
                 x, y = self._goals[goal.number]
                 symbols.goal(self.sheet, x, y, goal.number, goal.space, goal.fits(self.facts.family), 17)
 
-    def _place_goal(self, at: Flat) -> Flat:
-        """Where a shelter's sign stands: at its place, or beside it with a line to it where another sign is in the way."""
+    def _beside_others(self, at: Flat, half: float) -> Flat:
+        """Where a sign stands: at its place, or beside it with a line to it where another sign is in the way."""
         for away in (0.0, 15.0, 22.0, 30.0):
             for turn in range(8 if away else 1):
                 x, y = at[0] + cos(turn * pi / 4) * away, at[1] + sin(turn * pi / 4) * away
-                if self.room.take_if_free([(x - 10, y - 10, x + 10, y + 11)]):
+                if self.room.take_if_free([(x - half, y - half, x + half, y + half * 1.1)]):
                     if away:
                         self.sheet.rule(*at, x, y, 1.0, INK)
                         self.sheet.box(at[0] - 1.5, at[1] - 1.5, 3, 3, fill=INK, stroke=None)
                     return x, y
-        self.room.take((at[0] - 10, at[1] - 10, at[0] + 10, at[1] + 11))
+        self.room.take((at[0] - half, at[1] - half, at[0] + half, at[1] + half))
         return at
 
     def _names(self) -> None:
@@ -245,10 +243,11 @@ class Ground:
         text = self.sheet.clean(text)
         text = typeset.shorten(text, font, size, _WIDEST_NAME)
         wide = fonts.width(text, font, size)
-        for left, base, takes in around(*at, away, wide, size):
-            if self.room.take_if_free([takes]):
-                self.sheet.halo(left, base, text, size, font)
-                return
+        for farther in (0.0, 8.0, 16.0):
+            for left, base, takes in around(*at, away + farther, wide, size):
+                if self.room.take_if_free([takes]):
+                    self.sheet.halo(left, base, text, size, font)
+                    return
 
     def _own_name(self, language: str) -> None:
         """The community's name, large and pale, where there is room: so that the map says what it is when cut off."""

@@ -225,7 +225,7 @@ class _Making:
         shared = source.Source(codes, family)
         bad: set[tuple[str, str]] = set()
         while True:
-            document = Document(f"{documents.KINDS[kinds[0]]}" if len(kinds) == 1 else "Anlan", language)
+            document = documents.collection(kinds, language)
             self.done = len(bad)
             if self._draw(document, shared, [(c, k) for c in codes for k in kinds if (c, k) not in bad], bad):
                 return document.finish() if document.pages else None

@@ -66,8 +66,9 @@ def _right(sheet: Sheet, facts: Facts) -> list[object]:
         blocks += [Label(_("%(tier)s warning (grade %(grade)s)", tier=TIER_LABELS[tier], grade=GRADE[tier]), fill, ink),
                    Space(1.5), Items([step[language] for step in steps], 8.5, more=_more), Space(2)]
     blocks += [Space(), Heading(_("Shelters")), _shelters(sheet, facts)]
-    calls = "   ".join(f"{call.number} {call.name[language]}".replace(" ", "\u00a0") for call in said.calls)
-    blocks += [Space(), Label(_("In danger, call"), PALE), Space(1.5), Text(calls, 9.5, BOLD)]
+    calls = [f"{call.number} {call.name[language]}" for call in said.calls]
+    rows = [[*calls[n : n + 2], ""][:2] for n in range(0, len(calls), 2)]
+    blocks += [Space(), Label(_("In danger, call"), PALE), flow.Table([], rows, [0.5, 0.5], 9.5, frozenset({0, 1}))]
     return blocks
 
 

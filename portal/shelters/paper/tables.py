@@ -91,7 +91,7 @@ def ways(sheet: Sheet, facts: Facts, size: float = 8.5) -> Table:
             rows.append([way.origin[language], goal_sign(goal, facts.family), goal.name[language],
                          far + (_(", steps") if way.steps else "")])
     heads = [HEADS["from"], HEADS["no"], HEADS["to"], _("On foot")]
-    return Table(heads, rows, [0.31, 0.09, 0.37, 0.23], size=size, bold=frozenset({0}), more=more)
+    return Table(heads, rows, [0.3, 0.105, 0.355, 0.24], size=size, bold=frozenset({0}), more=more)
 
 
 def no_way(way: Way, language: str) -> str:
@@ -110,7 +110,7 @@ def dangers(sheet: Sheet, facts: Facts, size: float = 8.5) -> Table:
     rows = [[danger_sign(d), f"{words.RISKS.get(d.kind, d.kind)}: {d.name[language]}" if sheet.language == "en"
              else f"{words.RISKS.get(d.kind, d.kind)}：{d.name[language]}", d.note[language] or "—",
              _("unknown") if d.people is None else f"{d.people:,}"] for d in facts.dangers]
-    return Table([HEADS["sign"], _("Danger"), _("What to know"), HEADS["people"]], rows, [0.09, 0.43, 0.31, 0.17], size=size,
+    return Table([HEADS["sign"], _("Danger"), _("What to know"), HEADS["people"]], rows, [0.105, 0.42, 0.305, 0.17], size=size,
                  more=more)
 
 

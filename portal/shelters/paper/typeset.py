@@ -10,9 +10,10 @@ from portal.shelters.paper import fonts
 _NEVER_FIRST = set("，。、；：？！）》」』】〕…—％%·,.;:?!)]}”’℃、～")
 _NEVER_LAST = set("（《「『【〔([{“‘¥￥")
 _CHINESE = r"\u2e80-\u9fff\uf900-\ufaff\uff00-\uffef\u3000-\u303f\U00020000-\U0003ffff"
-#: One Chinese character, spaces at which a line may end (not U+00A0, which holds a number to its unit), or
-#: a word or its part up to a hyphen.
-_PIECE = re.compile(rf"[{_CHINESE}]|[ \t]+|[^ \t{_CHINESE}]+?(?<=[A-Za-z])-(?=[A-Za-z])|[^ \t{_CHINESE}]+")
+#: What stays whole: a number with its Chinese unit, one Chinese character, spaces at which a line may end (not U+00A0, which
+#: holds a number to its unit), a word or its part up to a hyphen.
+_PIECE = re.compile(rf"\d[\d.,]*(?:公里|分钟|米|人|级|号)|[{_CHINESE}]|[ \t]+|"
+                    rf"[^ \t{_CHINESE}]+?(?<=[A-Za-z])-(?=[A-Za-z])|[^ \t{_CHINESE}]+")
 
 
 def wrap(text: str, font: str, size: float, room: float, *, most: int = 0) -> list[str]:

@@ -119,9 +119,14 @@ def test_signs_for_variants_and_joining_are_no_lacking_characters():
 
 
 def test_many_sheets_go_into_one_file_in_their_order():
-    made = documents.many(["map", "card"], [sample(), sample("440310001002")], "zh")
-    assert reading.sizes(made.pdf) == [reading.A4] * 4
-    assert "六联社区疏散路线图" in reading.text(made.pdf, 0)
-    assert "明白卡" in reading.text(made.pdf, 1)
-    assert "六和社区疏散路线图" in reading.text(made.pdf, 2)
-    assert reading.qr(made.pdf, 3) == ["http://localhost/zh/communities/440310001002/"]
+    document = documents.collection(["map", "card"], "zh")
+    for facts in (sample(), sample("440310001002")):
+        for kind in ("map", "card"):
+            documents.draw_into(document, kind, facts)
+    pdf = document.finish()
+    assert reading.sizes(pdf) == [reading.A4] * 4
+    assert reading.metadata(pdf)["Title"] == "坪山区应急管理局（演示） 疏散避险纸质材料"
+    assert "六联社区疏散路线图" in reading.text(pdf, 0)
+    assert "明白卡" in reading.text(pdf, 1)
+    assert "六和社区疏散路线图" in reading.text(pdf, 2)
+    assert reading.qr(pdf, 3) == ["http://localhost/zh/communities/440310001002/"]
