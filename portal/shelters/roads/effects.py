@@ -20,6 +20,8 @@ from portal.shelters.roads.graph import Graph, scales
 SLOWEST = 20.0
 #: Metres around a point or a line that says none: half of a street's width.
 LEAST_RADIUS = 5.0
+#: Metres; more is a slip of the pen.
+MOST_RADIUS = 50_000.0
 _QUARTER = 8  # corners of a quarter circle
 
 
@@ -90,7 +92,7 @@ def ground_of(effect: Effect) -> tuple[BaseGeometry, bool]:
     if mended:
         given = shapely.make_valid(given)
     flat = given.geom_type in ("Polygon", "MultiPolygon")
-    radius = max(0.0, float(effect.radius)) if flat else max(LEAST_RADIUS, float(effect.radius))
+    radius = min(MOST_RADIUS, max(0.0 if flat else LEAST_RADIUS, float(effect.radius)))
     return (_widened(given, radius) if radius else given), mended
 
 

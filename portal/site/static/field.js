@@ -27,6 +27,7 @@
   }
   function decode(json) {
     var file = typeof json === "string" ? JSON.parse(json) : json, count = file.n.length;
+    if (file.form !== 1) throw new Error("this script does not know the form of this file");
     var x = [], y = [], first = [0], i, base;
     for (i = 0; i < count; i++) {
       first.push(first[i] + Number(file.n.charAt(i)));
