@@ -41,7 +41,7 @@ class Loss:
 @dataclass
 class Cuts:
     """`graph`: whether there are roads at all to compare with. `ways`: (zh, en) of named ways that it touches; `covered`:
-    shelters (names zh, en) whose ground it takes."""
+    shelters (names zh, en) whose ground it takes; `counted`: whether people were counted."""
 
     graph: bool = False
     edges: int = 0
@@ -50,10 +50,12 @@ class Cuts:
     more_ways: int = 0
     covered: list[tuple[str, str]] = field(default_factory=list)
     losses: list[Loss] = field(default_factory=list)
+    counted: bool = False
 
 
-def preview(columns: dict[str, Any], now: datetime, replaced: uuid.UUID | None = None) -> Cuts:
-    """What checked columns would do at `now`, beside all that is in force; `replaced`: the obstruction that they change."""
+def preview(columns: dict[str, Any], now: datetime, replaced: uuid.UUID | None = None, *, people: bool = True) -> Cuts:
+    """What checked columns would do at `now`, beside all that is in force; `replaced`: the obstruction that they change.
+    `people`: also who loses the way, for which the field is computed twice (seconds, on a large graph)."""
     effect = Effect(columns["geometry"], columns["radius"], columns["effect"], columns["factor"])
     found = Cuts()
     _find_covered(found, effect)
@@ -65,7 +67,8 @@ def preview(columns: dict[str, Any], now: datetime, replaced: uuid.UUID | None =
     found.edges, found.metres = len(touched), round(float(graph.length[touched].sum()))
     named = sorted({graph.names[n] for n in graph.name[touched] if n})
     found.ways, found.more_ways = named[:NAMED], max(0, len(named) - NAMED)
-    if len(touched):
+    if people and len(touched):
+        found.counted = True
         found.losses = _losses(graph, effect, columns["families"], now, replaced)
     return found
 

@@ -64,7 +64,9 @@ def single(obstruction_id: uuid.UUID) -> str:
 def _page(row: Obstruction) -> str:
     now = utcnow()
     state = obstructions.state_of(row, now)
-    seen = cuts.preview(obstruction_values.of(row), now, row.id) if state in ("now", "coming") else None
+    seen = None
+    if state in ("now", "coming"):
+        seen = cuts.preview(obstruction_values.of(row), now, row.id, people=request.args.get("people") == "1")
     return render_template("shelters_office/obstruction.html", row=row, seen=seen, box=_box(),
                            may=obstructions.may_change(people.here(), row), **_words(now))
 

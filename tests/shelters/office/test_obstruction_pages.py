@@ -118,6 +118,7 @@ def test_an_obstruction_over_the_shelter_takes_its_ways_and_its_expiry_gives_the
     recompute.now("test")
     assert not isinstance(field.current().route(*far, "water.walk"), Route)
     assert "These shelters lie under it" in text(sit.get(saved.location))
+    assert "no longer reach a shelter" in text(sit.get(f"{saved.location}?people=1"))
     assert "Coverage" in text(sit.get("/desk/shelters/"))
     later = utcnow() + timedelta(hours=7)
     monkeypatch.setattr("portal.shelters.field.recompute.utcnow", lambda: later)
