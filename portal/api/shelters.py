@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+import threading
+from collections import OrderedDict
+from datetime import datetime, timedelta
 from typing import Any
 
 from flask import Blueprint, Response, abort, request
@@ -10,6 +12,7 @@ from flask_babel import gettext as _
 
 from portal.api import answers
 from portal.core.clock import utcnow
+from portal.core.db import db
 from portal.core.errors import Invalid
 from portal.identity.limits import limiter
 from portal.regions.codes import is_code
@@ -19,6 +22,10 @@ from portal.shelters.registry.words import FACTS
 
 #: Shelters of one answer; `after` asks for the next ones.
 LISTED = 1000
+#: How old an answer of this process may be, and how many different ones it remembers.
+KEPT_FOR, _MOST_ANSWERS = timedelta(seconds=10), 32
+_answers: OrderedDict[tuple[str, ...], tuple[datetime, dict[str, Any]]] = OrderedDict()
+_guard = threading.Lock()
 #: Facts that are passed on as they stand; null is unknown.
 _PLAIN = ("code", "name_zh", "name_en", "pinyin", "level", "duration", "space", "function", "region_code", "address_zh",
           "address_en", "area_m2", "m2_per_person", "capacity_day", "capacity_night", *FACTS, "access_zh", "access_en",
@@ -44,6 +51,27 @@ def listed() -> Response:
     if status and status not in STATUSES:
         raise Invalid.one("status", _("Choose one of: %(names)s.", names=", ".join(STATUSES)))
     after = args.get("after", "")[:40]
+    return answers.fresh(_kept((str(db.engine.url), region, family, status, after), now), answers.GEOJSON, 30)
+
+
+def _kept(key: tuple[str, ...], now: datetime) -> dict[str, Any]:
+    """The answer, worked out at most once in a while per process: anybody may ask, and reading thousands of shelters costs."""
+    with _guard:
+        made = _answers.get(key)
+    if made is not None and now - made[0] < KEPT_FOR:
+        return made[1]
+    _database, region, family, status, after = key
+    value = _value(region, family, status, after, now)
+    with _guard:
+        _answers[key] = (now, value)
+        _answers.move_to_end(key)
+        while len(_answers) > _MOST_ANSWERS:
+            _answers.popitem(last=False)
+    return value
+
+
+def _value(region: str, family: str, status: str, after: str, now: datetime) -> dict[str, Any]:
+    families = suitability.families()
     rows = [s for s in sorted(store.listing([region] if region else None), key=lambda s: s.code)
             if s.code > after and (not status or s.status == status)
             and (not family or suitability.suits(s, families[family]) is True)]
@@ -52,7 +80,7 @@ def listed() -> Response:
                              "features": [feature(s, now) for s in shown]}
     if len(rows) > len(shown):
         value["next_after"] = shown[-1].code
-    return answers.fresh(value, answers.GEOJSON, 30)
+    return value
 
 
 def single(code: str) -> Response:

@@ -11,6 +11,7 @@ from click.testing import CliRunner
 from flask import Flask
 from sqlalchemy import select
 
+from portal.api import shelters
 from portal.core.audit import AuditEntry
 from portal.core.clock import utcnow
 from portal.core.db import db, transaction
@@ -21,6 +22,7 @@ from portal.identity.models import Account, ApiToken
 from portal.identity.rights import SHELTERS, TRANSFERS
 from portal.identity.token_commands import token as group
 from portal.shelters.models import Obstruction
+from portal.shelters.registry import store
 from portal.shelters.roads import obstructions
 from tests import district
 from tests.district import DISTRICT, PINGSHAN
@@ -197,6 +199,19 @@ def test_too_many_requests_are_refused_for_a_while(place, token):
     answers = [call("DELETE", NOWHERE).status_code for _ in range(125)]
     assert set(answers[:100]) == {404}
     assert answers[-1] == 429
+
+
+def test_an_answer_about_all_shelters_is_worked_out_once_in_a_while(place, monkeypatch):
+    with place.app_context(), transaction() as session:
+        make_shelter(session, code="s-1")
+    call, asked = Caller(place), []
+    listing = store.listing
+    monkeypatch.setattr(store, "listing", lambda *a, **k: asked.append(a) or listing(*a, **k))
+    first = [call("GET", "/api/v1/shelters").json for _ in range(3)]
+    assert (len(asked), first[0] == first[2]) == (1, True)
+    monkeypatch.setattr(shelters, "KEPT_FOR", timedelta(0))
+    call("GET", "/api/v1/shelters")
+    assert len(asked) == 2
 
 
 def test_shelters_are_read_by_anybody_and_what_is_unknown_is_null(place):
