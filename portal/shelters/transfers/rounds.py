@@ -15,7 +15,7 @@ from itertools import islice
 from typing import Any
 
 from flask_babel import gettext as _
-from sqlalchemy import func, insert, select, update
+from sqlalchemy import func, insert, select, text, update
 from sqlalchemy.orm import Session
 
 from portal.core import audit
@@ -74,13 +74,15 @@ def start(account: Account, plan: Plan) -> TransferRound:
     regions = _checked(plan, now)
     rights.require(account, regions)
     with transaction() as session:
-        audit.serialise(session)  # two who start at the same moment meet here, and the second finds the first's round
-        _make_room(session, account, regions, plan.exercise, now)
+        _alone(session)
+        drills = _free(regions, plan.exercise)
         round_ = TransferRound(region_codes=regions, family=plan.family, warning_number=plan.warning_number,
                                exercise=plan.exercise, deadline=plan.deadline, started_at=now, started_by=account.username)
         session.add(round_)
         session.flush()
         people = _set_waiting(session, round_, account, now)
+        for drill in drills:
+            _end(session, account, drill, now, by_real=True)
         audit.append(session, account.actor, "transfer.round_start", f"round:{round_.id}", {
             "regions": regions, "family": plan.family, "exercise": plan.exercise, "warning": plan.warning_number,
             "deadline": plan.deadline.isoformat() if plan.deadline else "", "people": people})
@@ -182,10 +184,11 @@ def _warning_problems(plan: Plan) -> list[Problem]:
     return []
 
 
-def _make_room(session: Session, account: Account, regions: list[str], exercise: bool, now: datetime) -> None:
-    """End the drills in the way of a real round."""
-    for drill in _free(regions, exercise):
-        _end(session, account, drill, now, by_real=True)
+def _alone(session: Session) -> None:
+    """Two who start at the same moment meet here, and the second finds the first's round. Not the trail's own lock: whoever
+    reports a step holds a person's row and then asks for the trail, so the trail must come last here too."""
+    if session.get_bind().dialect.name == "postgresql":
+        session.execute(text("LOCK TABLE transfer_round IN SHARE ROW EXCLUSIVE MODE"))
 
 
 def _free(regions: list[str], exercise: bool) -> list[TransferRound]:
@@ -207,7 +210,9 @@ def _end(session: Session, account: Account, round_: TransferRound, now: datetim
 
 def _set_waiting(session: Session, round_: TransferRound, account: Account, now: datetime) -> int:
     """Everybody concerned waits; how many. A list is as long as a district, so it goes in pieces."""
-    rows = session.execute(select(TransferPerson.id, TransferPerson.families).where(store.listed(round_.region_codes))).all()
+    # Locked in one order, as those who report lock them.
+    rows = session.execute(select(TransferPerson.id, TransferPerson.families).where(store.listed(round_.region_codes))
+                           .order_by(TransferPerson.id).with_for_update()).all()
     concerned = [row.id for row in rows if concerns(round_, row.families)]
     for ids in _pieces(concerned):
         session.execute(insert(TransferEvent), [_values(round_, i, account.username, now) for i in ids])

@@ -96,16 +96,19 @@ def history(person_id: uuid.UUID, limit: int = 50) -> list[TransferEvent]:
 def _record(account: Account, observations: Sequence[Observation]) -> list[Result]:
     now = utcnow()
     done: dict[int, Result] = {}
-    # People are locked in one order, so that two phones that send at the same moment cannot wait for each other.
-    order = sorted(range(len(observations)), key=lambda i: (observations[i].person_id, observations[i].observed_at, i))
+    order = sorted(range(len(observations)), key=lambda i: (observations[i].observed_at, i))
     with transaction() as session:
+        # All people first, in one order, and the trail after them: two phones that send at the same moment cannot then each
+        # hold what the other waits for.
+        session.execute(select(TransferPerson.id).where(TransferPerson.id.in_({o.person_id for o in observations}))
+                        .order_by(TransferPerson.id).with_for_update()).all()
         for i in order:
             done[i] = _one(session, account, observations[i], now)
     return [done[i] for i in range(len(observations))]
 
 
 def _one(session: Session, account: Account, seen: Observation, now: datetime) -> Result:
-    person = looks.visible(session, account, seen.person_id, lock=True)
+    person = looks.visible(session, account, seen.person_id)
     if person is None:
         return Result(seen.ref, REFUSED, message=_("There is nobody here whom you may change."))
     before = session.execute(select(TransferEvent).where(TransferEvent.ref == seen.ref)).scalar_one_or_none()
@@ -115,7 +118,8 @@ def _one(session: Session, account: Account, seen: Observation, now: datetime) -
         return Result(seen.ref, KNOWN, person.state, before.conflict)
     if why := _unreadable(seen):
         return Result(seen.ref, REFUSED, person.state, message=why)
-    round_ = session.get(TransferRound, seen.round_id)
+    # Read anew: it may have ended while this waited for the person's row.
+    round_ = session.get(TransferRound, seen.round_id, populate_existing=True)
     if round_ is None or not store.covers(round_, person.region_code):
         return Result(seen.ref, REFUSED, person.state, message=_("There is no such round for this person."))
     return _write(session, account, person, round_, seen, now)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+from contextvars import Context
 from datetime import timedelta
 
 import pytest
@@ -85,6 +87,47 @@ def test_a_round_needs_the_duty_over_all_its_regions(town):
     assert rounds.end(staff("kengzi", KENGZI), round_.id) is None, "strangers learn not even that there is one"
     assert rounds.get(round_.id).ended_at is None
     assert trail("transfer.round_end") == []
+
+
+def at_once(app, *acts):
+    """Do several things at the same moment; what each gave, or the error that it met."""
+    got = []
+
+    def do(act) -> None:
+        with app.app_context():
+            try:
+                got.append(act())
+            except Exception as error:
+                got.append(error)
+    threads = [threading.Thread(target=lambda act=act: Context().run(do, act)) for act in acts]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    return got
+
+
+def test_of_two_who_start_at_the_same_moment_one_is_told_of_the_other(town):
+    account = staff("street", district.PINGSHAN)
+    person(account)
+    plans = [Plan((code,), "water", False, None) for code in (LIULIAN, district.PINGSHAN)]
+    got = at_once(town, *[lambda plan=plan: rounds.start(account, plan) for plan in plans])
+    assert sorted(type(g).__name__ for g in got) == ["Conflict", "TransferRound"]
+    district.forget()
+    assert len(store.open_rounds([district.PINGSHAN])) == 1
+
+
+def test_a_real_start_and_reports_of_the_drill_at_the_same_moment_neither_mix_nor_wait_for_each_other(town):
+    account = staff()
+    everybody = [person(account, f"T-{n}") for n in range(6)]
+    drill = start(account, exercise=True)
+    batches = [[seen(p, drill, ARRIVED) for p in order] for order in (everybody, everybody[::-1], everybody[2:], everybody[4:])]
+    got = at_once(town, *[lambda b=b: steps.record(account, b) for b in batches],
+                  lambda: rounds.start(account, Plan((LIULIAN,), "water", False, None)))
+    assert [g for g in got if isinstance(g, Exception)] == []
+    district.forget()
+    found, = store.progress([LIULIAN])
+    assert (found.exercise, found.by_state) == (False, {WAITING: 6})
 
 
 def test_ending_twice_is_ending_once(town):
