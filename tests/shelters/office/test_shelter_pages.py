@@ -288,3 +288,20 @@ def test_bad_rows_are_named_and_left_out_only_when_ticked(sit):
     assert press(sit, page, "fingerprint", "import", skip_bad="1").status_code == 302
     db.session.rollback()
     assert (store.by_code("g-1") is not None, store.by_code("g-2")) == (True, None)
+
+
+def test_two_who_say_different_things_are_shown_until_the_desk_settles_it(sit):
+    shelter, now = make(), utcnow()
+    for reporter, people, minutes in (("Post A", 40, 3), ("Post B", 90, 2)):
+        with transaction() as session:
+            reports.report(session, shelter, ref=str(uuid.uuid4()), status="open", occupancy=people, source="desk",
+                           observed_at=now - timedelta(minutes=minutes), reporter=reporter)
+    path = f"{HOME}{shelter}/"
+    for page in (HOME, f"{HOME}live", path):
+        said = sit.get(page).text
+        assert "Two said different things" in said
+        assert "Post A" in said
+        assert "Post B" in said
+    sit.send(f"{path}status", form_of(sit.get(path), "occupancy") | {"status": "open", "occupancy": "60"})
+    assert "Two said different things" not in sit.get(HOME).text
+    assert again(shelter).occupancy == 60
