@@ -187,6 +187,22 @@ def test_more_people_than_places_are_asked_for_and_what_waits_outlives_the_sessi
     expect(page.locator("#outbox-door a")).to_be_visible()
 
 
+def test_a_report_that_is_refused_stays_with_its_reason_until_it_is_taken_off(staff, window):
+    page = window(PHONE, language="en")
+    sign_in(page, staff)
+    page.context.set_offline(True)
+    page.locator("button[name=status][value=full]").click()
+    expect(page.locator("#outbox-list")).to_contain_text("not sent yet")
+    page.evaluate("""() => { const key = "anlan.staff.outbox", items = JSON.parse(localStorage.getItem(key));
+        items[0].observed_at = "2020-01-01T00:00:00Z"; localStorage.setItem(key, JSON.stringify(items)); }""")
+    page.context.set_offline(False)
+    expect(page.locator("#outbox-list")).to_contain_text("not taken: This report is more than 48 hours old", timeout=20_000)
+    assert staff.reports() == []
+    page.reload()
+    page.get_by_role("button", name="Take off the list").click()
+    expect(page.locator("#outbox-list li")).to_have_count(0)
+
+
 def test_a_keeper_of_two_shelters_and_a_removed_one(staff, window, snapshot):
     page = window(PHONE)
     sign_in(page, staff, OTHER)
