@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 
 import click
 
 
 @click.group("content")
 def content() -> None:
-    """What editors write: hazards, guidance, templates, hazard families."""
+    """What editors write: hazards, guidance, templates, hazard families, courses."""
 
 
 @content.command("lint")
-def lint() -> None:
-    """Check every hazard, every text that comes of it, and the shelters' hazard families; exit 1 where anything is wrong."""
+@click.option("--write-keys", is_flag=True, help="Write down the answer keys' revisions of all courses (keys.lock) first.")
+def lint(write_keys: bool) -> None:
+    """Check every hazard, every text that comes of it, the shelters' hazard families, and every course with its banks; exit 1
+    where anything is wrong."""
     from portal.config import load_settings
     from portal.shelters.registry import family_content
     from portal.warnings import commands as warnings
@@ -24,7 +27,27 @@ def lint() -> None:
     events = None if catalogue is None else catalogue.hazards
     directory = (settings.content / family_content.FILE).parent
     found += [f"{directory}/{problem}" for problem in family_content.problems(settings.content, events)]
+    courses, faults = _courses(settings.content, settings.timezone, write_keys)
+    found += faults
     for line in found:
         click.echo(line)
-    click.echo(f"{0 if catalogue is None else len(catalogue)} hazards, {len(found)} problems")
+    click.echo(f"{0 if catalogue is None else len(catalogue)} hazards, {courses} courses, {len(found)} problems")
     sys.exit(1 if found else 0)
+
+
+def _courses(directory: Path, timezone: str, write_keys: bool) -> tuple[int, list[str]]:
+    """(how many courses, what is wrong with them, a line each) in the language of the terminal. Needs no database."""
+    from flask import Flask
+    from flask_babel import force_locale
+
+    from portal.core import i18n
+    from portal.doctor import language
+    from portal.training.content.lint import lint as lint_courses
+    from portal.training.content.reader import FOLDER
+
+    i18n.compile_catalogues()
+    words = Flask(__name__)
+    i18n.init_app(words, timezone)
+    with words.app_context(), force_locale(language()):
+        many, faults = lint_courses(directory, write_keys=write_keys)
+    return many, [f"{directory / FOLDER}/{fault}" for fault in faults]
