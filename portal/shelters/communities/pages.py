@@ -21,6 +21,8 @@ from portal.regions.codes import parent_of
 from portal.regions.lookup import Node
 from portal.shelters.communities import editing, store, telephones, words
 from portal.shelters.communities.store import Known
+from portal.shelters.paper import documents
+from portal.shelters.paper import rights as print_rights
 from portal.shelters.registry import store as registry
 
 #: Empty rows under those that are there.
@@ -141,7 +143,8 @@ def _show(node: Node, part: str = "", typed: Sequence[Mapping[str, str]] = (), p
         "shelters_communities/community.html", node=node, street=lookup.get(parent_of(node.code) or ""), known=known, posts=posts,
         risks=risks, ten=ten, may_edit=may_in(account, SHELTERS, [node.code]), problems=list(problems), refused=part,
         stale=stale, seen=stamps, kinds=words.RISKS, answers=words.ANSWERS, day=_day, tel=telephones.tel,
-        shelters=registry.listing([node.code])), status
+        shelters=registry.listing([node.code]), paper=documents.KINDS.items(),
+        may_print=print_rights.may_print(account, [node.code])), status
 
 
 def _day(moment: Any) -> str:
