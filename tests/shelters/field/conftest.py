@@ -2,6 +2,8 @@
 
 import pytest
 
+from portal import create_app
+from portal.config import Settings
 from portal.core.clock import utcnow
 from portal.core.db import transaction
 from portal.shelters.roads import store
@@ -15,15 +17,16 @@ def app(make_app):
 
 
 @pytest.fixture(scope="session")
-def words(tmp_path_factory):
-    """An application's context for the words of routes; nothing is stored."""
-    from portal import create_app
-    from portal.config import Settings
+def speaking_app(tmp_path_factory):
+    return create_app(Settings(instance=tmp_path_factory.mktemp("words"), secret_key="test " * 10, phone_key="ab" * 32,
+                               surfaces=["hooks"]))
 
-    app = create_app(Settings(instance=tmp_path_factory.mktemp("words"), secret_key="test " * 10, phone_key="ab" * 32,
-                              surfaces=["hooks"]))
-    with app.app_context():
-        yield app
+
+@pytest.fixture
+def words(speaking_app):
+    """An application's context for the words of routes; nothing is stored."""
+    with speaking_app.app_context():
+        yield speaking_app
 
 
 @pytest.fixture

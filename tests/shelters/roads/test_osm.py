@@ -183,8 +183,9 @@ def test_a_damaged_file_gives_a_graph_or_words_and_never_anything_else(tmp_path_
     (osm.Limits(bytes=1000), "MB"), (osm.Limits(ways=2), "ways"), (osm.Limits(nodes=3), "points"), (osm.Limits(refs=3), "points"),
 ])
 def test_more_than_is_allowed_is_refused_in_words(limits, word):
-    with pytest.raises(Invalid, match=word):
+    with pytest.raises(Invalid) as refused:
         osm.read(TOWN, limits)
+    assert word in str(refused.value.problems[0].message)
 
 
 def test_a_reader_that_takes_too_long_is_ended(tmp_path):
