@@ -173,7 +173,7 @@ def test_a_round_is_seen_before_it_is_started_and_a_drill_is_marked_everywhere(s
     path = ROOT + "rounds/new"
     assert "Say whether it is real" in here.post(path, path, **(form | {"exercise": ""}), do="check").text
     foreseen = here.post(path, path, **form, do="check")
-    assert "1 households with 2 people" in foreseen.text
+    assert "households 1, people 2" in foreseen.text
     assert store.open_rounds([LIULIAN]) == []
     sent = here.form(foreseen, "round")
     sent["do"] = "start"
