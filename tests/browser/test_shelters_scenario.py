@@ -97,7 +97,7 @@ def reported_from_the_door(page: Page, machine: Machine) -> int:
     until(lambda: machine.number("SELECT count(*) FROM shelter WHERE code = :c AND status = 'open'", c=HALL), "it is open")
     expect(page.locator("#state")).to_contain_text("开放")
     page.fill("#occupancy", str(PEOPLE))
-    page.locator("[data-send]").click()
+    page.locator(".staff-big[data-send]").click()
     until(lambda: machine.number("SELECT count(*) FROM shelter WHERE code = :c AND occupancy = :n", c=HALL, n=PEOPLE), "counted")
     expect(page.locator(".staff-people")).to_contain_text(str(PEOPLE))
     return hall
