@@ -34,8 +34,9 @@ log = logging.getLogger(__name__)
 
 WAITING, RUNNING, DONE, FAILED, CANCELLED = "waiting", "running", "done", "failed", "cancelled"
 OPEN = (WAITING, RUNNING)
-#: Without a sign of life for this long, whoever made it is taken for dead.
-LEASE = timedelta(seconds=30)
+#: Without a sign of life for this long, whoever made it is taken for dead. A busy machine takes half a minute to read a
+#: district, in which nothing is said.
+LEASE = timedelta(seconds=120)
 KEPT = timedelta(days=7)
 MOST_SHEETS = 1500
 MOST_LISTED = 30
@@ -223,6 +224,7 @@ class _Making:
     def _make(self, kinds: list[str], codes: list[str], language: str, family: str) -> bytes | None:
         """The whole file. A sheet that fails is left out and named; drawing then begins again, so that no half of it stays."""
         shared = source.Source(codes, family)
+        self._beat()
         bad: set[tuple[str, str]] = set()
         while True:
             document = documents.collection(kinds, language)
