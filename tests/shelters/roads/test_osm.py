@@ -165,7 +165,7 @@ def test_a_malicious_or_broken_file_is_refused_in_words(tmp_path, name, content)
     assert refused.value.problems[0].field == "file"
 
 
-@settings(max_examples=5, deadline=None)
+@settings(max_examples=3, deadline=None)
 @given(st.floats(0.02, 0.98), st.binary(min_size=1, max_size=40))
 def test_a_damaged_file_gives_a_graph_or_words_and_never_anything_else(tmp_path_factory, at, noise):
     whole = TOWN.read_bytes()
@@ -208,20 +208,20 @@ def test_the_child_knows_no_secret(monkeypatch):
     assert not any("ANLAN" in key for key in seen["env"])
 
 
-def test_an_import_is_in_use_and_in_the_trail(context, monkeypatch):
+def test_an_import_is_in_use_and_in_the_trail(context, town):
     from portal.core.audit import AuditEntry
     from portal.core.db import db
     from portal.shelters.field import wish
 
-    row = store.save(osm.read(TOWN), source="town.osm", licence="ODbL 1.0", sha256="ab" * 32)
+    row = store.save(town, source="town.osm", licence="ODbL 1.0", sha256="ab" * 32)
     assert store.current().nodes == row.nodes
     assert store.current() is store.current()
     assert db.session.query(AuditEntry).filter_by(action="roads.import").one().details["sha256"] == "ab" * 32
     assert wish.state().wanted == 1
 
 
-def test_an_import_cut_in_the_middle_leaves_the_former_graph(context, tmp_path, monkeypatch):
-    former = store.save(osm.read(TOWN), source="first")
+def test_an_import_cut_in_the_middle_leaves_the_former_graph(context, town, tmp_path, monkeypatch):
+    former = store.save(town, source="first")
     whole = TOWN.read_bytes()
     cut = tmp_path / "cut.osm"
     cut.write_bytes(whole[:len(whole) // 2])
@@ -233,7 +233,7 @@ def test_an_import_cut_in_the_middle_leaves_the_former_graph(context, tmp_path, 
 
     monkeypatch.setattr(store.wish, "ask", dies)
     with pytest.raises(KeyboardInterrupt):
-        store.save(osm.read(TOWN), source="second")
+        store.save(town, source="second")
     assert store.newest().id == former.id
     assert store.newest().source == "first"
     assert store.current() is not None
