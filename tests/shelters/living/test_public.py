@@ -12,13 +12,15 @@ from portal.core.clock import utcnow
 from portal.core.db import transaction
 from portal.shelters.living import opening, reports
 from portal.site.generations import read_manifest
-from portal.site.publish import publish, root_of
+from portal.site.publish import Publishing, publish, root_of
 from tests.shelters.living.one_database import database_url  # noqa: F401
 
 
 @pytest.fixture
-def published(district_):
-    """`published(path, …)`: the texts of these files after publishing once more."""
+def published(district_, monkeypatch):
+    """`published(path, …)`: the texts of these files after publishing the warnings once more."""
+    monkeypatch.setattr(Publishing, "fill_shelters", lambda *_: 0)  # pages of their own, and slow
+
     def read(*paths):
         publish(district_)
         current = root_of(current_settings()) / "current"
