@@ -12,6 +12,7 @@ from flask import Flask
 
 from portal.core.clock import utcnow
 from portal.shelters import jobs as shelters
+from portal.site import course_pages
 from portal.warnings import bulletins
 
 log = logging.getLogger(__name__)
@@ -21,16 +22,19 @@ REFRESH_SECONDS = 300
 FIELD_SECONDS = 1  # how often it is looked whether the evacuation field is to be computed again
 PAPER_SECONDS = 2
 SWEEP_SECONDS = 3600
+COURSES_SECONDS = 60  # how often it is looked whether a file of a course changed
 
 
 def make_scheduler(app: Flask, publish: Callable[[], object]) -> BackgroundScheduler:
-    """A scheduler, not yet started: expiry of warnings, the public pages made afresh, the evacuation field, documents.
+    """A scheduler, not yet started: expiry of warnings, the public pages made afresh, the evacuation field, documents,
+    the pages of courses.
 
-    The field and the documents take seconds of work: they have threads of their own, so that nothing expires late.
+    The field, the documents and the pages of courses take seconds of work: they have threads of their own, so that nothing
+    expires late.
     """
     scheduler = BackgroundScheduler(
         timezone="UTC",
-        executors={name: ThreadPoolExecutor(size) for name, size in (("default", 2), ("field", 1), ("paper", 1))},
+        executors={name: ThreadPoolExecutor(size) for name, size in (("default", 2), ("field", 1), ("paper", 1), ("courses", 1))},
         job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": 60},
     )
 
@@ -53,6 +57,10 @@ def make_scheduler(app: Flask, publish: Callable[[], object]) -> BackgroundSched
     def paper() -> None:
         shelters.paper(app)  # one at a time, so that an end asked for waits for no queue
 
+    def courses() -> None:
+        if course_pages.due(app):
+            course_pages.publish_courses(app)
+
     def sweep() -> None:
         shelters.sweep(app)
 
@@ -60,5 +68,6 @@ def make_scheduler(app: Flask, publish: Callable[[], object]) -> BackgroundSched
     scheduler.add_job(refresh, "interval", seconds=REFRESH_SECONDS, id="refresh", next_run_time=utcnow())
     scheduler.add_job(field, "interval", seconds=FIELD_SECONDS, id="field", executor="field")
     scheduler.add_job(paper, "interval", seconds=PAPER_SECONDS, id="paper", executor="paper")
+    scheduler.add_job(courses, "interval", seconds=COURSES_SECONDS, id="courses", executor="courses", next_run_time=utcnow())
     scheduler.add_job(sweep, "interval", seconds=SWEEP_SECONDS, id="sweep", next_run_time=utcnow() + timedelta(minutes=5))
     return scheduler

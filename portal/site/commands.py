@@ -22,9 +22,13 @@ def site() -> None:
 def site_publish(everything: bool) -> None:
     """Render the public pages and swap them in."""
     from portal.config import load_settings
+    from portal.site.course_pages import publish_courses
     from portal.site.publish import publish, root_of
 
     settings = load_settings()
-    done = publish(create_app(settings), everything=everything)
-    click.echo(f"{done.rendered} files rendered, {done.unchanged} unchanged, in {done.seconds:.2f} s")
+    app = create_app(settings)
+    done = publish(app, everything=everything)
+    courses = publish_courses(app, everything=everything)
+    seconds = done.seconds + courses.seconds
+    click.echo(f"{done.rendered + courses.rendered} files rendered, {courses.unchanged} unchanged, in {seconds:.2f} s")
     click.echo(root_of(settings) / "current")

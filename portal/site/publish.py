@@ -30,7 +30,7 @@ from portal.regions import lookup
 from portal.shelters.living.shown import Opened, opened_for
 from portal.shelters.public import fill as shelters
 from portal.shelters.public import standing
-from portal.site import feeds
+from portal.site import course_pages, feeds
 from portal.site.generations import Building, locked
 from portal.site.render import Renderer, sources_of_pages
 from portal.site.stories import Story, facts
@@ -44,6 +44,8 @@ HERE = Path(__file__).resolve().parent
 #: Front-end libraries that pages load: published beside them, so that a map is drawn when the application is down.
 VENDOR = HERE.parent / "web" / "static" / "vendor"
 VENDORED = (VENDOR / "leaflet" / "leaflet.js", VENDOR / "leaflet" / "leaflet.css")
+#: What the pages of courses load.
+COURSE_STATICS = (HERE.parent / "training" / "reading" / "static" / "courses.css",)
 HTML, XML = "text/html; charset=utf-8", "application/xml; charset=utf-8"
 CAP, ATOM = "application/cap+xml; charset=utf-8", "application/atom+xml; charset=utf-8"
 GEOJSON, JSON = "application/geo+json", "application/json"
@@ -94,7 +96,14 @@ def publish(app: Flask | None = None, *, everything: bool = False) -> Published:
 
 
 def _generation(app: Flask, nonce: str, longest: float) -> tuple[Building, int]:
-    """One generation, and how many pages of shelters it leaves as they were because `longest` seconds were over."""
+    """One generation, and how many pages of shelters it leaves as they were because `longest` seconds were over. The pages of
+    courses stay as they are."""
+    return generation(app, nonce, longest, course_pages.keep)
+
+
+def generation(app: Flask, nonce: str, longest: float, courses: Callable[[Publishing], None]) -> tuple[Building, int]:
+    """One generation: warnings, then shelters for `longest` seconds, then what `courses` puts. Gives it back, and how many pages
+    of shelters are left as they were. Any error leaves the last generation in force."""
     settings: Settings = app.extensions["anlan"]
     with locked(root_of(settings)), app.app_context():  # a context of its own: nothing read earlier is used
         now = utcnow()
@@ -103,6 +112,7 @@ def _generation(app: Flask, nonce: str, longest: float) -> tuple[Building, int]:
             publishing = Publishing(building, settings, now, nonce)
             publishing.fill()
             behind = publishing.fill_shelters(longest)
+            courses(publishing)
             building.finish(now.isoformat())
         except BaseException:
             building.abandon()
@@ -111,7 +121,7 @@ def _generation(app: Flask, nonce: str, longest: float) -> tuple[Building, int]:
 
 
 @cache
-def _code_version() -> str:
+def code_version() -> str:
     """Changes with everything that pages are made by, so that an upgrade renders them again."""
     digest = hashlib.sha256()
     for path in sources_of_pages():
@@ -125,7 +135,7 @@ class Publishing:
     def __init__(self, building: Building, settings: Settings, now: datetime, nonce: str) -> None:
         self.building, self.settings, self.now = building, settings, now
         self.salt = [
-            _code_version(),
+            code_version(),
             nonce,
             settings.authority_zh,
             settings.authority_en,
@@ -317,7 +327,7 @@ class Publishing:
 
 
 def _statics() -> list[Path]:
-    return sorted([*(HERE / "static").iterdir(), *VENDORED])
+    return sorted([*(HERE / "static").iterdir(), *COURSE_STATICS, *VENDORED])
 
 
 def _cap_bytes(story: Callable[[], Story], at: int) -> bytes:

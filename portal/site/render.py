@@ -27,14 +27,15 @@ MAP_WIDTH = 560
 MOST_OPENED = 100
 HERE = Path(__file__).resolve().parent
 SHELTERS = HERE.parent / "shelters"
+COURSES = HERE.parent / "training" / "reading"
 #: Folders of templates: the site's own, and those of the capabilities whose pages are published with it.
-TEMPLATES = (HERE / "templates", SHELTERS / "public" / "templates")
+TEMPLATES = (HERE / "templates", SHELTERS / "public" / "templates", COURSES / "templates")
 
 
 def sources_of_pages() -> list[Path]:
     """Every file that a published page is made by: code, templates, words, scripts, styles."""
     folders = (HERE, SHELTERS / "public", SHELTERS / "registry", SHELTERS / "field", SHELTERS / "communities",
-               SHELTERS / "living")
+               SHELTERS / "living", COURSES, COURSES.parent / "content")
     alone = (HERE.parent / "regions" / "svg.py", HERE.parent / "warnings" / "archive.py", SHELTERS / "roads" / "obstructions.py")
     found = [path for folder in folders for path in folder.rglob("*")] + list(alone)
     endings = (".py", ".html", ".css", ".js", ".svg", ".po")
