@@ -60,6 +60,8 @@ def blocks(text: str, language: str, notes: Notes) -> Iterator[Block]:
         if line.strip() and not line.startswith("# "):
             notes.add(number, _("only the title (# …) may stand above the first question"))
             break
+    if not starts:
+        notes.add(1, _("has no question; each begins with its id, such as “## dis-001”"))
     if len(starts) > MOST_QUESTIONS:
         notes.add(starts[MOST_QUESTIONS], _("a bank has at most %(n)s questions", n=MOST_QUESTIONS))
     for start, end in zip(starts[:MOST_QUESTIONS], [*starts[1:], len(lines) + 1], strict=False):

@@ -65,7 +65,7 @@ def _svg(body: bytes, notes: Notes) -> tuple[int, int]:
         return 0, 0
     if root.getroottree().docinfo.doctype:
         notes.add(1, _("an SVG here has no DOCTYPE; remove it"))
-    for element in root.iter():
+    for element in (*root.itersiblings(preceding=True), *root.iter(), *root.itersiblings()):
         _element(element, notes)
     return _box(root, notes)
 
