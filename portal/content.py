@@ -16,9 +16,10 @@ def content() -> None:
 @content.command("lint")
 @click.option("--write-keys", is_flag=True, help="Write down the answer keys' revisions of all courses (keys.lock) first.")
 def lint(write_keys: bool) -> None:
-    """Check every hazard, every text that comes of it, the shelters' hazard families, and every course with its banks; exit 1
-    where anything is wrong."""
+    """Check every hazard, every text that comes of it, the shelters' hazard families, the words of paper, and every course with
+    its banks; exit 1 where anything is wrong."""
     from portal.config import load_settings
+    from portal.shelters.paper import wording
     from portal.shelters.registry import family_content
     from portal.warnings import commands as warnings
 
@@ -27,6 +28,7 @@ def lint(write_keys: bool) -> None:
     events = None if catalogue is None else catalogue.hazards
     directory = (settings.content / family_content.FILE).parent
     found += [f"{directory}/{problem}" for problem in family_content.problems(settings.content, events)]
+    found += [f"{directory}/{problem}" for problem in wording.problems(settings.content)]
     courses, faults = _courses(settings.content, settings.timezone, write_keys)
     found += faults
     for line in found:

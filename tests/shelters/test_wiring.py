@@ -196,3 +196,13 @@ def test_the_trail_has_words_for_every_act_of_shelters() -> None:
     found.add(demo.FILLED)
     assert len(found) > 25
     assert sorted(found - set(ACTS)) == []
+
+
+def test_the_lint_command_reads_the_words_of_paper_and_fails_for_them(content: Path) -> None:
+    runner = CliRunner(env={"ANLAN_CONTENT": str(content)})
+    assert "paper.yaml" not in runner.invoke(main, ["content", "lint"]).output
+    path = content / "shelters" / "paper.yaml"
+    path.write_text(path.read_text(encoding="utf-8").replace("\ntiers:", "\ntires:", 1), encoding="utf-8")
+    result = runner.invoke(main, ["content", "lint"])
+    assert result.exit_code == 1
+    assert "paper.yaml" in result.output

@@ -24,7 +24,7 @@ from portal.shelters.field import store as versions
 from portal.shelters.field.view import FieldView
 from portal.shelters.living import reports
 from portal.shelters.office import choropleth, figures, people
-from portal.shelters.office.figures import Row
+from portal.shelters.office.figures import Row, transfer_sums
 from portal.shelters.office.shelter_pages import say
 from portal.shelters.registry import suitability
 from portal.shelters.roads import obstructions
@@ -78,7 +78,8 @@ def _profiles() -> dict[str, Any]:
 def _live() -> dict[str, Any]:
     now = utcnow()
     return {"live_now": figures.live(now), "total": figures.in_use(), "conflicts": reports.conflicts(), "named": NAMED,
-            "obstructions_now": obstructions.listing(now, limit=1).total, **say(now)}
+            "obstructions_now": obstructions.listing(now, limit=1).total,
+            "transfers": transfer_sums(people.here(), now), **say(now)}
 
 
 def _sums(rows: list[Row]) -> dict[str, Any]:

@@ -9,7 +9,9 @@ import numpy as np
 from sqlalchemy import func, select
 from sqlalchemy.orm import lazyload
 
+from portal import current_settings
 from portal.core.db import db
+from portal.identity.models import Account
 from portal.regions import lookup
 from portal.regions.snapshot import Node
 from portal.shelters.field.made import NO_ROOM, NO_TIME
@@ -18,6 +20,8 @@ from portal.shelters.living import reports
 from portal.shelters.models import UNSAFE, Shelter
 from portal.shelters.registry import freshness, store
 from portal.shelters.registry.store import Capacity
+from portal.shelters.transfers import rights as transfer_rights
+from portal.shelters.transfers import store as transfer_store
 
 #: Square metres of effective shelter area for each inhabitant at which the district aims.
 TARGET_M2 = 1.5
@@ -147,3 +151,25 @@ def occupancy(now: datetime) -> list[tuple[datetime, int, int]]:
             found.append((moment, sum(known.values()), len(known)))
         at += STEP
     return found
+
+
+@dataclass(frozen=True)
+class Transfers:
+    """Transfers under way in what somebody may see: people of the rounds and of them who arrived; `late`: communities past
+    their deadline. Drills are summed up only where no real round is under way."""
+
+    exercise: bool
+    people: int
+    arrived: int
+    late: int
+
+
+def transfer_sums(account: Account, now: datetime) -> Transfers | None:
+    """None where the account sees no transfers or none are under way."""
+    seen = transfer_rights.seen_of(account, [current_settings().district])
+    under_way = [p for p in transfer_store.progress(seen) if p.round is not None]
+    shown = [p for p in under_way if not p.exercise] or under_way
+    if not shown:
+        return None
+    return Transfers(shown[0].exercise, sum(p.people for p in shown), sum(p.arrived_people for p in shown),
+                     sum(p.late(now) for p in shown))

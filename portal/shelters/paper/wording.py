@@ -10,6 +10,7 @@ from portal import current_settings
 from portal.warnings.hazards import Phrase
 from portal.warnings.strict_yaml import ContentProblem, Fields, Section, line_of, read_mapping
 
+FILE = Path("shelters") / "paper.yaml"
 TIERS = ("blue", "yellow", "orange", "red")
 
 
@@ -37,17 +38,34 @@ class WordingError(ValueError):
 
 def wording() -> Wording:
     """As the file says now. Raises WordingError."""
-    path = current_settings().content / "shelters" / "paper.yaml"
-    return _read(path, path.stat().st_mtime_ns)
+    path = current_settings().content / FILE
+    return _usable(path, path.stat().st_mtime_ns)
 
 
 @lru_cache(maxsize=4)
-def _read(path: Path, changed: int) -> Wording:
+def _usable(path: Path, changed: int) -> Wording:
     problems: list[ContentProblem] = []
+    found = _read(path, changed, problems)
+    if found is None or problems:
+        raise WordingError("; ".join(map(str, problems)))
+    return found
+
+
+def problems(content: Path) -> list[ContentProblem]:
+    """What is wrong with the file under a content directory."""
+    found: list[ContentProblem] = []
+    try:
+        _read(content / FILE, 0, found)
+    except OSError as error:
+        return [ContentProblem(FILE.name, 1, "", f"cannot be read: {error.strerror}")]
+    return found
+
+
+def _read(path: Path, changed: int, problems: list[ContentProblem]) -> Wording | None:
     file = Fields(path, problems)
     tree = read_mapping(path, problems)
     if tree is None:
-        raise WordingError("; ".join(map(str, problems)))
+        return None
     file.known(tree, "", ("signals", "tiers", "take", "leave", "calls"))
     signals, calls, tiers = [], [], {}
     for at, section in _sections(file, tree, "signals"):
@@ -58,11 +76,8 @@ def _read(path: Path, changed: int) -> Wording:
         tiers[file.choice(section, "tier", at, TIERS)] = _phrases(file, section, "steps", at)
     for at, section in _sections(file, tree, "calls"):
         calls.append(Call(file.text(section, "number", at), _phrase(file, section, at)))
-    found = Wording(tuple(signals), {t: tiers[t] for t in TIERS if t in tiers}, _phrases(file, tree, "take", ""),
-                    _phrases(file, tree, "leave", ""), tuple(calls), f"{changed}")
-    if problems:
-        raise WordingError("; ".join(map(str, problems)))
-    return found
+    return Wording(tuple(signals), {t: tiers[t] for t in TIERS if t in tiers}, _phrases(file, tree, "take", ""),
+                   _phrases(file, tree, "leave", ""), tuple(calls), f"{changed}")
 
 
 def _sections(file: Fields, parent: Section, key: str, at: str = "") -> list[tuple[str, Section]]:

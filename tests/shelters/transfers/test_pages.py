@@ -282,3 +282,17 @@ def test_ids_that_are_none_are_not_found_and_nonsense_breaks_nothing(seat):
     assert here.get(HERE + "?show=nonsense&page=99999999999").status_code == 200
     assert here.post(f"{ROOT}person/{uuid.uuid4()}/state", HERE, ref="x", round="y").status_code == 400
     assert here.post(f"{ROOT}undo", HERE, undo="x").status_code == 409
+
+
+def test_the_overview_of_shelters_tells_transfers_only_to_those_with_the_duty(seat):
+    account = staff()
+    first, second = person(account, people=2), person(account, "T-2", people=1)
+    round_ = start(account)
+    overview = "/desk/shelters/"
+    stranger, other = seat(district.office("shelters", (SHELTERS, district.DISTRICT, "white"))), seat(staff("kengzi", KENGZI))
+    assert "people have arrived" not in stranger.get(overview).text
+    assert "people have arrived" not in other.get(overview).text
+    page = seat(account).get(overview).text
+    assert "0 of 3 people have arrived" in page
+    assert ("DRILL" in page) is round_.exercise
+    assert first.code not in page and second.code not in page
