@@ -58,7 +58,7 @@ def make_scheduler(app: Flask, publish: Callable[[], object]) -> BackgroundSched
         shelters.paper(app)  # one at a time, so that an end asked for waits for no queue
 
     def courses() -> None:
-        if course_pages.due(app):
+        if course_pages.due(app.extensions["anlan"]):
             course_pages.publish_courses(app)
 
     def sweep() -> None:

@@ -91,11 +91,10 @@ class _Round:
             (publishing.building.root / FILE).write_text(done, encoding="utf-8")
 
 
-def due(app: Flask) -> bool:
+def due(settings: Settings) -> bool:
     """Whether the pages of courses are other than their files, or are not all there."""
     from portal.site.publish import root_of
 
-    settings: Settings = app.extensions["anlan"]
     root = root_of(settings)
     name = name_of_current(root)
     manifest = read_manifest(root / name) if name else None

@@ -9,8 +9,12 @@ from pathlib import Path
 
 import pytest
 from flask import Flask
+from flask_babel import force_locale
 
+from portal.doctor import training
+from portal.scheduler import make_scheduler
 from portal.site import course_pages
+from portal.site.generations import name_of_current
 from portal.site.publish import publish, root_of
 from portal.training.content import reader
 from portal.training.reading import fill
@@ -98,12 +102,12 @@ def test_a_page_is_small(site: Flask) -> None:
 def test_only_what_changed_is_rendered_again(site: Flask, change: Callable) -> None:
     course_pages.publish_courses(site)
     before = own(site)
-    assert not course_pages.due(site)
+    assert not course_pages.due(site.extensions["anlan"])
     change("lessons/01-smoke.zh.md", "弯腰、贴墙、向外走。", "弯腰、贴墙、快步向外走。")
-    assert course_pages.due(site)
+    assert course_pages.due(site.extensions["anlan"])
     course_pages.publish_courses(site)
     after = own(site)
-    assert not course_pages.due(site)
+    assert not course_pages.due(site.extensions["anlan"])
     assert {name for name in after if before[name] != after[name]} == {
         f"/{language}/courses/sample/{page}index.html" for language in ("zh", "en") for page in ("", "smoke/")}
     assert "快步" in text(site, "/zh/courses/sample/smoke/")
@@ -135,11 +139,11 @@ def test_a_lesson_that_cannot_be_rendered_keeps_its_last_page(site: Flask, chang
     course_pages.publish_courses(site)
     assert "弯腰、贴墙、向外走。" in text(site, "/zh/courses/sample/smoke/")
     assert (root(site) / "current/zh/warnings/20261122-01/index.html").exists()
-    assert course_pages.due(site)
+    assert course_pages.due(site.extensions["anlan"])
     monkeypatch.setattr(view, "text", right)
     course_pages.publish_courses(site)
     assert "弯腰、贴墙、向外走。" not in text(site, "/zh/courses/sample/smoke/")
-    assert not course_pages.due(site)
+    assert not course_pages.due(site.extensions["anlan"])
 
 
 def test_in_slices_nothing_leads_to_a_page_that_is_not_there(site: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -147,7 +151,7 @@ def test_in_slices_nothing_leads_to_a_page_that_is_not_there(site: Flask, monkey
     monkeypatch.setattr(course_pages, "MOST_ROUNDS", 1)
     course_pages.publish_courses(site)
     assert "目前还没有课程" in text(site, "/zh/courses/")
-    assert course_pages.due(site)
+    assert course_pages.due(site.extensions["anlan"])
     monkeypatch.setattr(course_pages, "SLICE_SECONDS", 30.0)
     course_pages.publish_courses(site)
     links = {(language, link) for language in ("zh", "en") for path in ("/courses/", "/courses/sample/", "/courses/sample/smoke/")
@@ -163,3 +167,28 @@ def test_a_removed_course_is_gone_and_an_empty_room_says_so(site: Flask, course:
     course_pages.publish_courses(site)
     assert "目前还没有课程" in text(site, "/zh/courses/")
     assert site.test_client().get("/zh/courses/sample/").status_code == 404
+
+
+def test_the_doctor_says_that_pages_are_old_and_files_are_wrong(site: Flask, change: Callable) -> None:
+    def said() -> list[str]:
+        with site.app_context(), force_locale("en"):
+            settings = site.extensions["anlan"]
+            return [finding.message for check in (training.courses, training.course_pages) for finding in check(settings)]
+
+    assert said() == ["Courses: 1, without faults."]
+    publish(site)
+    assert said() == ["Courses: 1, without faults.", "The public pages of courses are older than the courses."]
+    course_pages.publish_courses(site)
+    assert said() == ["Courses: 1, without faults."]
+    change("banks/fire.zh.md", "- [x] 烟气", "- [ ] 烟气")
+    assert said() == ["The courses have 1 faults; the first: sample/banks/fire.zh.md:3: exactly one option must be right ([x]); "
+                      "here 0 are"]
+
+
+def test_the_scheduler_brings_the_pages_up_to_date_by_itself(site: Flask) -> None:
+    scheduler = make_scheduler(site, lambda: None)
+    scheduler.get_job("courses").func()
+    assert "示例课程" in text(site, "/zh/courses/")
+    generation = name_of_current(root(site))
+    scheduler.get_job("courses").func()
+    assert name_of_current(root(site)) == generation

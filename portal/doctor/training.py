@@ -1,0 +1,39 @@
+"""Courses: their files have no faults, and what everybody reads is what the files say."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from flask_babel import gettext as _
+
+from portal.config import Settings
+from portal.doctor.findings import FAIL, OK, WARN, Finding
+
+
+def courses(settings: Settings) -> Iterator[Finding]:
+    """The same as `anlan content lint` says of courses, in one line. A portal of warnings alone is whole without."""
+    from portal.training.content.lint import lint
+
+    many, faults = lint(settings.content)
+    if faults:
+        yield Finding(
+            FAIL,
+            _("The courses have %(count)s faults; the first: %(fault)s", count=len(faults), fault=faults[0]),
+            _("See all of them: anlan content lint"),
+        )
+    elif many:
+        yield Finding(OK, _("Courses: %(count)s, without faults.", count=many))
+
+
+def course_pages(settings: Settings) -> Iterator[Finding]:
+    """The pages of courses are those of the files, where pages were rendered at all."""
+    from portal.site import course_pages as pages
+    from portal.site.generations import name_of_current
+    from portal.site.publish import root_of
+
+    if name_of_current(root_of(settings)) is not None and pages.due(settings):
+        yield Finding(
+            WARN,
+            _("The public pages of courses are older than the courses."),
+            _("Start anlan run or anlan scheduler, or once: anlan site publish. If they are at work, read their log."),
+        )
