@@ -17,6 +17,7 @@ from portal.training.content.lint import lint
 from portal.training.content.reader import read
 
 SAMPLE = Path(__file__).parent / "sample"
+CONTENT = Path(__file__).resolve().parents[2] / "content"
 
 
 @pytest.fixture
@@ -27,6 +28,8 @@ def content(tmp_path: Path) -> Path:
     course = read(directory).course
     assert course is not None
     keys.write(directory, course)
+    for name in ("hazards", "shelters"):
+        (tmp_path / "content" / name).symlink_to(CONTENT / name)
     return tmp_path / "content"
 
 

@@ -17,9 +17,8 @@ from portal.config import Settings
 from portal.core.db import db
 from portal.site.course_pages import publish_courses
 from portal.site.publish import publish
-from tests.training.conftest import SAMPLE
+from tests.training.conftest import CONTENT, SAMPLE
 
-CONTENT = Path(__file__).resolve().parents[2] / "content"
 PAGES = ("/courses/", "/courses/sample/", "/courses/sample/smoke/")
 
 pytestmark = [

@@ -104,10 +104,6 @@ def test_the_lock_depends_on_nothing_but_the_banks(course: Path) -> None:
 
 
 def _command(content: Path, monkeypatch: pytest.MonkeyPatch, *options: str, language: str = "en_US.UTF-8") -> tuple[int, str]:
-    for name in ("hazards", "shelters"):
-        link = content / name
-        if not link.exists():
-            link.symlink_to(Path(__file__).resolve().parents[2] / "content" / name)
     monkeypatch.setenv("ANLAN_CONTENT", str(content))
     for name in ("LC_ALL", "LC_MESSAGES"):
         monkeypatch.delenv(name, raising=False)

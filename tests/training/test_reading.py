@@ -180,9 +180,9 @@ def test_the_doctor_says_that_pages_are_old_and_files_are_wrong(site: Flask, cha
     assert said() == ["Courses: 1, without faults.", "The public pages of courses are older than the courses."]
     course_pages.publish_courses(site)
     assert said() == ["Courses: 1, without faults."]
-    change("banks/fire.zh.md", "- [x] 烟气", "- [ ] 烟气")
-    assert said() == ["The courses have 1 faults; the first: sample/banks/fire.zh.md:3: exactly one option must be right ([x]); "
-                      "here 0 are"]
+    change("banks/fire.zh.md", "  > 高温也危险，但烟气来得更快。\n", "")
+    assert said() == ["The courses have 1 faults; the first: sample/banks/fire.zh.md:12: the option has no feedback; "
+                      "say under it why it is right or wrong: “  > …”"]
 
 
 def test_the_scheduler_brings_the_pages_up_to_date_by_itself(site: Flask) -> None:
