@@ -49,7 +49,7 @@ def keep(publishing: Publishing) -> None:
 def publish_courses(app: Flask, *, everything: bool = False) -> Published:
     """Bring the pages of courses in step with their files. With `everything`, all are rendered again. Raises TimeoutError when
     other publishers hold the lock too long."""
-    from portal.site.publish import ROUNDS, Published, generation
+    from portal.site.publish import Published, generation
 
     started = time.monotonic()
     settings: Settings = app.extensions["anlan"]
@@ -59,7 +59,8 @@ def publish_courses(app: Flask, *, everything: bool = False) -> Published:
     rendered = 0
     for _round in range(MOST_ROUNDS):
         round_ = _Round(shelf)
-        building, _shelters = generation(app, nonce, ROUNDS[0], round_.fill)
+        # Shelters that changed have a publishing of their own; together the two would hold a warning back twice as long.
+        building, _shelters = generation(app, nonce, 0.0, round_.fill)
         rendered += building.rendered
         if not round_.behind:
             break

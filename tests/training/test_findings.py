@@ -62,7 +62,7 @@ def test_a_whole_course_has_no_faults(faults: Callable) -> None:
     (FIRE, "image: ../media/low.svg", "image: ../media/high.svg", 124, "the picture media/high.svg is missing"),
     (FIRE, "image: ../media/low.svg", "image: https://example.org/x.svg", 124, "image: must be ../media/name.svg"),
     # banks: scenarios
-    (FIRE, "(#burnt)", "(#lost)", 144, "a choice leads to “lost”, which is no node of this scenario"),
+    (FIRE, "(#burnt)", "(#lost)", 147, "a choice leads to “lost”, which is no node of this scenario"),
     (FIRE, "(#burnt)", "(#wait)", 152, "no choice leads to this node"),
     (FIRE, "### burnt\n", "### wait\n", 156, "wait stands twice"),
     (FIRE, "outcome: good\n", "outcome: best\n", 157, "the outcome must be one of good, fair, bad"),
@@ -95,6 +95,7 @@ def test_a_whole_course_has_no_faults(faults: Callable) -> None:
     (SMOKE, "  - 关门能挡住烟气。\n", "  - 关门: 挡烟\n", 10, "key_points: item 2 must be text"),
     (SMOKE, "id: smoke", "id: extinguisher", None, "the id extinguisher is already that of"),
     (SMOKE, "## 为什么先防烟", "# 为什么先防烟", 15, "headings are ## or ###, not #"),
+    (SMOKE, "> 弯腰", "长" * 6001 + "弯腰", 14, "the text has more than 18 KB"),
     (SMOKE, "> 弯腰", "> <b>弯腰</b>", 19, "raw HTML is not allowed"),
     (SMOKE, "### 关门", "<div>\n\n### 关门", 23, "raw HTML is not allowed"),
     (SMOKE, "[灭火器](../extinguisher/)", "[灭火器](../ladder/)", 30, "no lesson has the id ladder"),

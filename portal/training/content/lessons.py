@@ -16,6 +16,8 @@ from portal.training.content.values import Lesson, Lists
 from portal.warnings.hazards import Phrase
 
 NAME = re.compile(r"(\d\d)-[a-z0-9]+(?:-[a-z0-9]+)*\Z", re.ASCII)
+#: Bytes of a lesson's text, so that its page stays below 30 KB.
+MOST_TEXT = 18_000
 _FENCE = "---"
 _KEYS = ("id", "title", "minutes", "objectives", "key_points", "sources")
 _IN_TEXT = (markdown.HEADINGS, markdown.PICTURES, markdown.LESSONS)
@@ -86,6 +88,8 @@ def _half(directory: Path, name: str, language: str, found: list[Fault]) -> Half
     body = "\n".join(lines[end + 1:])
     if not body.strip():
         notes.add(end + 1, _("the lesson has no text"))
+    if len(body.encode()) > MOST_TEXT:
+        notes.add(end + 1, _("the text has more than %(size)s KB; on a bus that is two lessons", size=MOST_TEXT // 1000))
     half = Half(
         file=notes.file,
         id=at.id(),

@@ -8,11 +8,12 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """`shared` must be the same in both languages, `texts` are the words of one."""
+    """`shared` must be the same in both languages, `texts` are the words of one. `lines`: where the ways of a node stand."""
 
     line: int
     shared: tuple[Any, ...]
     texts: tuple[str, ...]
+    lines: tuple[int, ...] = ()
 
 
 def same(words: str) -> str:

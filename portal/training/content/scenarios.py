@@ -60,7 +60,8 @@ def _node(heading: Line, body: list[Line], seen: Seen, notes: Notes) -> Row:
     if len(ways) > MOST_WAYS:
         notes.add(number, _("a node has at most %(n)s choices", n=MOST_WAYS))
     _check_end(number, outcome, bool(ways), notes)
-    return Row(number, (name, outcome, tuple(way.found["goto"] for way in ways)), tuple(texts))
+    gotos = tuple(way.found["goto"] for way in ways)
+    return Row(number, (name, outcome, gotos), tuple(texts), tuple(way.line for way in ways))
 
 
 def _outcome(body: list[Line], notes: Notes) -> tuple[str, list[Line]]:
@@ -92,11 +93,11 @@ def _check_graph(rows: list[Row], notes: Notes) -> None:
     forth = {name: [goto for goto in row.shared[2] if goto in by_id] for name, row in by_id.items()}
     back: dict[str, list[str]] = {name: [] for name in by_id}
     for name, row in by_id.items():
-        for goto in row.shared[2]:
+        for goto, line in zip(row.shared[2], row.lines, strict=True):
             if goto in by_id:
                 back[goto].append(name)
             else:
-                notes.add(row.line, _("a choice leads to “%(id)s”, which is no node of this scenario", id=goto))
+                notes.add(line, _("a choice leads to “%(id)s”, which is no node of this scenario", id=goto))
     started = _reached([rows[0].shared[0]], forth)
     saved = _reached([name for name, row in by_id.items() if not row.shared[2]], back)
     for name, row in by_id.items():
