@@ -42,6 +42,7 @@ def _context(press: Press, source: Source, language: str, family: Family | None)
         "families": source.families,
         "family": family,
         "open": sorted(by_community(parts["open"]), key=lambda group: not any(place.open for place in group.places)),
+        "opening": by_community(parts["opening"]),
         "plan": by_community(parts["plan"]),
         "unknown": by_community(parts["unknown"]),
         "unsuitable": by_community(parts["unsuitable"]),
@@ -58,13 +59,13 @@ def _context(press: Press, source: Source, language: str, family: Family | None)
 
 
 def _parts(places: Sequence[Place], family: Family | None) -> dict[str, list[Place]]:
-    """Open and suitable, suitable and not open, not known to be suitable, and not suitable; without a family all are in
-    the first two."""
-    parts: dict[str, list[Place]] = {"open": [], "plan": [], "unknown": [], "unsuitable": []}
+    """Open and suitable, suitable and being opened, suitable and not open, not known to be suitable, and not suitable; without a
+    family all are in the first three."""
+    parts: dict[str, list[Place]] = {"open": [], "opening": [], "plan": [], "unknown": [], "unsuitable": []}
     for place in places:
         verdict = place.verdicts.get(family.key) if family else True
-        name = "unsuitable" if verdict is False else "unknown" if verdict is None else "open" if place.usable else "plan"
-        parts[name].append(place)
+        state = "open" if place.usable else "opening" if place.opening else "plan"
+        parts["unsuitable" if verdict is False else "unknown" if verdict is None else state].append(place)
     return parts
 
 

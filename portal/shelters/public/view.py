@@ -12,7 +12,7 @@ from typing import Any
 from urllib.parse import quote
 
 from portal.regions import lookup
-from portal.shelters.models import Entrance, Shelter
+from portal.shelters.models import OPENING, Entrance, Shelter
 from portal.shelters.registry import freshness, status_rules, suitability
 from portal.shelters.registry.suitability import Family
 
@@ -59,6 +59,11 @@ class Place:
     def open(self) -> bool:
         """Takes people now, and its status is not too old to say so."""
         return self.usable and not self.stale
+
+    @property
+    def opening(self) -> bool:
+        """Its staff are on the way to open it."""
+        return self.shelter.status == OPENING and not self.stale
 
     @property
     def sign(self) -> str:
@@ -110,7 +115,7 @@ def by_community(places: Iterable[Place]) -> list[Group]:
     names = lookup.names(code for code in found if code)
     groups = []
     for code in sorted(found, key=lambda code: (not code, code)):
-        own = sorted(found[code], key=lambda place: (not place.open, place.shelter.id))
+        own = sorted(found[code], key=lambda place: (not place.open, not place.opening, place.shelter.id))
         name = names.get(code, {"zh": "", "en": ""})
         groups.append(Group(code if name["zh"] else "", name["zh"], name["en"], own))
     return groups

@@ -47,6 +47,18 @@ def test_when_none_is_open_the_plan_is_shown_as_a_plan(add, read):
     assert "Hall of the plan" in section(text, "plan")
 
 
+def test_what_is_being_opened_is_named_first_and_not_called_open(add, read):
+    add(name_en="Hall of the plan", status="standby", status_at=utcnow())
+    add(name_en="Hall with a key", status="opening", status_at=utcnow())
+    add(name_en="Forgotten hall", status="opening", status_at=utcnow() - timedelta(days=2))
+    text = read("/en/shelters/")
+    assert "No shelter is open now" in section(text, "open")
+    assert "Some are being opened" in section(text, "open")
+    assert "Hall with a key" in section(text, "opening")
+    assert "Hall with a key" not in section(text, "plan")
+    assert "Forgotten hall" not in section(text, "opening")
+
+
 def test_unknown_is_never_shown_as_safe(add, read):
     add(name_en="Known Hall", suitability={"flood": True, "waterlogging": True, "storm_surge": True})
     add(name_en="Unknown Hall", suitability={"flood": True, "waterlogging": True})
