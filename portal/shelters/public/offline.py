@@ -16,13 +16,13 @@ from portal.shelters.public.press import MANIFEST, SCRIPT, Press
 _NOT_SHELL = {"sw.js"}
 #: Rendered pages and files without which the shell shows nothing.
 _PAGES = tuple(f"/{language}/{page}" for language in LANGUAGES
-               for page in ("", "route/", "shelters/", "communities/", "offline/"))
+               for page in ("", "route/", "shelters/", "communities/", "guides/", "search/", "offline/"))
 
 
 def put(press: Press) -> None:
     assets = press.assets
     shell = sorted(url for name, (url, _body) in assets.items() if name not in _NOT_SHELL)
-    head = {"assets": shell, "pages": [*_PAGES, "/fields/index.json", "/fields/shelters.json"]}
+    head = {"assets": shell, "pages": [*_PAGES, "/fields/index.json", "/fields/shelters.json", *(f"/search/{language}.json" for language in LANGUAGES)]}
     source = assets["sw.js"][1].decode()
     version = hashlib.sha256((json.dumps(head) + source).encode()).hexdigest()[:12]
     body = f"self.ANLAN = {json.dumps({'version': version, **head})};\n{source}".encode()
