@@ -59,6 +59,16 @@ def test_a_link_out_of_the_course_is_not_followed(course: Path, faults: Callable
     assert "SECRET" not in repr(read(course).course)
 
 
+@pytest.mark.parametrize("name", ["Sample", "a b", "..x", "课程", "x" * 65])
+def test_a_folder_whose_name_is_no_address_is_no_course(content: Path, course: Path, faults: Callable, name: str) -> None:
+    course.rename(content / "courses" / name)
+    if name.startswith("."):
+        assert read(content / "courses" / name).course is None
+    else:
+        [found] = faults()
+        assert "cannot be the name of a course" in found
+
+
 @pytest.mark.parametrize(("text", "line", "advice"), [
     ("a: &x [1]\nb: *x", 1, "anchors (&) and aliases (*) are not allowed"),
     ("a: &a [x]\nb: &b [*a, *a, *a]\nc: &c [*b, *b, *b]", 1, "anchors (&) and aliases (*) are not allowed"),

@@ -55,6 +55,9 @@ class Outline:
 def read(directory: Path, found: list[Fault]) -> Outline | None:
     """The outline of the course in `directory`; None where course.yaml cannot be read at all."""
     notes = Notes(f"{directory.name}/{FILE}", found)
+    if not is_id(directory.name):
+        notes.add(1, _("%(name)s cannot be the name of a course; use small letters, digits and hyphens", name=directory.name))
+        return None
     text = files.text(directory / FILE, notes)
     tree = yaml_text.load(text, notes) if text is not None else None
     if tree is None:
