@@ -1,0 +1,78 @@
+"""The rules of an exam: who may begin, until when answers are taken, when it is passed, what is shown afterwards.
+
+Pure, and only about moments of the server's clock: what a phone believes the time to be is nowhere asked.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from decimal import ROUND_FLOOR, Decimal
+
+from portal.training.content.values import Exam
+
+#: Why nobody may begin now.
+OPEN, PASSED, USED_UP, WAIT = "open", "passed", "used_up", "wait"
+
+
+@dataclass(frozen=True, slots=True)
+class Past:
+    """An attempt that was made; `ended_at` is None while it is under way."""
+
+    started_at: datetime
+    ended_at: datetime | None
+    passed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """Whether an attempt may begin. `hindrance`: OPEN (one is under way), PASSED, USED_UP, WAIT (until `since`) or empty.
+    `left`: attempts that are left, this one counted."""
+
+    hindrance: str
+    left: int
+    since: datetime | None = None
+
+    @property
+    def may(self) -> bool:
+        return not self.hindrance
+
+
+def standing(exam: Exam, past: Sequence[Past], now: datetime) -> Standing:
+    """Where somebody stands who made the attempts `past`, in any order."""
+    left = max(0, exam.attempts - len(past))
+    if any(one.ended_at is None for one in past):
+        return Standing(OPEN, left)
+    if any(one.passed for one in past):
+        return Standing(PASSED, left)
+    if not left:
+        return Standing(USED_UP, left)
+    ends = [one.ended_at for one in past if one.ended_at is not None]
+    if ends and (since := max(ends) + timedelta(hours=exam.wait_hours)) > now:
+        return Standing(WAIT, left, since)
+    return Standing("", left)
+
+
+def deadline(started_at: datetime, minutes: int) -> datetime:
+    return started_at + timedelta(minutes=minutes)
+
+
+def takes(deadline_at: datetime, grace_seconds: int, now: datetime) -> bool:
+    """Whether an answer that arrives `now` counts: until the deadline, and for the stated grace after it."""
+    return now <= deadline_at + timedelta(seconds=grace_seconds)
+
+
+def passes(points: Decimal, out_of: int, pass_mark: int) -> bool:
+    """Exactly: a share that merely rounds to the mark does not reach it."""
+    return out_of > 0 and points * 100 >= Decimal(pass_mark) * out_of
+
+
+def percent(points: Decimal, out_of: int) -> int:
+    """Rounded down, so that nobody who failed reads the mark that is needed."""
+    return int((points * 100 / out_of).to_integral_value(ROUND_FLOOR)) if out_of else 0
+
+
+def may_show_feedback(feedback: str, *, ended: bool, passed: bool) -> bool:
+    """Whether what was right may be shown: `feedback` is one of ``content.values.FEEDBACK``."""
+    return ended and (feedback == "after_each" or (feedback == "after_pass" and passed))
