@@ -1,0 +1,1 @@
+"""Learners: in by a code, my courses, lessons, practice, review."""
