@@ -28,9 +28,15 @@ def content(tmp_path: Path) -> Path:
     course = read(directory).course
     assert course is not None
     keys.write(directory, course)
-    for name in ("hazards", "shelters"):
-        (tmp_path / "content" / name).symlink_to(CONTENT / name)
+    link_the_rest(tmp_path / "content")
     return tmp_path / "content"
+
+
+def link_the_rest(content: Path) -> None:
+    """What the portal needs besides courses stands in its own content."""
+    for folder in CONTENT.iterdir():
+        if folder.is_dir() and folder.name != "courses":
+            (content / folder.name).symlink_to(folder)
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ from portal.config import Settings
 from portal.core.db import db
 from portal.site.course_pages import publish_courses
 from portal.site.publish import publish
-from tests.training.conftest import CONTENT, SAMPLE
+from tests.training.conftest import SAMPLE, link_the_rest
 
 PAGES = ("/courses/", "/courses/sample/", "/courses/sample/smoke/")
 
@@ -31,8 +31,7 @@ pytestmark = [
 def address(tmp_path_factory: pytest.TempPathFactory, sqlite_template: Path) -> Iterator[str]:
     folder = tmp_path_factory.mktemp("courses")
     shutil.copytree(SAMPLE, folder / "content" / "courses" / "sample")
-    for name in ("hazards", "shelters"):
-        (folder / "content" / name).symlink_to(CONTENT / name)
+    link_the_rest(folder / "content")
     shutil.copy(sqlite_template, folder / "anlan.db")
     app = create_app(Settings(instance=folder, surfaces="site", demo=True, public_url="http://localhost",
                               content=folder / "content"))

@@ -115,7 +115,9 @@ def _command(content: Path, monkeypatch: pytest.MonkeyPatch, *options: str, lang
 def test_the_command_says_what_is_wrong_in_the_language_of_the_terminal(content: Path, change: Callable,
                                                                         monkeypatch: pytest.MonkeyPatch) -> None:
     code, said = _command(content, monkeypatch)
-    assert (code, said.splitlines()[-1]) == (0, "81 hazards, 1 courses, 0 problems")
+    assert code == 0, said
+    assert "1 courses" in said.splitlines()[-1]
+    assert said.splitlines()[-1].endswith(" 0 problems")
     change("banks/fire.zh.md", "- [x] 烟气", "- [ ] 烟气")
     code, said = _command(content, monkeypatch)
     assert code == 1
