@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import html
+import itertools
 import re
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from flask import Flask
@@ -159,6 +161,30 @@ def test_in_slices_nothing_leads_to_a_page_that_is_not_there(site: Flask, monkey
     assert len(links) > 6
     for _language, link in links:
         assert (root(site) / "current" / link.lstrip("/") / "index.html").exists(), link
+
+
+def test_a_warning_gets_in_between_two_slices(site: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
+    ticks = itertools.count()
+    between: list[tuple[bool, bool]] = []
+
+    def rest(_seconds: float) -> None:
+        if not between:
+            with site.app_context():
+                record("20261122-01")
+            publish(site)
+        between.append(((root(site) / "current/zh/warnings/20261122-01/index.html").exists(),
+                        "示例课程" in text(site, "/zh/courses/")))
+
+    clock = SimpleNamespace(monotonic=lambda: float(next(ticks)), sleep=rest)  # each look at it takes a second
+    monkeypatch.setattr(course_pages, "time", clock)
+    monkeypatch.setattr(fill, "time", clock)
+    monkeypatch.setattr(course_pages, "SLICE_SECONDS", 3.0)
+    monkeypatch.setattr(course_pages, "MOST_ROUNDS", 20)
+    course_pages.publish_courses(site)
+    assert len(between) > 1
+    assert between[0] == (True, False)
+    assert "示例课程" in text(site, "/zh/courses/")
+    assert (root(site) / "current/zh/warnings/20261122-01/index.html").exists()
 
 
 def test_a_removed_course_is_gone_and_an_empty_room_says_so(site: Flask, course: Path) -> None:

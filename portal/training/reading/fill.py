@@ -54,7 +54,7 @@ class Filling:
 
     def __init__(self, publishing: Publishing, shelf: Shelf, until: float) -> None:
         self._publishing, self._shelf, self._until = publishing, shelf, until
-        self.behind = 0
+        self.behind = self._made = 0
         self.trouble: Exception | None = None
 
     def fill(self) -> None:
@@ -89,9 +89,11 @@ class Filling:
 
     def _put(self, path: str, content_type: str, key: str, make: Callable[[], bytes]) -> None:
         building = self._publishing.building
-        if time.monotonic() > self._until and not building.is_same(path, key):
-            self.behind += 1
-            return
+        if not building.is_same(path, key):
+            if self._made and time.monotonic() > self._until:
+                self.behind += 1
+                return
+            self._made += 1  # one at least in each slice, so that it comes to an end on whatever machine
         try:
             self._publishing.put(path, content_type, key, make)
         except OSError:
