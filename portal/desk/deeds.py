@@ -71,6 +71,8 @@ ACTS = {
     "obstruction.resume": _l("took an obstruction up again"),
     "obstruction.extend": _l("put the end of an obstruction off"),
     "obstruction.import": _l("imported obstructions"),
+    "course.load": _l("loaded a course"),
+    "learner.join": _l("enrolled as a learner"),
     "field.recompute": _l("had the ways computed anew"),
     "roads.import": _l("imported roads"),
     "communities.import": _l("imported what is kept of communities"),
@@ -96,6 +98,8 @@ ACTS = {
     "transfer.round_start": _l("started a transfer round"),
     "transfer.round_end": _l("ended a transfer round"),
     "transfer.wipe": _l("wiped who was removed from transfer lists"),
+    "course.load": _l("loaded a version of a course"),
+    "learner.join": _l("joined as a learner"),
 }
 #: Groups to filter by: the beginnings of their acts.
 GROUPS = {
@@ -106,13 +110,14 @@ GROUPS = {
     "shelters": (_l("Shelters, communities, transfers"), ("shelter.", "shelters.", "keeper.", "communities.", "community.",
                                                            "transfer.", "transfers.", "paper.", "opening.")),
     "obstructions": (_l("Obstructions and roads"), ("obstruction.", "roads.", "field.")),
+    "training": (_l("Courses and learners"), ("course.", "learner.")),
 }
 _SUBJECTS = {
     "draft": _l("draft"), "bulletin": _l("bulletin"), "warning": _l("warning"), "dispatch": _l("dispatch"),
     "account": _l("account"), "file": _l("file"), "regions": _l("regions"), "region": _l("region"),
     "obstruction": _l("obstruction"), "token": _l("token"), "shelter": _l("shelter"),
     "opening": _l("decision"), "transfer": _l("transfer"), "transfers": _l("transfer lists"), "round": _l("round"),
-    "roads": _l("roads"), "paper": _l("paper"),
+    "roads": _l("roads"), "paper": _l("paper"), "course": _l("course"), "learner": _l("learner"),
 }
 _DETAILS = {
     "version": _l("version"), "content": _l("content"), "reason": _l("reason"), "kind": _l("kind"), "exercise": _l("drill"),
@@ -127,6 +132,7 @@ _DETAILS = {
     "status": _l("state"), "occupancy": _l("people"), "source": _l("source"), "applied": _l("became the state"),
     "conflict": _l("contradicts another report"), "post": _l("post"), "keeper": _l("keeper"), "failed": _l("not reached"),
     "left_out": _l("left out"),
+    "version_id": _l("number of the version"), "faults": _l("faults"),
     "fields": _l("fields"), "before": _l("before"), "after": _l("after"), "unchanged": _l("unchanged"),
     "format": _l("format"), "codes": _l("codes"),
     "people": _l("people"),
