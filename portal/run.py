@@ -22,6 +22,7 @@ from portal.config import Settings
 from portal.core import i18n, migrate
 from portal.services import Clock, Sender
 from portal.site.publish import publish
+from portal.training import courses_store
 
 #: Open connections at once; those of a thousand files that a process usually may have, leaving room for the rest.
 CONNECTIONS = 800
@@ -126,6 +127,8 @@ def _run_all(settings: Settings) -> None:
         app = create_app(settings)
         with _step("数据库就绪", "database ready"), app.app_context():
             migrate.upgrade(app)
+        with _step("课程已载入", "courses loaded"), app.app_context():
+            courses_store.sync(faulty=settings.demo)
         server = _listen(app, settings)
         parts.callback(server.close)
         mqtt_url = settings.mqtt_url

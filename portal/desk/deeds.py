@@ -98,8 +98,6 @@ ACTS = {
     "transfer.round_start": _l("started a transfer round"),
     "transfer.round_end": _l("ended a transfer round"),
     "transfer.wipe": _l("wiped who was removed from transfer lists"),
-    "course.load": _l("loaded a version of a course"),
-    "learner.join": _l("joined as a learner"),
 }
 #: Groups to filter by: the beginnings of their acts.
 GROUPS = {

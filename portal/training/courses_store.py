@@ -87,6 +87,8 @@ def _load(directory: Path, *, faulty: bool) -> Loaded:
     reading = reader.read(directory)
     course = reading.course
     if course is None or not any(course.lessons) or (reading.faults and not faulty):
+        log.warning("the course %s stays as it was loaded before: %s", slug,
+                    f"{len(reading.faults)} faults; run: anlan content lint" if reading.faults else "it has no lessons")
         return Loaded(slug, last.id if last else None, new=False, faults=reading.faults)
     data = course_codec.write(course)
     with transaction() as session:
@@ -97,7 +99,7 @@ def _load(directory: Path, *, faulty: bool) -> Loaded:
         for sha256, body in {course_codec.digest(m): m.body for m in course.media.values()}.items():
             if session.get(CourseMedium, sha256) is None:
                 session.add(CourseMedium(sha256=sha256, body=body))
-        row = CourseVersion(slug=slug, version=course.version, sha256=mark, data=data, loaded_at=utcnow())
+        row = CourseVersion(slug=slug, version=course.version[:40], sha256=mark, data=data, loaded_at=utcnow())
         session.add(row)
         session.flush()
         audit.append(session, audit.SYSTEM, "course.load", f"course:{slug}",

@@ -43,7 +43,7 @@ class CourseVersion(Base):
 
     __tablename__ = "course_version"
     id: Mapped[int] = mapped_column(BigId, primary_key=True)
-    slug: Mapped[str] = mapped_column(String(60))
+    slug: Mapped[str] = mapped_column(String(64))
     version: Mapped[str] = mapped_column(String(40))
     sha256: Mapped[str] = mapped_column(String(64))
     data: Mapped[dict[str, Any]] = deferred(mapped_column(Json))
@@ -65,10 +65,10 @@ class Enrolment(Base):
 
     __tablename__ = "enrolment"
     learner_id: Mapped[int] = mapped_column(BigId, ForeignKey("learner.id", ondelete="CASCADE"), primary_key=True)
-    slug: Mapped[str] = mapped_column(String(60), primary_key=True)
+    slug: Mapped[str] = mapped_column(String(64), primary_key=True)
     version_id: Mapped[int] = mapped_column(BigId, ForeignKey("course_version.id"))
     started_at: Mapped[datetime] = mapped_column(UtcDateTime)
-    at_lesson: Mapped[str | None] = mapped_column(String(60))
+    at_lesson: Mapped[str | None] = mapped_column(String(64))
     at: Mapped[datetime] = mapped_column(UtcDateTime)
 
     __table_args__ = (Index("ix_enrolment_slug", "slug", "learner_id"),)
@@ -79,8 +79,8 @@ class LessonProgress(Base):
 
     __tablename__ = "lesson_progress"
     learner_id: Mapped[int] = mapped_column(BigId, ForeignKey("learner.id", ondelete="CASCADE"), primary_key=True)
-    slug: Mapped[str] = mapped_column(String(60), primary_key=True)
-    lesson_id: Mapped[str] = mapped_column(String(60), primary_key=True)
+    slug: Mapped[str] = mapped_column(String(64), primary_key=True)
+    lesson_id: Mapped[str] = mapped_column(String(64), primary_key=True)
     opened_at: Mapped[datetime] = mapped_column(UtcDateTime)
     done_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
 
@@ -93,10 +93,10 @@ class PracticeAnswer(Base):
     id: Mapped[int] = mapped_column(BigId, primary_key=True)
     learner_id: Mapped[int] = mapped_column(BigId, ForeignKey("learner.id", ondelete="CASCADE"))
     ref: Mapped[str] = mapped_column(String(36))
-    slug: Mapped[str] = mapped_column(String(60))
+    slug: Mapped[str] = mapped_column(String(64))
     version_id: Mapped[int] = mapped_column(BigId, ForeignKey("course_version.id"))
-    module_id: Mapped[str] = mapped_column(String(60))
-    question_id: Mapped[str] = mapped_column(String(60))
+    module_id: Mapped[str] = mapped_column(String(64))
+    question_id: Mapped[str] = mapped_column(String(64))
     rev: Mapped[int] = mapped_column(Integer)
     answer: Mapped[Any] = mapped_column(Json)
     points: Mapped[float] = mapped_column(Float)
@@ -112,8 +112,8 @@ class ReviewCard(Base):
 
     __tablename__ = "review_card"
     learner_id: Mapped[int] = mapped_column(BigId, ForeignKey("learner.id", ondelete="CASCADE"), primary_key=True)
-    slug: Mapped[str] = mapped_column(String(60), primary_key=True)
-    question_id: Mapped[str] = mapped_column(String(60), primary_key=True)
+    slug: Mapped[str] = mapped_column(String(64), primary_key=True)
+    question_id: Mapped[str] = mapped_column(String(64), primary_key=True)
     card: Mapped[dict[str, Any]] = mapped_column(Json)
     due_at: Mapped[datetime] = mapped_column(UtcDateTime)
 

@@ -5,9 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+from click.testing import CliRunner
 from flask import Flask
 from sqlalchemy import func, select
 
+from portal.cli import main
 from portal.core import audit
 from portal.core.db import db
 from portal.training import course_codec, courses_store
@@ -89,3 +91,19 @@ def test_what_was_never_loaded_is_none(loaded):
     assert courses_store.picture("0" * 64) is None
     with pytest.raises(LookupError):
         courses_store.of(999_999)
+
+
+def test_the_command_loads_and_tells_and_refuses_what_has_faults(tmp_path, content, change, monkeypatch):
+    monkeypatch.setenv("ANLAN_INSTANCE", str(tmp_path / "instance"))
+    monkeypatch.setenv("ANLAN_CONTENT", str(content))
+    monkeypatch.setenv("LANG", "C")
+    run = CliRunner().invoke
+    assert run(main, ["db", "upgrade"]).exit_code == 0
+    told = [run(main, ["content", "sync"]).output for _twice in range(2)]
+    assert told[0] == "sample loaded as version 1\n"
+    assert told[1] == "sample is current: version 1\n"
+    change("course.yaml", "draw: {fire: 5}", "draw: {fire: 500}")
+    refused = run(main, ["content", "sync"])
+    assert refused.exit_code == 1
+    assert "sample/course.yaml:" in refused.output
+    assert run(main, ["content", "sync", "--faulty"]).exit_code == 0
