@@ -9,8 +9,9 @@ from portal.identity import models as identity
 from portal.regions import models as regions
 from portal.shelters import models as shelters
 from portal.subscribers import models as subscribers
+from portal.training import exam_models as exams
 from portal.training import models as training
 from portal.warnings import models as warnings
 
-__all__ = ["Base", "audit", "dispatch", "identity", "regions", "shelters", "sms", "speakers", "subscribers", "training",
+__all__ = ["Base", "audit", "dispatch", "exams", "identity", "regions", "shelters", "sms", "speakers", "subscribers", "training",
            "warnings"]

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from decimal import ROUND_FLOOR, Decimal
+from fractions import Fraction
 
 from portal.training.content.values import Exam
 
@@ -63,14 +63,14 @@ def takes(deadline_at: datetime, grace_seconds: int, now: datetime) -> bool:
     return now <= deadline_at + timedelta(seconds=grace_seconds)
 
 
-def passes(points: Decimal, out_of: int, pass_mark: int) -> bool:
+def passes(points: Fraction, out_of: int, pass_mark: int) -> bool:
     """Exactly: a share that merely rounds to the mark does not reach it."""
-    return out_of > 0 and points * 100 >= Decimal(pass_mark) * out_of
+    return out_of > 0 and points * 100 >= pass_mark * out_of
 
 
-def percent(points: Decimal, out_of: int) -> int:
+def percent(points: Fraction, out_of: int) -> int:
     """Rounded down, so that nobody who failed reads the mark that is needed."""
-    return int((points * 100 / out_of).to_integral_value(ROUND_FLOOR)) if out_of else 0
+    return points * 100 // out_of if out_of else 0
 
 
 def may_show_feedback(feedback: str, *, ended: bool, passed: bool) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from decimal import Decimal
+from fractions import Fraction
 
 import pytest
 from hypothesis import given, settings
@@ -54,14 +54,14 @@ def test_an_answer_counts_to_the_last_moment_of_the_grace_and_not_after(minutes,
 @settings(max_examples=40)
 @given(st.integers(1, 200), st.integers(0, 20_000), st.integers(1, 100))
 def test_who_passes_reads_at_least_the_mark_and_who_fails_reads_less(out_of, hundredths, mark):
-    points = min(Decimal(hundredths) / 100, Decimal(out_of))
+    points = min(Fraction(hundredths, 100), Fraction(out_of))
     assert rules.passes(points, out_of, mark) == (rules.percent(points, out_of) >= mark)
-    assert rules.passes(Decimal(out_of), out_of, mark)
+    assert rules.passes(Fraction(out_of), out_of, mark)
     assert 0 <= rules.percent(points, out_of) <= 100
 
 
 def test_nothing_asked_is_nothing_passed():
-    assert not rules.passes(Decimal(0), 0, 80)
+    assert not rules.passes(Fraction(0), 0, 80)
 
 
 @pytest.mark.parametrize("feedback", FEEDBACK)

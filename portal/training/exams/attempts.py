@@ -1,0 +1,284 @@
+"""Attempts as they are kept: begun, taken over, answered, handed in, and ended when their time is over.
+
+Each act locks the attempt first, so that an answer either is in before the end or is refused. All times are the server's.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import secrets
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from fractions import Fraction
+from typing import Any
+
+from flask import Flask
+from flask_babel import lazy_gettext as _l
+from sqlalchemy import func, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.orm import Session
+
+from portal.core import audit
+from portal.core.clock import utcnow
+from portal.core.db import db, transaction
+from portal.core.errors import Conflict, Invalid
+from portal.training import courses_store, grading
+from portal.training.content.values import Course, Question
+from portal.training.exam_models import HANDED_IN, TIME, Attempt, AttemptAnswer
+from portal.training.exams import answers, rules
+from portal.training.exams.draw import Drawn, TooFew, draw
+from portal.training.models import Learner
+
+log = logging.getLogger(__name__)
+
+#: Client counts of one device begin here times its generation, so that a device that took over counts on from above the others.
+GENERATION = 1_000_000
+GREATEST = 2**53 - 1  # what a browser counts exactly
+MOST_AT_ONCE = 200  # answers of one request
+SWEPT_AT_ONCE = 500
+
+
+class Elsewhere(Conflict):
+    """The attempt goes on on another device."""
+
+    def __init__(self) -> None:
+        super().__init__(_l("This exam was continued on another device or in another browser. What was saved there counts."))
+
+
+class Over(Conflict):
+    """The attempt has ended, or its time and grace are over."""
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """An answer to the question at place `at`, with the client's count."""
+
+    at: int
+    seq: int
+    raw: Any
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """What is kept at a place."""
+
+    value: Any
+    seq: int
+
+
+def past(learner_id: int, slug: str) -> list[Attempt]:
+    """All attempts of a learner at a course, the newest first."""
+    mine = select(Attempt).where(Attempt.slug == slug, Attempt.learner_id == learner_id).order_by(Attempt.number.desc())
+    return list(db.session.execute(mine).scalars().all())
+
+
+def current(learner_id: int, slug: str) -> Attempt | None:
+    """The attempt that is under way; one whose time is over is ended now."""
+    found = next((one for one in past(learner_id, slug) if one.ended_at is None), None)
+    if found is None or utcnow() <= found.closes_at:
+        return found
+    _end_if_over(found.id)
+    return None
+
+
+def mine(learner_id: int, attempt_id: uuid.UUID) -> Attempt | None:
+    found = db.session.get(Attempt, attempt_id)
+    return found if found is not None and found.learner_id == learner_id else None
+
+
+def has_passed(learner_id: int, slug: str) -> bool:
+    """The gate to the practical part and to the certificate."""
+    return any(one.passed for one in past(learner_id, slug))
+
+
+def drawn(attempt: Attempt) -> list[Drawn]:
+    return [Drawn.restored(one) for one in attempt.drawn]
+
+
+def questions(attempt: Attempt) -> list[tuple[Drawn, Question]]:
+    """What is asked, of the version that the attempt began with."""
+    found = {q.id: q for module in courses_store.of(attempt.version_id).modules for q in module.questions}
+    return [(one, found[one.id]) for one in drawn(attempt)]
+
+
+def kept(attempt_id: uuid.UUID) -> dict[int, Kept]:
+    """Place → what is kept there."""
+    rows = select(AttemptAnswer.at, AttemptAnswer.value, AttemptAnswer.seq).where(AttemptAnswer.attempt_id == attempt_id)
+    return {at: Kept(value, seq) for at, value, seq in db.session.execute(rows).all()}
+
+
+def is_live(attempt: Attempt, secret: str) -> bool:
+    return bool(secret) and attempt.live_hash == _hashed(secret)
+
+
+def next_seq(attempt: Attempt, known: dict[int, Kept]) -> int:
+    """A count that outranks whatever is kept."""
+    return max([attempt.generation * GENERATION, *(one.seq for one in known.values())]) + 1
+
+
+# -- acts ----------------------------------------------------------------------------------------------------
+def start(learner_id: int, slug: str) -> tuple[Attempt, str]:
+    """Begin an attempt, or go on with the one under way on this device; the secret of the device. Whoever had it before may
+    answer no more. Raises Invalid where the rules do not allow another attempt, LookupError where there is no exam."""
+    current(learner_id, slug)
+    loaded = courses_store.current(slug)
+    if loaded is None or loaded[1].exam is None:
+        raise LookupError(slug)
+    version_id, course = loaded
+    with transaction() as session:
+        session.execute(select(Learner.id).where(Learner.id == learner_id).with_for_update())  # two devices begin one attempt
+        before, secret = past(learner_id, slug), secrets.token_urlsafe(32)
+        attempt = next((one for one in before if one.ended_at is None), None)
+        if attempt is not None:
+            changes = {"live_hash": _hashed(secret), "generation": Attempt.generation + 1}
+            session.execute(update(Attempt).where(Attempt.id == attempt.id).values(changes))
+            session.refresh(attempt)
+        else:
+            attempt = _begin(session, learner_id, version_id, course, before, secret)
+    return attempt, secret
+
+
+def _begin(session: Session, learner_id: int, version_id: int, course: Course, before: Sequence[Attempt], secret: str) -> Attempt:
+    exam, now = course.exam, utcnow()
+    if exam is None:
+        raise LookupError(course.id)
+    stand = rules.standing(exam, [rules.Past(one.started_at, one.ended_at, one.passed) for one in before], now)
+    if not stand.may:
+        raise Invalid.one("", _l("Another attempt is not possible now."))
+    seed = secrets.token_hex(16)
+    try:
+        asked = draw(exam.draw, {module.id: module.questions for module in course.modules}, seed)
+    except TooFew as error:
+        log.error("no exam can be drawn from %s version %s: %s", course.id, version_id, error)
+        raise Invalid.one("", _l("The exam of this course is not ready: a bank has too few questions. Please tell the"
+                                 " organiser; this does not count as an attempt.")) from error
+    due = rules.deadline(now, exam.minutes)
+    attempt = Attempt(
+        learner_id=learner_id, slug=course.id, version_id=version_id, number=len(before) + 1, seed=seed,
+        drawn=[one.stored() for one in asked], started_at=now, deadline_at=due,
+        closes_at=due + timedelta(seconds=exam.grace_seconds), pass_mark=course.pass_mark, live_hash=_hashed(secret),
+        generation=1, out_of=len(asked))
+    session.add(attempt)
+    session.flush()
+    _trail(session, attempt, "exam.start", {"number": attempt.number, "version_id": version_id, "questions": len(asked)})
+    return attempt
+
+
+def save(learner_id: int, attempt_id: uuid.UUID, secret: str, said: Sequence[Said]) -> dict[int, Kept]:
+    """Keep answers; what is kept then at their places, which may be newer than what was said. Sent twice, nothing changes.
+    Raises LookupError, :class:`Over`, :class:`Elsewhere`, :class:`answers.Malformed`."""
+    return _act(learner_id, attempt_id, secret, said, end=False)[1]
+
+
+def submit(learner_id: int, attempt_id: uuid.UUID, secret: str, said: Sequence[Said] = ()) -> Attempt:
+    """Keep the last answers and end the attempt, at once. Raises what :func:`save` raises."""
+    return _act(learner_id, attempt_id, secret, said, end=True)[0]
+
+
+def _act(learner_id: int, attempt_id: uuid.UUID, secret: str, said: Sequence[Said], *, end: bool,
+         ) -> tuple[Attempt, dict[int, Kept]]:
+    with transaction() as session:
+        attempt = _locked(session, attempt_id)
+        if attempt is None or attempt.learner_id != learner_id:
+            raise LookupError(str(attempt_id))
+        now, late = utcnow(), False
+        if attempt.ended_at is not None:
+            raise Over(_l("This attempt has ended. What was saved before its end counts."))
+        if now > attempt.closes_at:
+            late = True
+            _end(session, attempt, TIME, attempt.closes_at)
+        elif not is_live(attempt, secret):
+            raise Elsewhere
+        else:
+            _keep(session, attempt, said, now)
+            if end:
+                _end(session, attempt, HANDED_IN, now)
+    if late:
+        raise Over(_l("The time and the seconds of grace are over. What reached us before counts; this came too late."))
+    known = kept(attempt_id)
+    return attempt, {one.at: known[one.at] for one in said}
+
+
+def _locked(session: Session, attempt_id: uuid.UUID) -> Attempt | None:
+    return session.execute(select(Attempt).where(Attempt.id == attempt_id).with_for_update()).scalar_one_or_none()
+
+
+def _keep(session: Session, attempt: Attempt, said: Sequence[Said], now: datetime) -> None:
+    asked, newest = questions(attempt), {}
+    if len(said) > MOST_AT_ONCE:
+        raise answers.Malformed
+    for one in sorted(said, key=lambda one: one.seq):
+        if not 0 <= one.at < len(asked) or not 0 < one.seq <= GREATEST:
+            raise answers.Malformed
+        place, question = asked[one.at]
+        newest[one.at] = {"attempt_id": attempt.id, "at": one.at, "question_id": question.id,
+                          "value": answers.clean(question, place, one.raw), "seq": one.seq, "received_at": now}
+    if not newest:
+        return
+    dialect = postgresql if session.get_bind().dialect.name == "postgresql" else sqlite
+    rows = dialect.insert(AttemptAnswer).values(list(newest.values()))
+    fresh = {name: rows.excluded[name] for name in ("value", "seq", "received_at")}
+    session.execute(rows.on_conflict_do_update(index_elements=["attempt_id", "at"], set_=fresh,
+                                               where=AttemptAnswer.seq < rows.excluded.seq))
+
+
+def _end(session: Session, attempt: Attempt, how: str, now: datetime) -> None:
+    """Mark the attempt. Every question gets its row, so that what was left out counts in the figures of questions too."""
+    rows = {row.at: row for row in session.execute(
+        select(AttemptAnswer).where(AttemptAnswer.attempt_id == attempt.id).execution_options(populate_existing=True)).scalars()}
+    won, modules = Fraction(0), dict[str, list[Fraction]]()
+    for at, (place, question) in enumerate(questions(attempt)):
+        if (row := rows.get(at)) is None:
+            row = AttemptAnswer(attempt_id=attempt.id, at=at, question_id=question.id, value=None, seq=0, received_at=now)
+            session.add(row)
+        points = grading.grade(question, answers.unshuffled(question, place, row.value)).points
+        row.points = float(points)
+        won += points
+        module = modules.setdefault(place.module, [Fraction(0), Fraction(0)])
+        module[0] += points
+        module[1] += 1
+    attempt.points, attempt.percent = float(won), rules.percent(won, attempt.out_of)
+    attempt.passed = rules.passes(won, attempt.out_of, attempt.pass_mark)
+    attempt.modules = {name: [float(points), int(count)] for name, (points, count) in modules.items()}
+    attempt.ended_at, attempt.ended_by = now, how
+    _trail(session, attempt, "exam.end", {"number": attempt.number, "how": how, "percent": attempt.percent,
+                                          "passed": attempt.passed})
+
+
+def _end_if_over(attempt_id: uuid.UUID) -> bool:
+    with transaction() as session:
+        attempt = _locked(session, attempt_id)
+        if attempt is None or attempt.ended_at is not None or utcnow() <= attempt.closes_at:
+            return False
+        _end(session, attempt, TIME, attempt.closes_at)
+        return True
+
+
+def sweep(app: Flask) -> int:
+    """End the attempts whose time and grace are over; how many. What one of them lacks does not keep the others."""
+    ended = 0
+    with app.app_context():
+        over = select(Attempt.id).where(Attempt.ended_at.is_(None), Attempt.closes_at < utcnow())
+        for attempt_id in db.session.execute(over.order_by(Attempt.closes_at).limit(SWEPT_AT_ONCE)).scalars().all():
+            try:
+                ended += _end_if_over(attempt_id)
+            except Exception:
+                log.exception("the attempt %s could not be ended", attempt_id)
+    return ended
+
+
+def open_count() -> int:
+    """How many attempts are under way now, over all courses."""
+    return db.session.execute(select(func.count()).select_from(Attempt).where(Attempt.ended_at.is_(None))).scalar_one()
+
+
+def _trail(session: Session, attempt: Attempt, action: str, details: dict[str, Any]) -> None:
+    audit.append(session, audit.Actor(None, f"learner {attempt.learner_id}"), action, f"exam:{attempt.id}",
+                 {"course": attempt.slug, **details})
+
+
+def _hashed(secret: str) -> str:
+    return hashlib.sha256(secret.encode()).hexdigest()
