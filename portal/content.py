@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Collection
 from pathlib import Path
 
 import click
@@ -10,14 +11,14 @@ import click
 
 @click.group("content")
 def content() -> None:
-    """What editors write: hazards, guidance, templates, hazard families, courses."""
+    """What editors write: hazards, guidance, templates, hazard families, courses, guides."""
 
 
 @content.command("lint")
 @click.option("--write-keys", is_flag=True, help="Write down the answer keys' revisions of all courses (keys.lock) first.")
 def lint(write_keys: bool) -> None:
     """Check every hazard, every text that comes of it, the shelters' hazard families, the words of paper, and every course with
-    its banks; exit 1 where anything is wrong."""
+    its banks, every guide; exit 1 where anything is wrong."""
     from portal.config import load_settings
     from portal.shelters.paper import wording
     from portal.shelters.registry import family_content
@@ -31,10 +32,28 @@ def lint(write_keys: bool) -> None:
     found += [f"{directory}/{problem}" for problem in wording.problems(settings.content)]
     courses, faults = _courses(settings.content, settings.timezone, write_keys)
     found += faults
+    guides, faults = _guides(settings.content, settings.timezone, events)
+    found += faults
     for line in found:
         click.echo(line)
-    click.echo(f"{0 if catalogue is None else len(catalogue)} hazards, {courses} courses, {len(found)} problems")
+    click.echo(f"{0 if catalogue is None else len(catalogue)} hazards, {courses} courses, {guides} guides, {len(found)} problems")
     sys.exit(1 if found else 0)
+
+
+def _guides(directory: Path, timezone: str, events: Collection[str] | None) -> tuple[int, list[str]]:
+    """(how many guides, what is wrong with them, a line each) in the language of the terminal."""
+    from flask import Flask
+    from flask_babel import force_locale
+
+    from portal.core import i18n
+    from portal.doctor import language
+    from portal.guides import reader
+
+    words = Flask(__name__)
+    i18n.init_app(words, timezone)
+    with words.app_context(), force_locale(language()):
+        reading = reader.read(directory, events)
+    return len(reading.guides), [f"{directory}/{fault}" for fault in reading.faults]
 
 
 def _courses(directory: Path, timezone: str, write_keys: bool) -> tuple[int, list[str]]:

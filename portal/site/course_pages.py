@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 from flask import Flask
 
 from portal.config import Settings
+from portal.guides import shelf as guides
 from portal.site.generations import name_of_current, read_manifest
 from portal.training.reading import fill as room
 from portal.training.reading import shelf as shelves
@@ -108,7 +109,7 @@ def _mark(settings: Settings, token: str) -> str:
     from portal.site.publish import code_version
 
     facts = [code_version(), token, settings.authority_zh, settings.authority_en, settings.timezone, settings.demo,
-             settings.sms_provider]
+             settings.sms_provider, guides.token(settings.content)]
     return hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:32]
 
 

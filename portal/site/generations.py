@@ -151,6 +151,10 @@ class Building:
         self.linked += 1
         return True
 
+    def had(self, path: str) -> bool:
+        """Whether a path is in force."""
+        return path in self._old.entries
+
     def is_same(self, path: str, key: str) -> bool:
         """Whether a path is in force with this key."""
         return (old := self._old.entries.get(path)) is not None and old.key == key

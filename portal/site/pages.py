@@ -8,6 +8,7 @@ from flask import Blueprint, Flask, g, request
 from flask.blueprints import BlueprintSetupState
 
 from portal.core.i18n import LANGUAGES
+from portal.site import search
 from portal.site.publish import publish, root_of
 from portal.site.serve import PublicFiles
 
@@ -27,4 +28,5 @@ def make_blueprint() -> Blueprint:
         if (first := request.path.split("/", 2)[1]) in LANGUAGES:
             g.language = first
 
+    search.add(blueprint)
     return blueprint

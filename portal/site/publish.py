@@ -26,6 +26,9 @@ from portal.config import Settings
 from portal.core.clock import local, utcnow
 from portal.core.db import db
 from portal.core.i18n import LANGUAGES
+from portal.guides import fill as guides
+from portal.guides import shelf as guide_shelf
+from portal.guides.values import Guide
 from portal.regions import lookup
 from portal.shelters.living.shown import Opened, opened_for
 from portal.shelters.public import fill as shelters
@@ -46,6 +49,8 @@ VENDOR = HERE.parent / "web" / "static" / "vendor"
 VENDORED = (VENDOR / "leaflet" / "leaflet.js", VENDOR / "leaflet" / "leaflet.css")
 #: What the pages of courses load.
 COURSE_STATICS = (HERE.parent / "training" / "reading" / "static" / "courses.css",)
+#: What the pages of guides and of the search load.
+GUIDE_STATICS = tuple(HERE.parent / "guides" / "static" / name for name in ("guides.css", "search.js"))
 HTML, XML = "text/html; charset=utf-8", "application/xml; charset=utf-8"
 CAP, ATOM = "application/cap+xml; charset=utf-8", "application/atom+xml; charset=utf-8"
 GEOJSON, JSON = "application/geo+json", "application/json"
@@ -56,6 +61,8 @@ ASSET_TYPES = {
 }
 #: Past warnings on the front page, and on one page of the archive.
 RECENT, ARCHIVE_PAGE = 5, 50
+#: Guides that a warning leads to.
+MOST_GUIDES = 2
 #: Seconds that the pages of shelters may take in each generation of one publishing, where older ones can stay: the first
 #: generation has every warning and waits least; further ones finish what is left.
 ROUNDS = (1.0, 4.0, 16.0, 60.0)
@@ -112,6 +119,7 @@ def generation(app: Flask, nonce: str, longest: float, courses: Callable[[Publis
             publishing = Publishing(building, settings, now, nonce)
             publishing.fill()
             behind = publishing.fill_shelters(longest)
+            guides.fill(publishing, whole=courses is not course_pages.keep)
             courses(publishing)
             building.finish(now.isoformat())
         except BaseException:
@@ -152,6 +160,7 @@ class Publishing:
             self.heads[head.warning_id].append(head)
         self.warnings = [w for w in self.warnings if self.heads.get(w.id)]
         self.opened = self._opened()
+        self.guides = self._guides()
         self.assets = {path.name: self._asset(path) for path in _statics()}
         self.render = Renderer(settings, now, {name: url for name, (url, _body) in self.assets.items()})
 
@@ -212,11 +221,12 @@ class Publishing:
             self._state(warning),
             [(h.identifier, h.cap_sha256) for h in self.heads[warning.id]],
             [one.facts() for one in self.opened.get(warning.id, ())],
+            [(guide.id, repr(guide.title)) for guide in self._guides_for(warning)],
         ]
 
     def _story(self, warning: Warning) -> Story:
         opened = self.opened.get(warning.id, [])
-        return Story(warning, archive.bulletins_of(warning.id), self._state(warning), opened)
+        return Story(warning, archive.bulletins_of(warning.id), self._state(warning), opened, self._guides_for(warning))
 
     def _opened(self) -> dict[uuid.UUID, list[Opened]]:
         """The shelters that were opened for each warning in force. A warning is published without them rather than not."""
@@ -226,6 +236,19 @@ class Publishing:
             logger.exception("what was opened for warnings could not be read; they are published without it")
             db.session.rollback()
             return {}
+
+    def _guides(self) -> guide_shelf.Shelf:
+        """A warning is published without its guides rather than not."""
+        try:
+            return guide_shelf.read(self.settings.content)
+        except Exception:
+            logger.exception("the guides could not be read; warnings are published without them")
+            return guide_shelf.Shelf("", ())
+
+    def _guides_for(self, warning: Warning) -> list[Guide]:
+        """The guides that tell what to do in this danger and are published."""
+        found = self.guides.for_hazard(warning.hazard)[:MOST_GUIDES]
+        return [guide for guide in found if self.building.had(f"/{LANGUAGES[0]}/guides/{guide.id}/")]
 
     def _warnings(self) -> None:
         for warning in self.warnings:
@@ -326,8 +349,14 @@ class Publishing:
         return f"/assets/{path.stem}-{hashlib.sha256(body).hexdigest()[:10]}{path.suffix}", body
 
 
+@cache
+def asset_paths() -> dict[str, str]:
+    """Name of a static file → the path that it is published under."""
+    return {path.name: Publishing._asset(path)[0] for path in _statics()}
+
+
 def _statics() -> list[Path]:
-    return sorted([*(HERE / "static").iterdir(), *COURSE_STATICS, *VENDORED])
+    return sorted([*(HERE / "static").iterdir(), *COURSE_STATICS, *GUIDE_STATICS, *VENDORED])
 
 
 def _cap_bytes(story: Callable[[], Story], at: int) -> bytes:

@@ -33,7 +33,10 @@ ASSETS = "/assets/"
 WORKER = "/sw.js"
 OPEN = ("/cap/", "/feeds/", "/fields/")
 #: First parts of the paths that are rendered.
-SITE = (*LANGUAGES, "cap", "feeds", "fields", "assets", "robots.txt", "sw.js", "manifest.webmanifest")
+SITE = (*LANGUAGES, "cap", "feeds", "fields", "search", "assets", "robots.txt", "sw.js", "manifest.webmanifest")
+
+#: With a question these are answered by the application; without one they are files like all others.
+SEARCHES = tuple(f"/{language}/search/" for language in LANGUAGES)
 
 Environ = dict[str, Any]
 Start = Callable[..., Any]
@@ -68,6 +71,8 @@ class PublicFiles:
         if environ["REQUEST_METHOD"] not in ("GET", "HEAD"):
             return self._application(environ, start)
         path = _path(environ)
+        if environ.get("QUERY_STRING") and path in SEARCHES:
+            return self._application(environ, start)
         for _attempt in range(3):  # a generation may be swept between reading its manifest and its file
             if (loaded := self._current(path)) is None:
                 break

@@ -10,6 +10,7 @@ from typing import Any
 from flask_babel import lazy_gettext as _l
 
 from portal.core.clock import local
+from portal.guides.values import Guide
 from portal.shelters.living.shown import Opened
 from portal.warnings.models import ALERT, CANCEL, IN_FORCE, UPDATE, Bulletin, Warning
 from portal.warnings.phrases import MONTHS_EN
@@ -37,12 +38,13 @@ _MARK = re.compile(r"\s*(?:[(（]?\d{1,2}[)）]|\d{1,2}[.、．](?!\d)|[-•·*]
 @dataclass(frozen=True)
 class Story:
     """One real warning with its chain of bulletins, first to last. `state` is that of the moment of
-    rendering; `shelters` are those that were opened for it and still are."""
+    rendering; `shelters` are those that were opened for it and still are; `guides` those that it leads to."""
 
     warning: Warning
     bulletins: list[Bulletin]
     state: str
     shelters: list[Opened] = field(default_factory=list)
+    guides: list[Guide] = field(default_factory=list)
 
     @property
     def live(self) -> bool:

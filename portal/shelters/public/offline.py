@@ -22,7 +22,8 @@ _PAGES = tuple(f"/{language}/{page}" for language in LANGUAGES
 def put(press: Press) -> None:
     assets = press.assets
     shell = sorted(url for name, (url, _body) in assets.items() if name not in _NOT_SHELL)
-    head = {"assets": shell, "pages": [*_PAGES, "/fields/index.json", "/fields/shelters.json"]}
+    head = {"assets": shell, "pages": [*_PAGES, "/fields/index.json", "/fields/shelters.json",
+                                           *(f"/search/{language}.json" for language in LANGUAGES)]}
     source = assets["sw.js"][1].decode()
     version = hashlib.sha256((json.dumps(head) + source).encode()).hexdigest()[:12]
     body = f"self.ANLAN = {json.dumps({'version': version, **head})};\n{source}".encode()

@@ -88,23 +88,21 @@
   function route(field, lon, lat, layer, lang) {
     var near = nearest(field, lon, lat, layer, TRIED), say = field.file.words[lang] || field.file.words.zh;
     if (!near.length) return without(field, lon, lat, layer, lang, say, "outside");
-    var ground = field.cuts[field.layers[layer].ground], here = [lon, lat], full = false, hop, i, node;
+    var ground = field.cuts[field.layers[layer].ground], here = [lon, lat], i, node;
     for (i = 0; i < near.length && near[i].metres <= near[0].metres + FARTHER; i++) {
       node = near[i].node;
-      hop = state(field, node, layer);
-      if (hop === "-" || blocks(ground, here, [field.lon[node], field.lat[node]])) continue;
-      if (hop !== "!") return walk(field, here, near[i], layer, lang, say);
-      full = true;
+      if (state(field, node, layer) === "-" || blocks(ground, here, [field.lon[node], field.lat[node]])) continue;
+      return walk(field, here, near[i], layer, lang, say);
     }
     if (ground.some(function (rings) { return holds(rings, here); })) {
       return without(field, lon, lat, layer, lang, say, "obstruction");
     }
-    return without(field, lon, lat, layer, lang, say, full ? "no_room" : field.layers[layer]["else"]);
+    return without(field, lon, lat, layer, lang, say, field.layers[layer]["else"]);
   }
   function walk(field, here, start, layer, lang, say) {
     var file = field.file, speed = file.speed[layer.split(".")[1]], slow = file.slow[field.layers[layer].ground];
     var node = start.node, line = [here, [field.lon[node], field.lat[node]]], ways = [], slowed = [];
-    var time = 0, hop, link, far, way;
+    var time = 0, hop, link, far, way, tight = file.tight[field.layers[layer].tree].charAt(node) === "1";
     while ((hop = state(field, node, layer)) >= "0" && hop <= "9") {
       link = field.first[node] + Number(hop);
       way = file.ways[file.way[link]];
@@ -123,10 +121,10 @@
     var minutes = Math.max(1, Math.ceil(seconds / 60)), zh = lang !== "en";
     return {
       ok: true, layer: layer, basis: field.layers[layer].basis, seconds: seconds, minutes: minutes, metres: metres, line: line,
-      shelter: {
+      tight: tight, shelter: {
         code: place[0], name: named(place[1], place[2], zh), lon: place[3], lat: place[4], status: place[5], at: place[6]
       },
-      entrance: named(door[3], door[4], zh), words: words(field, layer, line, ways, slowed, place, door, metres, minutes, zh, say)
+      entrance: named(door[3], door[4], zh), words: words(field, layer, line, ways, slowed, place, door, metres, minutes, zh, say, tight)
     };
   }
   function without(field, lon, lat, layer, lang, say, reason) {
@@ -180,7 +178,7 @@
     if (steps) return "steps_" + to;
     return same(before.way, piece.way) && to !== "straight" && (piece.way[0] || piece.way[1]) ? "same_" + to : to;
   }
-  function words(field, layer, line, ways, slowed, place, door, metres, minutes, zh, say) {
+  function words(field, layer, line, ways, slowed, place, door, metres, minutes, zh, say, tight) {
     var told = [], before = null, count = line.length;
     var name = named(place[1], place[2], zh), entrance = named(door[3], door[4], zh);
     function tell(key, far, towards, street) {
@@ -188,6 +186,7 @@
         .replace("{street}", street || "").replace("{shelter}", name).replace("{minutes}", minutes).replace("{door}", entrance));
     }
     if (field.layers[layer].basis === "plan") told.push(say.plan);
+    if (tight) told.push(say.tight);
     tell("total", metres);
     var far = distance(line[0][0], line[0][1], line[1][0], line[1][1]);
     if (far >= 15) tell("begin", far, compass(bearing(line[0], line[1])));

@@ -3,9 +3,9 @@
 // `ANLAN` stands before this text: the version of the shell and what belongs to it. Nothing of /desk/ or /staff/ is touched.
 (function () {
   "use strict";
-  var WAIT = 3000, MOST_PAGES = 40, MOST_MINE = 40, STAMP = "x-anlan-kept";
-  var SHELL = "anlan-shell-" + self.ANLAN.version, PAGES = "anlan-pages-" + self.ANLAN.version, MINE = "anlan-mine";
-  var OURS = /^\/(?:$|(?:zh|en)\/|assets\/|fields\/|feeds\/)/;
+  var WAIT = 3000, MOST_PAGES = 40, MOST_MINE = 40, MOST_GUIDES = 40, STAMP = "x-anlan-kept";
+  var SHELL = "anlan-shell-" + self.ANLAN.version, PAGES = "anlan-pages-" + self.ANLAN.version, MINE = "anlan-mine", GUIDES = "anlan-guides";
+  var OURS = /^\/(?:$|(?:zh|en)\/|assets\/|fields\/|feeds\/|search\/)/, GUIDE = /^\/(?:zh|en)\/guides\/[a-z]|^\/assets\/guides\//, SEARCH = /^\/(?:zh|en)\/search\/$/;
 
   function stamped(response) {
     return response.blob().then(function (body) {
@@ -32,6 +32,10 @@
   function keep(path, response) {
     return stamped(response).then(function (copy) {
       if (self.ANLAN.pages.indexOf(path) >= 0) return caches.open(SHELL).then(function (cache) { return cache.put(path, copy); });
+      if (GUIDE.test(path)) return caches.open(GUIDES).then(function (cache) {  // the guides that were read last stay
+        return cache.delete(path).then(function () { return cache.put(path, copy); })
+          .then(function () { return bounded(cache, MOST_GUIDES); });
+      });
       return caches.open(MINE).then(function (mine) {
         return mine.match(path).then(function (own) {
           if (own) return mine.put(path, copy);
@@ -44,7 +48,7 @@
   }
   function kept(path) {
     if (path === "/") path = /^zh/.test(self.navigator.language) ? "/zh/" : "/en/";
-    return [SHELL, MINE, PAGES].reduce(function (before, name) {
+    return [SHELL, MINE, GUIDES, PAGES].reduce(function (before, name) {
       return before.then(function (found) {
         return found || caches.open(name).then(function (cache) { return cache.match(path); });
       });
@@ -73,7 +77,7 @@
       return response;
     });
     event.waitUntil(network.then(function (response) {
-      return response.ok && !response.redirected ? keep(path, response.clone()) : undefined;
+      return response.ok && !response.redirected && !(SEARCH.test(path) && new URL(request.url).search) ? keep(path, response.clone()) : undefined;
     }).catch(function () { return undefined; }));
     var answer = network.then(function (response) { return response.clone(); });
     var first = answer.catch(function () { return null; });
@@ -119,7 +123,7 @@
   self.addEventListener("fetch", function (event) {
     var url = new URL(event.request.url);
     if (event.request.method !== "GET" || url.origin !== self.location.origin || !OURS.test(url.pathname)) return;
-    event.respondWith(url.pathname.indexOf("/assets/") === 0 ? assetFirst(event.request, url.pathname)
+    event.respondWith(url.pathname.indexOf("/assets/") === 0 && !GUIDE.test(url.pathname) ? assetFirst(event.request, url.pathname)
       : networkFirst(event, url.pathname));
   });
   // {keep: [paths]} keeps these and nothing else of the owner's choice; {keep: []} lets go. Answers {kept, failed}.
