@@ -7,6 +7,9 @@ transport problem (Bertsekas, The auction algorithm, Annals of Operations Resear
 that every node needs only one next hop. Where a few rounds of raising prices are not enough, they are found from the walks
 from every shelter to a sample of the people, see `prices`. Of all rounds the one counts in which most people find room; what
 prices did not settle is cut off by time: the nearest get the room; and what room is left goes to their neighbours.
+
+These are places kept for people who are expected, not people who came. Whoever is left without one is still shown the way, the
+nearest one, because the shelter is open and not full: the places are only `tight`, which the way's words say.
 """
 
 from __future__ import annotations
@@ -43,13 +46,13 @@ class Search(leftover.Ways, Protocol):
 
 @dataclass(frozen=True, eq=False)
 class Assignment:
-    """Per node: walking `seconds` (infinite without a way), `next` hop, `place` (-1: none), and whether it was left without
-    `room`; per place the `load` and the `price`. `searches`: how many were run."""
+    """Per node: walking `seconds` (infinite without a way), `next` hop, `place` (-1: none is kept), and whether it has a way but
+    no place, so that places are `tight`; per place the `load` of kept ones and the `price`. `searches`: how many were run."""
 
     seconds: Floats
     next: Ints
     place: Ints
-    without_room: NDArray[np.bool_]
+    tight: NDArray[np.bool_]
     load: Floats
     searches: int
     price: Floats
@@ -74,7 +77,21 @@ def assign(search: Search, people: Floats, room: Floats, limit: float, hint: Flo
     seconds, load = np.where(kept, seconds, np.inf), loads(place, people, len(room))
     without = np.isfinite(first.cost) & ~kept
     leftover.fill(search, seconds, hop, place, without, people, room, load)
+    _show_the_way(first, without, seconds, hop)
     return Assignment(seconds, hop, place, without, load, market.searches, best.price)
+
+
+def _show_the_way(first: _Found, tight: NDArray[np.bool_], seconds: Floats, hop: Ints) -> None:
+    """Give nodes without a place the nearest way, in place. It comes nearer to a shelter with each step, until a door or a node
+    that has a place, from which only nodes with one follow: it never turns in a circle."""
+    hop[tight] = first.hop[tight]
+    own = np.arange(len(hop), dtype=np.int32)
+    end = np.where(tight & (hop >= 0), hop, own)
+    while not np.array_equal(farther := end[end], end):
+        end = farther
+    joins = tight & ~tight[end]
+    seconds[tight] = first.cost[tight]
+    seconds[joins] = first.cost[joins] - first.cost[end[joins]] + seconds[end[joins]]
 
 
 def _placed(found: _Found) -> float:

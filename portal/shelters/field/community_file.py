@@ -3,9 +3,10 @@
 JSON of: `x`, `y` (millionths of a degree, each from the node that its first link leads to, else from the node before; the first
 from 0, 0); `n` (one digit per node: its links), `to` (per link: node minus target), `way` (per link: position in `ways`);
 `layers` of key → position in `trees`, and what to say without a way; a tree is one character per node: a digit is the link to
-follow, `-` no way, `!` no room, `?` not told here, any other (from U+00C0) the door where one arrives. Nodes come in the order of
-the first tree from its doors outwards, so that numbers are small. `cuts` and `slow` by `ground`: where nobody walks, and links
-that take longer. The times of a way are summed up along it. `words`: the phrases in both languages. See site/static/field.js,
+follow, `-` no way, `?` not told here, any other (from U+00C0) the door where one arrives. Nodes come in the order of
+the first tree from its doors outwards, so that numbers are small. `tight` of a tree: one `1` per node for which no
+place could be kept, else `0`, or nothing where all are `0`. `cuts` and `slow` by `ground`: where nobody walks, and links that
+take longer. The times of a way are summed up along it. `words`: the phrases in both languages. See site/static/field.js,
 which reads it.
 """
 
@@ -19,7 +20,7 @@ import shapely
 from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
-from portal.shelters.field.made import DOOR, NO_ROOM, SPEEDS, STEPS_FACTOR
+from portal.shelters.field.made import DOOR, SPEEDS, STEPS_FACTOR
 from portal.shelters.field.phrases import phrases
 from portal.shelters.field.routes import OUTSIDE
 from portal.shelters.field.steps import Way
@@ -51,7 +52,7 @@ def community_file(view: FieldView, code: str) -> bytes:
         "form": 1, "version": view.version, "made": view.made_at.isoformat(timespec="seconds"), "code": code,
         "speed": SPEEDS, "steps": STEPS_FACTOR, "outside": OUTSIDE,
         **links.coordinates(), "n": links.counts, "to": links.to, "way": links.way, "ways": links.ways,
-        "trees": links.trees, "doors": links.doors(), "places": _places(view),
+        "trees": links.trees, "tight": _tight(view, nodes, keys), "doors": links.doors(), "places": _places(view),
         "layers": {key: {"tree": number, "basis": view.basis(key), "ground": view.made.ground[key.partition(".")[0]],
                          **_without(view, key)} for key, number in keys.items()},
         "cuts": [_rings(cuts, _box(view, nodes)) for cuts in view.made.cuts],
@@ -67,6 +68,11 @@ def _trees(view: FieldView) -> tuple[list[Any], dict[str, int]]:
     order = sorted(found.values(), key=lambda layer: -int((layer.next != -1).sum()))
     at = {id(layer): number for number, layer in enumerate(order)}
     return [layer.next for layer in order], {key: at[id(layer)] for key, layer in view.made.layers.items()}
+
+
+def _tight(view: FieldView, nodes: Ints, keys: dict[str, int]) -> list[str]:
+    told = {number: view.made.layers[key].tight[nodes] for key, number in keys.items()}
+    return ["".join(map(str, told[number].astype(int).tolist())) if told[number].any() else "" for number in sorted(told)]
 
 
 def _own(view: FieldView, code: str) -> NDArray[np.bool_]:
@@ -145,7 +151,7 @@ class _Links:
             return "?"
         if hop <= DOOR:
             return chr(_FIRST_DOOR + self._doors.setdefault(DOOR - hop, len(self._doors)))
-        return "!" if hop == NO_ROOM else "-"
+        return "-"
 
     def _add(self, node: int, target: int, back: int) -> None:
         edge = self._view.graph.edge_between(node, target)

@@ -16,7 +16,6 @@ from portal.shelters.field.assign import Assignment, assign
 from portal.shelters.field.made import (
     DOOR,
     FARTHEST,
-    NO_ROOM,
     NO_TIME,
     NO_WAY,
     OPEN,
@@ -157,9 +156,10 @@ def _layer(made_of: tuple[Graph, Floats, Sequence[Joint], float], facts: Facts, 
     people = _still_to_come(facts.people * share, sum(facts.places[s].inside for s in used))
     got = assign(search, people, room, search.limit, np.array([hint.get(s, 0.0) for s in used]) / speed)
     hint.update(zip(used, (got.price * speed).tolist(), strict=True))
-    hop = np.where(got.place >= 0, got.next, np.where(got.without_room, NO_ROOM, NO_WAY)).astype(np.int32)
-    whole = np.where(got.place >= 0, np.floor(np.where(np.isfinite(got.seconds), got.seconds, 0.0) + 0.5), NO_TIME)
-    return Layer(basis, hop, whole.astype(np.uint16)), _of_layer(facts, got, people, used, basis)
+    there = (got.place >= 0) | got.tight
+    hop = np.where(there, got.next, NO_WAY).astype(np.int32)
+    whole = np.where(there, np.floor(np.where(np.isfinite(got.seconds), got.seconds, 0.0) + 0.5), NO_TIME)
+    return Layer(basis, hop, whole.astype(np.uint16), got.tight), _of_layer(facts, got, people, used, basis)
 
 
 def _still_to_come(expected: Floats, inside: int) -> Floats:
@@ -264,8 +264,8 @@ def _of_ground(applied: Applied) -> dict[str, int]:
 def _of_layer(facts: Facts, got: Assignment, people: Floats, used: Sequence[int], basis: str) -> dict[str, Any]:
     total = float(people.sum())
     return {
-        "basis": basis, "shelters": len(used), "nodes_with_way": int((got.place >= 0).sum()),
-        "nodes_without_room": int(got.without_room.sum()), "people": round(total), "searches": got.searches,
+        "basis": basis, "shelters": len(used), "nodes_with_way": int(((got.place >= 0) | got.tight).sum()),
+        "nodes_without_room": int(got.tight.sum()), "people": round(total), "searches": got.searches,
         "placed": round(float(got.load.sum())),
         "load": {facts.places[s].code: round(float(got.load[n]), 1) for n, s in enumerate(used)}}
 

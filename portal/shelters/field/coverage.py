@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from portal.shelters.field.made import NO_ROOM, NO_TIME
+from portal.shelters.field.made import NO_TIME
 
 if TYPE_CHECKING:
     from portal.shelters.field.view import FieldView
@@ -15,11 +15,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Coverage:
-    """`share`: part of the people who have a way (0 to 1; people are taken to live evenly along the ways); `no_room`: part of
-    those for whom all within reach is full; `median_minutes` of who has a way, None where nobody has; `nodes` it rests on."""
+    """`share`: part of the people who have a way (0 to 1; people are taken to live evenly along the ways); `tight`: part of
+    them all who have a way and for whom no place could be kept; `median_minutes` of who has a way, None where nobody has;
+    `nodes` it rests on."""
 
     share: float
-    no_room: float
+    tight: float
     median_minutes: float | None
     nodes: int
 
@@ -31,9 +32,9 @@ def of_layer(view: FieldView, layer: str) -> dict[str, Coverage]:
     for code, nodes in view.community_nodes.items():
         if not len(nodes):
             continue
-        seconds, hop = made.seconds[nodes], made.next[nodes]
+        seconds = made.seconds[nodes]
         there = seconds != NO_TIME
         found[code] = Coverage(
-            float(there.mean()), float((hop == NO_ROOM).mean()),
+            float(there.mean()), float(made.tight[nodes].mean()),
             round(float(np.median(seconds[there])) / 60, 1) if there.any() else None, len(nodes))
     return found

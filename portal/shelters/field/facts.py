@@ -24,7 +24,7 @@ from portal.shelters.roads import obstructions
 from portal.shelters.roads.graph import Graph
 
 #: Raised whenever the same facts give another field than before.
-FORM = 1
+FORM = 2
 _grounds: OrderedDict[tuple[int, Any], tuple[NDArray[np.int16], tuple[str, ...]]] = OrderedDict()
 
 

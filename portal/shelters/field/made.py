@@ -24,8 +24,8 @@ SPEEDS = {WALK: 1.2, STEP_FREE: 0.8}
 STEPS_FACTOR = 2.0
 #: Metres on level ground. Nobody is sent on a walk that takes longer than these.
 FARTHEST = 12_000.0
-#: `next` of a node: another node, or one of these, or DOOR - d where the door `d` is the next thing.
-NO_WAY, NO_ROOM, DOOR = -1, -2, -3
+#: `next` of a node: another node, or NO_WAY, or DOOR - d where the door `d` is the next thing.
+NO_WAY, DOOR = -1, -2
 OPEN, PLAN = "open", "plan"
 NO_TIME = 65535
 
@@ -85,11 +85,13 @@ class Facts:
 
 @dataclass(frozen=True, eq=False)
 class Layer:
-    """`next`: see NO_WAY; `seconds`: whole seconds on foot to the shelter's door, NO_TIME without a way."""
+    """`next`: see NO_WAY; `seconds`: whole seconds on foot to the shelter's door, NO_TIME without a way; `tight`: there is a way,
+    and no place could be kept at its end for the people expected from here."""
 
     basis: str
     next: NDArray[np.int32]
     seconds: NDArray[np.uint16]
+    tight: NDArray[np.bool_]
 
 
 @dataclass(frozen=True, eq=False)
@@ -120,9 +122,10 @@ def to_bytes(made: Field) -> bytes:
         if id(layer) not in numbers:
             number = numbers[id(layer)] = len(numbers)
             arrays[f"n{number}"], arrays[f"s{number}"] = layer.next, layer.seconds
+            arrays[f"t{number}"] = np.packbits(layer.tight)
         listed[key] = [numbers[id(layer)], layer.basis]
     head = {
-        "form": 1, "layers": listed, "places": [asdict(p) for p in made.places], "doors": [asdict(d) for d in made.doors],
+        "form": 2, "layers": listed, "places": [asdict(p) for p in made.places], "doors": [asdict(d) for d in made.doors],
         "ground": made.ground, "cuts": [[shapely.to_wkb(g, hex=True) for g in cuts] for cuts in made.cuts],
         "slowed": [[[int(e), f] for e, f in slow.items()] for slow in made.slowed], "communities": made.communities,
         "summary": made.summary}
@@ -140,7 +143,9 @@ def from_bytes(data: bytes) -> Field:
             made: dict[tuple[int, str], Layer] = {}
             for number, basis in head["layers"].values():
                 if (number, basis) not in made:
-                    made[number, basis] = Layer(basis, stored[f"n{number}"], stored[f"s{number}"])
+                    following = stored[f"n{number}"]
+                    tight = np.unpackbits(stored[f"t{number}"], count=len(following)).astype(bool)
+                    made[number, basis] = Layer(basis, following, stored[f"s{number}"], tight)
             community = stored["community"]
     except (zlib.error, OSError, KeyError, TypeError) as error:
         raise ValueError(f"this is no stored field: {error}") from error

@@ -13,6 +13,8 @@ _PHRASES: dict[str, Any] = {
     "kilometres": _l("{n} km"),
     "total": _l("To {shelter}: about {far}, {minutes} minutes on foot."),
     "plan": _l("This is a plan: no shelter for this hazard is reported open. Ask whether it is open before you leave."),
+    "tight": _l("More people may come than there are places within reach. If it is full when you arrive, its staff tell you where"
+                " to go."),
     "step_free": _l("No steps are known on this way. Kerbs and slopes are not recorded everywhere."),
     "begin": _l("Go {compass} to the nearest way, about {far}."),
     "go": _l("Go {compass} along {street}, about {far}."),
@@ -33,9 +35,8 @@ _PHRASES: dict[str, Any] = {
     "outside": _l("This place is more than {far} from every way that we know."),
     "obstruction": _l("This place lies where the ways are closed now."),
     "no_way": _l("Every way from here to a suitable shelter is cut or longer than can be walked."),
-    "no_room": _l("The places of all suitable shelters within reach are taken, or kept for people who live nearer. The nearest"
-                  " is {shelter}."),
-    "no_room_plain": _l("The places of all suitable shelters within reach are taken, or kept for people who live nearer."),
+    "no_room": _l("All suitable shelters are full. The nearest is {shelter}."),
+    "no_room_plain": _l("All suitable shelters are full."),
     "no_shelter": _l("No shelter is known to be suitable for this hazard."),
     "junction": _l("{one} and {other}"),
     "near": _l("Near {street}"),

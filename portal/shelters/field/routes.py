@@ -21,8 +21,9 @@ OUTSIDE = 500.0
 
 @dataclass(frozen=True)
 class Route:
-    """A way on foot. `start`: where one stands; `nodes`: of the graph, in walking order; `door`: where one arrives. What is
-    said of it is worked out when asked for: a list of a hundred routes needs only where and how long."""
+    """A way on foot. `start`: where one stands; `nodes`: of the graph, in walking order; `door`: where one arrives;
+    `tight`: no place could be kept there for who comes from here. What is said of it is worked out when asked for: a list
+    of a hundred routes needs only where and how long."""
 
     field: FieldView
     layer: str
@@ -31,6 +32,7 @@ class Route:
     door: Door
     shelter: Place
     seconds: int
+    tight: bool = False
 
     @property
     def shelter_id(self) -> int:
@@ -78,6 +80,8 @@ class Route:
         told = [telling.filled(say["total"], shelter=name, far=telling.far(self.metres, say), minutes=str(self.minutes))]
         if self.field.basis(self.layer) == PLAN:
             told.insert(0, say["plan"])
+        if self.tight:
+            told.insert(len(told) - 1, say["tight"])
         for step in self.steps:
             told.append(telling.filled(
                 say[step.kind], far=telling.far(step.metres, say), compass=say["compass"][step.compass],

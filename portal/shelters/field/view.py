@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from portal.shelters.field.made import DOOR, NO_ROOM, NO_TIME, SPEEDS, STEP_FREE, Door, Field, Place
+from portal.shelters.field.made import DOOR, NO_TIME, NO_WAY, SPEEDS, STEP_FREE, Door, Field, Place
 from portal.shelters.field.routes import OUTSIDE, NoRoute, Route
 from portal.shelters.field.steps import Way
 from portal.shelters.roads.effects import Ground
@@ -60,43 +60,35 @@ class FieldView:
         if not near:
             return NoRoute("outside")
         ground, xs, ys = self.ground(layer), self.graph.lon, self.graph.lat
-        free, no_room, most = False, False, near[0][0] + _FARTHER
+        most = near[0][0] + _FARTHER
         for metres, node in near:
             if metres > most:
                 break
-            state = following[node]
-            if state == NO_ROOM:
-                no_room = True
-            elif state == -1:
+            if following[node] == NO_WAY or ground.blocks(lon, lat, float(xs[node]), float(ys[node])):
                 continue
-            if ground.blocks(lon, lat, float(xs[node]), float(ys[node])):
-                continue
-            if state != NO_ROOM:
-                return self._walk((lon, lat), metres, node, layer)
-            free = True
+            return self._walk((lon, lat), metres, node, layer)
         if ground.holds(lon, lat):
             return NoRoute("obstruction")
-        return self._without(lon, lat, layer, no_room and free)
+        return self._without(lon, lat, layer)
 
     def route_from_node(self, node: int, layer: str) -> Route | NoRoute:
         """The way from a node of the graph. Raises KeyError or IndexError for what is not there."""
         at = (float(self.graph.lon[node]), float(self.graph.lat[node]))
-        state = self._next[layer][node]
-        if state in (-1, NO_ROOM):
-            return self._without(*at, layer, state == NO_ROOM)
+        if self._next[layer][node] == NO_WAY:
+            return self._without(*at, layer)
         return self._walk(at, 0.0, node, layer)
 
     def _walk(self, start: tuple[float, float], metres: float, node: int, layer: str) -> Route:
         following = self._next[layer]
         seconds = self._seconds[layer][node] + round(metres / self.speed(layer))
-        nodes = [node]
+        nodes, tight = [node], bool(self.made.layers[layer].tight[node])
         while (node := following[node]) >= 0:
             nodes.append(node)
         door = self.made.doors[DOOR - node]
-        return Route(self, layer, start, nodes, door, self.made.places[door.shelter], seconds)
+        return Route(self, layer, start, nodes, door, self.made.places[door.shelter], seconds, tight)
 
-    def _without(self, lon: float, lat: float, layer: str, full: bool) -> NoRoute:
-        reason = "no_room" if full else self.otherwise(layer)
+    def _without(self, lon: float, lat: float, layer: str) -> NoRoute:
+        reason = self.otherwise(layer)
         if reason != "no_room":
             return NoRoute(reason)
         placed = [p for p in self._suitable(layer) if p.lon is not None and p.lat is not None]

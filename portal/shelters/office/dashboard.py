@@ -92,7 +92,8 @@ def _sums(rows: list[Row]) -> dict[str, Any]:
         "indoor": sum(r.capacity.indoor for r in rows), "area": area, "m2": area / people_all if people_all else None,
         "shelters": sum(r.capacity.shelters for r in rows), "unknown": sum(r.capacity.unknown for r in rows),
         "share": sum((r.people or 0) * (r.share or 0) for r in known) / weighed if weighed else None,
-        "uncovered": sum(r.uncovered or 0 for r in known)}
+        "uncovered": sum(r.uncovered or 0 for r in known), "unplaced": sum(r.unplaced for r in known),
+        "expected": round(sum((r.people or 0) * r.expected for r in known))}
 
 
 def _map(rows: list[Row], language: str) -> Any:
@@ -147,14 +148,14 @@ def coverage_file() -> Response:
     writer = csv.writer(out)
     writer.writerow([_("Code"), _("Subdistrict"), _("Community"), _("People"), _("Shelters"), _("Places by day"),
                      _("Places by night"), _("Indoor places"), _("Effective area (m²)"), _("m² for each inhabitant"),
-                     _("People who reach a shelter (%)"), _("People who reach none"), _("of them without room"),
+                     _("People who reach a shelter (%)"), _("People who reach none"), _("Expected people without a place"),
                      _("Minutes, middle"), _("Hazard and profile")])
     for r in figures.rows(current_settings().district, field.current(), layer):
         c = r.capacity
         writer.writerow([r.node.code, r.street.name(language) if r.street else "", r.node.name(language), _cell(r.people),
                          c.shelters, c.day, c.night, c.indoor, f"{c.area_m2:g}", _cell(r.m2, ".2f"),
                          _cell(None if r.share is None else r.share * 100, ".1f"), _cell(r.uncovered),
-                         r.without_room, _cell(r.minutes), layer])
+                         r.unplaced, _cell(r.minutes), layer])
     return Response("\ufeff" + out.getvalue(), content_type="text/csv; charset=utf-8",
                     headers={"Content-Disposition": f'attachment; filename="coverage-{layer}-{utcnow():%Y%m%d}.csv"'})
 

@@ -14,11 +14,11 @@ from portal.core.db import db
 from portal.identity.models import Account
 from portal.regions import lookup
 from portal.regions.snapshot import Node
-from portal.shelters.field.made import NO_ROOM, NO_TIME
+from portal.shelters.field.made import NO_TIME
 from portal.shelters.field.view import FieldView
 from portal.shelters.living import reports
 from portal.shelters.models import UNSAFE, Shelter
-from portal.shelters.registry import freshness, store
+from portal.shelters.registry import freshness, store, suitability
 from portal.shelters.registry.store import Capacity
 from portal.shelters.transfers import rights as transfer_rights
 from portal.shelters.transfers import store as transfer_store
@@ -32,15 +32,17 @@ _NOTHING = Capacity(0, 0, 0, 0.0, 0)
 @dataclass(frozen=True)
 class Row:
     """One community. `share`: of its people, how many have a way to a shelter (0 to 1), None where the field knows no way in
-    it at all; `full`: the share for whom every shelter within reach is full; `minutes`: the middle of the ways; `uncovered`:
-    people who reach no shelter, `without_room`: those of them for whom it is full."""
+    it at all; `tight`: the share who have a way and for whom no place could be kept; `minutes`: the middle of the ways;
+    `uncovered`: people who reach no shelter. `expected`: the share of people who are expected to come, of whom `unplaced` find
+    no place kept for them."""
 
     node: Node
     street: Node | None
     capacity: Capacity
     share: float | None
     minutes: float | None
-    full: float = 0.0
+    tight: float = 0.0
+    expected: float = 1.0
 
     @property
     def people(self) -> int | None:
@@ -58,8 +60,8 @@ class Row:
         return None if self.share is None or self.people is None else round(self.people * (1 - self.share))
 
     @property
-    def without_room(self) -> int:
-        return round((self.people or 0) * self.full)
+    def unplaced(self) -> int:
+        return round((self.people or 0) * self.expected * self.tight)
 
     @property
     def verdict(self) -> str:
@@ -89,26 +91,29 @@ def rows(district: str, view: FieldView | None, layer: str) -> list[Row]:
     """Every community of the district, by code."""
     capacities = store.capacity_by_community([district])
     covered = coverage(view, layer) if view and layer in view.layers else {}
+    family = suitability.families().get(layer.partition(".")[0])
+    expected = family.expected if family else 1.0
     found = []
     for code in lookup.communities_under([district]):
         node = lookup.get(code)
         if node is not None:
-            share, minutes, full = covered.get(code, (None, None, 0.0))
-            found.append(Row(node, lookup.get(code[:9] + "000"), capacities.get(code, _NOTHING), share, minutes, full))
+            street, capacity = lookup.get(code[:9] + "000"), capacities.get(code, _NOTHING)
+            share, minutes, tight = covered.get(code, (None, None, 0.0))
+            found.append(Row(node, street, capacity, share, minutes, tight, expected))
     return found
 
 
 def coverage(view: FieldView, layer: str) -> dict[str, tuple[float, float | None, float]]:
-    """Community → share of its nodes with a way, the middle of their minutes, and the share for whom there is no room. People
+    """Community → share of its nodes with a way, the middle of their minutes, and the share for whom no place is kept. People
     are spread evenly over the nodes of a community, so shares of nodes are shares of people."""
-    seconds, following = view.made.layers[layer].seconds, view.made.layers[layer].next
+    seconds, tight = view.made.layers[layer].seconds, view.made.layers[layer].tight
     found: dict[str, tuple[float, float | None, float]] = {}
     for code, nodes in view.community_nodes.items():
         if len(nodes):
             own = seconds[nodes]
             has = own[own != NO_TIME]
-            full = float((following[nodes] == NO_ROOM).mean())
-            found[code] = (len(has) / len(own), round(float(np.median(has)) / 60, 1) if len(has) else None, full)
+            middle = round(float(np.median(has)) / 60, 1) if len(has) else None
+            found[code] = (len(has) / len(own), middle, float(tight[nodes].mean()))
     return found
 
 

@@ -5,7 +5,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from portal.shelters.field.made import NO_ROOM
 from portal.shelters.field.prices import balanced
 from tests.shelters.field.town import FAMILY, at_node, door, facts, rough, shelter, view
 from tests.shelters.grid import grid
@@ -34,7 +33,7 @@ def test_where_places_run_out_all_are_taken_and_the_nearest_have_them():
     load = field.summary["layers"][WALK]["load"]
     assert sum(load.values()) >= 0.95 * 90
     assert all(load[f"S-{n}"] <= room for n, room in enumerate((30, 40, 20)))
-    assert field.made.layers[WALK].next[171] == NO_ROOM  # in the middle, far from all three
+    assert field.made.layers[WALK].tight[171]  # in the middle, far from all three
     assert all(field.route_from_node(n, WALK).shelter_id == s for n, s in ((0, 0), (17, 1), (323, 2), (1, 0), (16, 1)))
 
 
@@ -44,7 +43,7 @@ def test_whoever_has_a_place_walks_through_those_who_have_one_in_the_same_shelte
     for node in range(graph.nodes):
         route = field.route_from_node(node, WALK)
         if hasattr(route, "nodes"):
-            assert {field.route_from_node(n, WALK).shelter_id for n in route.nodes} == {route.shelter_id}
+            assert route.tight or {field.route_from_node(n, WALK).shelter_id for n in route.nodes} == {route.shelter_id}
 
 
 def test_who_is_in_a_shelter_already_takes_no_second_place():
@@ -86,11 +85,31 @@ def test_nobody_is_left_without_a_place_beside_the_way_to_a_shelter_that_has_one
     graph, people = rough(seed, 9, 9), rng.integers(1, 9, 81)
     nodes = rng.choice(81, 4, replace=False).tolist()
     field = _town(graph, nodes, rng.integers(0, 200, 4).tolist(), people)
-    hop, load = field.made.layers[WALK].next, field.summary["layers"][WALK]["load"]
-    for u in np.flatnonzero(hop == NO_ROOM).tolist():
+    tight, load = field.made.layers[WALK].tight, field.summary["layers"][WALK]["load"]
+    for u in np.flatnonzero(tight).tolist():
         row = slice(graph.arcs.start[u], graph.arcs.start[u + 1])
         for v, edge in zip(graph.arcs.to[row].tolist(), graph.arcs.edge[row].tolist(), strict=True):
             way_there = graph.a[edge] == u or not graph.flags[edge] & 8
             route = field.route_from_node(v, WALK)
-            if way_there and hasattr(route, "shelter"):
+            if way_there and hasattr(route, "shelter") and not route.tight:
                 assert load[route.shelter.code] + people[u] > route.shelter.room
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.integers(0, 10_000))
+def test_who_has_no_place_is_still_shown_the_way_to_an_open_shelter_and_told_that_places_may_run_out(seed):
+    rng = np.random.default_rng(seed)
+    graph, people = rough(seed, 9, 9), rng.integers(1, 9, 81)
+    nodes = rng.choice(81, 3, replace=False).tolist()
+    field = _town(graph, nodes, rng.integers(1, 40, 3).tolist(), people)
+    free = _town(graph, nodes, [10_000] * 3, people)
+    layer = field.made.layers[WALK]
+    assert ((layer.next != -1) == (free.made.layers[WALK].next != -1)).all(), "scarce places cut nobody off"
+    for node in range(graph.nodes):
+        route = field.route_from_node(node, WALK)
+        if not hasattr(route, "nodes"):
+            continue
+        assert len(set(route.nodes)) == len(route.nodes)
+        assert ("places within reach" in " ".join(route.words("en"))) is route.tight
+    load = field.summary["layers"][WALK]["load"]
+    assert all(load[place.code] <= place.room for place in field.made.places)

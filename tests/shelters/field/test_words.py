@@ -144,11 +144,11 @@ def test_a_community_without_named_streets_has_a_middle(words):
     assert [(zh, en) for zh, en, *_ in field.origins("440310001001")] == [("社区中部", "Middle of the community")]
 
 
-def test_coverage_counts_who_has_a_way_and_who_finds_no_room():
+def test_coverage_counts_who_has_a_way_and_for_whom_no_place_is_kept():
     graph = grid(10, 1)
     cut = block(5.2, -.5, 5.8, .5, graph)  # four of ten are cut off
     places = [shelter(1, at_node(graph, 0), room=4)]
     field = view(graph, facts(graph, places, [door(0, at_node(graph, 0))], effects=[cut], people=np.ones(10)))
     covered = field.communities(WALK)["440310001001"]
-    assert (covered.share, covered.no_room, covered.nodes) == (pytest.approx(.4), pytest.approx(.2), 10)
-    assert covered.median_minutes == pytest.approx(1.5 * 100.1 / 1.2 / 60, abs=.1)
+    assert (covered.share, covered.tight, covered.nodes) == (pytest.approx(.6), pytest.approx(.2), 10)
+    assert covered.median_minutes == pytest.approx(2.5 * 100.1 / 1.2 / 60, abs=.1)
