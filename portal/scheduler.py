@@ -13,6 +13,7 @@ from flask import Flask
 from portal.core.clock import utcnow
 from portal.shelters import jobs as shelters
 from portal.site import course_pages
+from portal.training.exams import attempts
 from portal.warnings import bulletins
 
 log = logging.getLogger(__name__)
@@ -22,6 +23,7 @@ REFRESH_SECONDS = 300
 FIELD_SECONDS = 1  # how often it is looked whether the evacuation field is to be computed again
 PAPER_SECONDS = 2
 SWEEP_SECONDS = 3600
+EXAMS_SECONDS = 60  # how often it is looked whether an exam's time is over
 COURSES_SECONDS = 60  # how often it is looked whether a file of a course changed
 
 
@@ -61,6 +63,10 @@ def make_scheduler(app: Flask, publish: Callable[[], object]) -> BackgroundSched
         if course_pages.due(app.extensions["anlan"]):
             course_pages.publish_courses(app)
 
+    def exams() -> None:
+        if ended := attempts.sweep(app):
+            log.info("exams ended because their time was over: %d", ended)
+
     def sweep() -> None:
         shelters.sweep(app)
 
@@ -69,5 +75,6 @@ def make_scheduler(app: Flask, publish: Callable[[], object]) -> BackgroundSched
     scheduler.add_job(field, "interval", seconds=FIELD_SECONDS, id="field", executor="field")
     scheduler.add_job(paper, "interval", seconds=PAPER_SECONDS, id="paper", executor="paper")
     scheduler.add_job(courses, "interval", seconds=COURSES_SECONDS, id="courses", executor="courses", next_run_time=utcnow())
+    scheduler.add_job(exams, "interval", seconds=EXAMS_SECONDS, id="exams")
     scheduler.add_job(sweep, "interval", seconds=SWEEP_SECONDS, id="sweep", next_run_time=utcnow() + timedelta(minutes=5))
     return scheduler

@@ -73,6 +73,8 @@ ACTS = {
     "obstruction.import": _l("imported obstructions"),
     "course.load": _l("loaded a course"),
     "learner.join": _l("enrolled as a learner"),
+    "exam.start": _l("began an exam"),
+    "exam.end": _l("ended an exam"),
     "field.recompute": _l("had the ways computed anew"),
     "roads.import": _l("imported roads"),
     "communities.import": _l("imported what is kept of communities"),
@@ -108,7 +110,7 @@ GROUPS = {
     "shelters": (_l("Shelters, communities, transfers"), ("shelter.", "shelters.", "keeper.", "communities.", "community.",
                                                            "transfer.", "transfers.", "paper.", "opening.")),
     "obstructions": (_l("Obstructions and roads"), ("obstruction.", "roads.", "field.")),
-    "training": (_l("Courses and learners"), ("course.", "learner.")),
+    "training": (_l("Courses and learners"), ("course.", "learner.", "exam.")),
 }
 _SUBJECTS = {
     "draft": _l("draft"), "bulletin": _l("bulletin"), "warning": _l("warning"), "dispatch": _l("dispatch"),
@@ -116,6 +118,7 @@ _SUBJECTS = {
     "obstruction": _l("obstruction"), "token": _l("token"), "shelter": _l("shelter"),
     "opening": _l("decision"), "transfer": _l("transfer"), "transfers": _l("transfer lists"), "round": _l("round"),
     "roads": _l("roads"), "paper": _l("paper"), "course": _l("course"), "learner": _l("learner"),
+    "exam": _l("exam"),
 }
 _DETAILS = {
     "version": _l("version"), "content": _l("content"), "reason": _l("reason"), "kind": _l("kind"), "exercise": _l("drill"),
@@ -144,7 +147,7 @@ _DETAILS = {
     "outcome": _l("outcome"),
     "undone": _l("undone"),
     "nodes": _l("nodes"), "edges": _l("pieces of way"), "sheets": _l("sheets"), "kinds": _l("kinds"), "language": _l("language"),
-    "posts": _l("posts"), "answers": _l("answers"),
+    "posts": _l("posts"), "answers": _l("answers"), "course": _l("course"), "percent": _l("per cent"), "passed": _l("passed"),
 }
 _TELLING = ("exercise", "reason", "kind", "hazard", "tier", "regions", "username", "role", "region_code", "highest_tier",
             "channel")

@@ -26,7 +26,7 @@ from portal.core.clock import utcnow
 from portal.core.db import db, transaction
 from portal.core.errors import Conflict, Invalid
 from portal.training import courses_store, grading
-from portal.training.content.values import Course, Question
+from portal.training.content.values import Course, Exam, Question
 from portal.training.exam_models import HANDED_IN, TIME, Attempt, AttemptAnswer
 from portal.training.exams import answers, rules
 from portal.training.exams.draw import Drawn, TooFew, draw
@@ -94,6 +94,16 @@ def has_passed(learner_id: int, slug: str) -> bool:
     return any(one.passed for one in past(learner_id, slug))
 
 
+def standing(exam: Exam, attempts: Sequence[Attempt]) -> rules.Standing:
+    """Where somebody stands now who made these attempts."""
+    return rules.standing(exam, [rules.Past(one.started_at, one.ended_at, one.passed) for one in attempts], utcnow())
+
+
+def seconds_left(attempt: Attempt) -> float:
+    """Until the deadline, by the server's clock; below 0 within the grace."""
+    return (attempt.deadline_at - utcnow()).total_seconds()
+
+
 def drawn(attempt: Attempt) -> list[Drawn]:
     return [Drawn.restored(one) for one in attempt.drawn]
 
@@ -108,6 +118,12 @@ def kept(attempt_id: uuid.UUID) -> dict[int, Kept]:
     """Place → what is kept there."""
     rows = select(AttemptAnswer.at, AttemptAnswer.value, AttemptAnswer.seq).where(AttemptAnswer.attempt_id == attempt_id)
     return {at: Kept(value, seq) for at, value, seq in db.session.execute(rows).all()}
+
+
+def points(attempt_id: uuid.UUID) -> dict[int, float]:
+    """Place → points from 0 to 1, after the end."""
+    rows = select(AttemptAnswer.at, AttemptAnswer.points).where(AttemptAnswer.attempt_id == attempt_id)
+    return {at: won for at, won in db.session.execute(rows).all() if won is not None}
 
 
 def is_live(attempt: Attempt, secret: str) -> bool:
@@ -145,8 +161,7 @@ def _begin(session: Session, learner_id: int, version_id: int, course: Course, b
     exam, now = course.exam, utcnow()
     if exam is None:
         raise LookupError(course.id)
-    stand = rules.standing(exam, [rules.Past(one.started_at, one.ended_at, one.passed) for one in before], now)
-    if not stand.may:
+    if not standing(exam, before).may:
         raise Invalid.one("", _l("Another attempt is not possible now."))
     seed = secrets.token_hex(16)
     try:
@@ -163,7 +178,7 @@ def _begin(session: Session, learner_id: int, version_id: int, course: Course, b
         generation=1, out_of=len(asked))
     session.add(attempt)
     session.flush()
-    _trail(session, attempt, "exam.start", {"number": attempt.number, "version_id": version_id, "questions": len(asked)})
+    _trail(session, attempt, "exam.start", {"number": attempt.number, "version_id": version_id})
     return attempt
 
 
@@ -244,8 +259,7 @@ def _end(session: Session, attempt: Attempt, how: str, now: datetime) -> None:
     attempt.passed = rules.passes(won, attempt.out_of, attempt.pass_mark)
     attempt.modules = {name: [float(points), int(count)] for name, (points, count) in modules.items()}
     attempt.ended_at, attempt.ended_by = now, how
-    _trail(session, attempt, "exam.end", {"number": attempt.number, "how": how, "percent": attempt.percent,
-                                          "passed": attempt.passed})
+    _trail(session, attempt, "exam.end", {"number": attempt.number, "percent": attempt.percent, "passed": attempt.passed})
 
 
 def _end_if_over(attempt_id: uuid.UUID) -> bool:
