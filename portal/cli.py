@@ -19,7 +19,6 @@ from portal.shelters.roads import obstruction_commands as obstructions
 from portal.shelters.transfers import commands as transfers
 from portal.site import commands as site
 from portal.subscribers import commands as subscribers
-from portal.training import commands as training
 
 
 @click.group()
@@ -43,7 +42,6 @@ main.add_command(speakers.speakers)
 main.add_command(subscribers.subscribers)
 main.add_command(transfers.transfers)
 main.add_command(content.content)
-content.content.add_command(training.sync)
 
 
 @main.command()

@@ -109,6 +109,15 @@ def test_the_staffs_pages_show_nothing_without_a_code(portal: Flask) -> None:
             assert (answer.status_code, answer.headers.get("Location")) in ((302, "/staff/sign-in"), (401, None)), path
 
 
+def test_the_learners_pages_show_nothing_without_a_code(portal: Flask) -> None:
+    client, open_pages = portal.test_client(), {"sign_in", "media"}
+    for endpoint, path in _pages(portal, "/learn"):
+        if endpoint.rpartition(".")[2] not in open_pages:
+            answer = Context().run(client.get, path)
+            to_the_door = answer.headers.get("Location", "").startswith("/learn/sign-in?next=/learn/")
+            assert (answer.status_code, to_the_door) in ((302, True), (401, False)), path
+
+
 def test_what_people_and_files_say_is_never_taken_for_markup(settled: Flask, seat: Callable[..., Any]) -> None:
     author = district.office("author", (DRAFTER, district.DISTRICT, "red"))
     chief = district.office("chief", (APPROVER, district.DISTRICT, "red"), (ADMINISTRATOR, district.DISTRICT, "red"))

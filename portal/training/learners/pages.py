@@ -1,0 +1,155 @@
+"""The learners' pages at /learn/: in by a code, my courses, lessons; forms that work without a script."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from flask import Blueprint, Response, abort, redirect, render_template, request, url_for
+from flask_babel import gettext as _
+
+from portal.channels.sms import codes
+from portal.core.clock import utcnow
+from portal.core.errors import Invalid, Problem
+from portal.core.i18n import select_language
+from portal.core.phones import parse
+from portal.training import courses_store
+from portal.training.content.values import Course
+from portal.training.learners import door, learning, practice_pages, review
+from portal.training.learners.media import pictures
+from portal.training.models import Learner
+from portal.training.reading import view
+from portal.training.reading.fill import TYPES
+from portal.web.asked import local_path
+
+
+def make_blueprint() -> Blueprint:
+    blueprint = Blueprint("learners", __name__, url_prefix="/learn", template_folder="templates", static_folder="static",
+                          static_url_path="/static")
+    rule = blueprint.add_url_rule
+    rule("/", "mine", door.required(mine))
+    rule("/sign-in", "sign_in", sign_in_page)
+    rule("/sign-in", "ask_code", codes.limit_addresses(ask_code, codes.SEND_LIMIT), methods=["POST"])
+    rule("/code", "enter", codes.limit_addresses(enter, codes.CHECK_LIMIT), methods=["POST"])
+    rule("/sign-out", "sign_out", sign_out, methods=["POST"])
+    rule("/media/<sha256>.<any(svg, png, webp):ending>", "media", media)
+    rule("/courses/<slug>/", "course", door.required(course_page))
+    rule("/courses/<slug>/start", "start", door.required(start), methods=["POST"])
+    rule("/courses/<slug>/<lesson_id>/", "lesson", door.required(lesson_page))
+    rule("/courses/<slug>/<lesson_id>/mark", "mark", door.required(mark), methods=["POST"])
+    practice_pages.add(blueprint)
+    blueprint.context_processor(header)
+    return blueprint
+
+
+def header() -> dict[str, Any]:
+    """What layout.html needs, also of other pages that extend it: a blueprint of theirs has it as a context processor."""
+    learner = door.here()
+    return {"learner": learner, "due": len(review.due(learner.id, utcnow())) if learner else 0}
+
+
+# -- the door ------------------------------------------------------------------------------------------------
+def _target() -> str:
+    """Where somebody wanted to go: a page of ours behind the door, or my courses."""
+    target = local_path(request.values.get("next"), "")
+    return target if target.startswith(door.PATH) else url_for("learners.mine")
+
+
+def sign_in_page() -> Any:
+    return redirect(_target()) if door.here() is not None else _door()
+
+
+def _door(problems: Sequence[Problem] = (), *, phone: str = "", number: str = "", status: int = 200) -> Any:
+    """The form for the phone, or with a `number` (E.164) the one for the code."""
+    return render_template("learners/door.html", problems=problems, phone=phone, number=number, target=_target(),
+                           trouble=codes.trouble(door.PURPOSE)), status
+
+
+def ask_code() -> Any:
+    phone = request.form.get("phone", "")[:40]
+    try:
+        number = parse(phone.strip())
+    except ValueError:
+        problem = Problem("phone", _("This cannot be a phone number. Write it as 13800000000 or +8613800000000."))
+        return _door([problem], phone=phone, status=422)
+    try:
+        door.ask(number)
+    except Invalid as refusal:
+        return _door(refusal.problems, phone=phone, number=number if request.form.get("again") else "", status=422)
+    return _door(phone=phone, number=number)
+
+
+def enter() -> Any:
+    try:
+        number = parse(request.form.get("phone", "")[:40].strip())
+    except ValueError:
+        return redirect(url_for("learners.sign_in"))
+    secret = door.enter(number, request.form.get("code", "")[:20])
+    if secret is None:
+        problem = Problem("code", _("This code does not open the door: it is wrong, older than 10 minutes, or was tried too"
+                                    " often. Try again, or ask for a new one."))
+        return _door([problem], number=number, status=422)
+    return door.hand_over(redirect(_target()), secret)  # type: ignore[arg-type]
+
+
+def sign_out() -> Any:
+    door.leave()
+    return door.hand_over(redirect(url_for("learners.sign_in")), "")  # type: ignore[arg-type]
+
+
+# -- courses and lessons -------------------------------------------------------------------------------------
+def current(slug: str) -> tuple[int, Course]:
+    return courses_store.current(slug) or abort(404)
+
+
+def mine(learner: Learner) -> Any:
+    return render_template("learners/mine.html", standings=learning.standings(learner.id))
+
+
+def course_page(learner: Learner, slug: str) -> Any:
+    version_id, course = current(slug)
+    return render_template("learners/course.html", course=course, here=learning.standing(learner.id, version_id, course))
+
+
+def start(learner: Learner, slug: str) -> Any:
+    version_id, course = current(slug)
+    learning.enrol(learner.id, course.id, version_id)
+    resume = learning.standing(learner.id, version_id, course).resume
+    if resume is None:
+        return redirect(url_for("learners.course", slug=slug))
+    return redirect(url_for("learners.lesson", slug=slug, lesson_id=resume.id))
+
+
+def lesson_page(learner: Learner, slug: str, lesson_id: str) -> Any:
+    version_id, course = current(slug)
+    place = next((place for place in view.places(course) if place.lesson.id == lesson_id), None) or abort(404)
+    learning.opened(learner.id, slug, lesson_id)
+    module = next(module for module in course.modules if place.lesson in module.lessons)
+    return render_template("learners/lesson.html", course=course, place=place, lesson=place.lesson, module=module,
+                           here=learning.standing(learner.id, version_id, course), pictures=pictures(version_id),
+                           **view.tools(select_language()))
+
+
+def mark(learner: Learner, slug: str, lesson_id: str) -> Any:
+    """Done: on to the next lesson that is not; after the last of a module to the course. Or not done after all: the lesson."""
+    version_id, course = current(slug)
+    module = next((m for m in course.modules if any(lesson.id == lesson_id for lesson in m.lessons)), None) or abort(404)
+    if not learning.is_enrolled(learner.id, slug):
+        learning.enrol(learner.id, slug, version_id)
+    done = request.form.get("done") == "1"
+    learning.mark(learner.id, slug, lesson_id, done=done)
+    if not done:
+        return redirect(url_for("learners.lesson", slug=slug, lesson_id=lesson_id))
+    ids = [lesson.id for lesson in module.lessons]
+    behind = ids[ids.index(lesson_id) + 1:]
+    if behind:
+        return redirect(url_for("learners.lesson", slug=slug, lesson_id=behind[0]))
+    return redirect(url_for("learners.course", slug=slug, _anchor=f"m-{module.id}"))
+
+
+def media(sha256: str, ending: str) -> Response:
+    """A picture of a course: named by its content, so that it may be kept for a year."""
+    body = courses_store.picture(sha256) if len(sha256) == 64 else None
+    if body is None:
+        abort(404)
+    return Response(body, content_type=TYPES[ending], headers={"Cache-Control": "public, max-age=31536000, immutable"})

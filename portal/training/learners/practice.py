@@ -1,0 +1,84 @@
+"""Practice: which question comes next, and answers that count once."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import func, select
+from sqlalchemy.dialects import postgresql, sqlite
+
+from portal.core.clock import utcnow
+from portal.core.db import db, transaction
+from portal.training.content.values import Course, Module, Question
+from portal.training.grading import grade
+from portal.training.learners import review
+from portal.training.models import PracticeAnswer
+
+
+def new_ref() -> str:
+    return str(uuid.uuid4())
+
+
+def is_ref(text: str) -> bool:
+    """Whether `text` may name an answer: a UUID as :func:`new_ref` writes it."""
+    try:
+        return str(uuid.UUID(text)) == text
+    except ValueError:
+        return False
+
+
+def latest(learner_id: int, slug: str) -> dict[str, bool]:
+    """Question → whether its last answer was right, of those that the learner has answered."""
+    last = select(func.max(PracticeAnswer.id)).where(
+        PracticeAnswer.learner_id == learner_id, PracticeAnswer.slug == slug).group_by(PracticeAnswer.question_id)
+    rows = db.session.execute(select(PracticeAnswer.question_id, PracticeAnswer.right).where(PracticeAnswer.id.in_(last)))
+    return {row.question_id: row.right for row in rows}
+
+
+def following(questions: Sequence[Question], answered: Mapping[str, bool], after: str | None) -> Question | None:
+    """The question to ask next, in the order of the bank and around: one that was never answered, else one whose last answer
+    was wrong; None where all were right. `after`: the question that one comes from."""
+    start = next((n + 1 for n, question in enumerate(questions) if question.id == after), 0)
+    order = [*questions[start:], *questions[:start]]
+    new = next((question for question in order if question.id not in answered), None)
+    return new or next((question for question in order if not answered.get(question.id)), None)
+
+
+def turn(questions: Sequence[Question], after: str | None) -> Question | None:
+    """The question behind `after`, for those who go through a bank again; None behind the last."""
+    start = next((n + 1 for n, question in enumerate(questions) if question.id == after), 0)
+    return questions[start] if start < len(questions) else None
+
+
+def find(course: Course, question_id: str) -> tuple[Module, Question] | None:
+    return next(((module, question) for module, question in _all(course) if question.id == question_id), None)
+
+
+def _all(course: Course) -> Iterator[tuple[Module, Question]]:
+    return ((module, question) for module in course.modules for question in module.questions)
+
+
+def record(learner_id: int, course: Course, version_id: int, module_id: str, question: Question, ref: str,
+           answer: Any) -> PracticeAnswer:
+    """Keep an answer, and plan the review of what is wrong. The same `ref` again changes nothing: the first answer stands."""
+    graded, now = grade(question, answer), utcnow()
+    with transaction() as session:
+        dialect = postgresql if session.get_bind().dialect.name == "postgresql" else sqlite
+        new = session.execute(dialect.insert(PracticeAnswer).values(
+            learner_id=learner_id, ref=ref, slug=course.id, version_id=version_id, module_id=module_id, question_id=question.id,
+            rev=question.rev, answer=answer, points=float(graded.points), right=graded.right, answered_at=now,
+        ).on_conflict_do_nothing().returning(PracticeAnswer.id)).scalar_one_or_none()
+        if new is not None:
+            review.note(session, learner_id, course.id, question.id, right=graded.right, now=now)
+    kept = of_ref(learner_id, ref)
+    if kept is None:
+        raise RuntimeError("an answer was kept and cannot be found")
+    return kept
+
+
+def of_ref(learner_id: int, ref: str) -> PracticeAnswer | None:
+    """A learner's own answer."""
+    return db.session.execute(select(PracticeAnswer).where(
+        PracticeAnswer.learner_id == learner_id, PracticeAnswer.ref == ref)).scalar_one_or_none()

@@ -1,0 +1,69 @@
+"""The review queue: what somebody got wrong comes again, at the times that the FSRS scheduler gives."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cache
+
+from fsrs import Card, Rating, Scheduler
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from portal.core.db import db
+from portal.training import courses_store
+from portal.training.content.values import Course, Module, Question
+from portal.training.models import ReviewCard
+
+#: Due cards that are looked at; whoever has more begins with the oldest.
+MOST = 300
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """A question that is to be asked again."""
+
+    version_id: int
+    course: Course
+    module: Module
+    question: Question
+
+
+@cache
+def _scheduler() -> Scheduler:
+    return Scheduler(enable_fuzzing=False)
+
+
+def note(session: Session, learner_id: int, slug: str, question_id: str, *, right: bool, now: datetime) -> None:
+    """After an answer, in its transaction: a wrong one puts the question into the queue, a right one puts off what is there."""
+    row = session.get(ReviewCard, (learner_id, slug, question_id), with_for_update=True)
+    if row is None and right:
+        return
+    card = Card(card_id=1, due=now) if row is None else Card.from_dict(row.card)  # type: ignore[arg-type]
+    card, _log = _scheduler().review_card(card, Rating.Good if right else Rating.Again, review_datetime=now)
+    if row is None:
+        row = ReviewCard(learner_id=learner_id, slug=slug, question_id=question_id, card={}, due_at=card.due)
+        session.add(row)
+    row.card, row.due_at = dict(card.to_dict()), card.due
+
+
+def due(learner_id: int, now: datetime) -> list[Due]:
+    """What is due, longest waiting first. Questions that their course no longer has are left out."""
+    rows = db.session.execute(select(ReviewCard.slug, ReviewCard.question_id).where(
+        ReviewCard.learner_id == learner_id, ReviewCard.due_at <= now).order_by(ReviewCard.due_at).limit(MOST)).all()
+    known = {slug: _questions(slug) for slug in {slug for slug, _question in rows}}
+    return [known[slug][question_id] for slug, question_id in rows if question_id in known[slug]]
+
+
+def next_at(learner_id: int, now: datetime) -> datetime | None:
+    """When the next card is due that is not due yet."""
+    return db.session.execute(select(func.min(ReviewCard.due_at)).where(
+        ReviewCard.learner_id == learner_id, ReviewCard.due_at > now)).scalar_one()
+
+
+def _questions(slug: str) -> dict[str, Due]:
+    current = courses_store.current(slug)
+    if current is None:
+        return {}
+    version_id, course = current
+    return {question.id: Due(version_id, course, module, question) for module in course.modules for question in module.questions}

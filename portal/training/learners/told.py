@@ -1,0 +1,103 @@
+"""What a learner is told after an answer: whether it was right, why, and what would have been."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+from markupsafe import Markup
+
+from portal.training.content import markdown
+from portal.training.content.markdown import Picture
+from portal.training.content.values import Choice, Hotspot, Matching, Numeric, Ordering, Question, Scenario, ShortText
+from portal.training.grading import grade, walk
+from portal.training.learners import asking
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Told:
+    """`verdict`: right, partly or wrong. `given`: each thing that was chosen, what is said of it, and whether it was right (None
+    where that is not said one by one). `solution`: what is right, `listed` where its order counts; `outcome` of a scenario."""
+
+    verdict: str
+    words: Markup
+    given: tuple[tuple[Markup, Markup, bool | None], ...]
+    solution: tuple[Markup, ...]
+    listed: bool
+    told: tuple[tuple[Markup, ...], ...]
+    ending: Markup
+    outcome: str
+    explanation: Markup
+    source: Markup
+
+
+def tell(question: Question, answer: Any, language: str, pictures: Mapping[str, Picture]) -> Told:
+    graded = grade(question, answer)
+    verdict = "right" if graded.right else "partly" if graded.points else "wrong"
+    given: list[tuple[Markup, Markup, bool | None]] = []
+    story: tuple[tuple[Markup, ...], ...] = ()
+    ending, outcome = Markup(""), ""
+    if isinstance(question, Scenario):
+        story = asking.story(question, answer, language, pictures)
+        _steps, here = walk(question, answer)
+        ending, outcome = _text(here.words[language], pictures), here.outcome
+    elif graded.feedback:
+        given = [(_line(one.chosen[language]), _line(one.said[language]), one.right) for one in graded.feedback]
+    else:
+        given = [(words, Markup(""), right) for words, right in _given(question, answer, language)]
+    solution = _solution(question, language) if not graded.right else ()
+    return Told(verdict=verdict, words=_text(question.words[language], pictures), given=tuple(given), solution=tuple(solution),
+                listed=isinstance(question, Ordering), told=story, ending=ending, outcome=outcome,
+                explanation=_text(question.explanation[language], pictures), source=_line(question.source[language]))
+
+
+def _given(question: Question, answer: Any, language: str) -> list[tuple[Markup, bool | None]]:
+    """What was answered, of types that have no feedback of their own for each choice."""
+    match question:
+        case Ordering() if isinstance(answer, list):
+            return [(_line(question.items[n][language]), n == at) for at, n in enumerate(answer)]
+        case Matching() if isinstance(answer, list):
+            return [(_pair(question.pairs[left][0][language], question.pairs[right][1][language]), left == right)
+                    for left, right in enumerate(answer)]
+        case Numeric():
+            return [(Markup("{} {}").format(str(answer), question.unit[language]), None)]
+        case ShortText():
+            return [(Markup("{}").format(str(answer)), None)]
+    return []
+
+
+def _solution(question: Question, language: str) -> list[Markup]:
+    match question:
+        case Choice():
+            return [_line(option.words[language]) for option in question.options if option.right]
+        case Ordering():
+            return [_line(item[language]) for item in question.items]
+        case Matching():
+            return [_pair(left[language], right[language]) for left, right in question.pairs]
+        case Numeric():
+            low, high = question.value - question.tolerance, question.value + question.tolerance
+            words = _number(low) if low == high else f"{_number(low)}–{_number(high)}"
+            return [Markup("{} {}").format(words, question.unit[language])]
+        case ShortText():
+            return [Markup("{}").format(word) for word in question.accept[language][:1]]
+        case Hotspot():
+            return [_line(area.label[language]) for area in question.areas if area.right]
+    return []
+
+
+def _pair(left: str, right: str) -> Markup:
+    return Markup("{} → {}").format(_line(left), _line(right))
+
+
+def _number(value: Decimal) -> str:
+    return f"{value.normalize():f}"
+
+
+def _text(words: str, pictures: Mapping[str, Picture]) -> Markup:
+    return Markup(markdown.html(words, pictures))  # noqa: S704  (made by our own renderer, which passes no HTML on)
+
+
+def _line(words: str) -> Markup:
+    return Markup(markdown.inline(words))  # noqa: S704  (as above)
