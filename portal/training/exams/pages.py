@@ -103,13 +103,16 @@ def _questions(attempt: Attempt, course: Course, *, at: int | None = None, note:
     """The questions: all of them, or the one at place `at` where the version has them one at a time."""
     known = attempts.kept(attempt.id)
     every = view.shown(attempt, select_language(), known)
-    exam = courses_store.of(attempt.version_id).exam
-    one = exam is not None and exam.one_at_a_time
     asked = at if at is not None else request.args.get("q", 1, type=int) - 1
-    here = every[min(max(asked, 0), len(every) - 1)] if one else None
+    here = every[min(max(asked, 0), len(every) - 1)] if _one_at_a_time(attempt) else None
     return render_template("exams/sit.html", course=course, attempt=attempt, every=every, here=here, note=note,
                            shown=[here] if here else every, seq=attempts.next_seq(attempt, known),
                            left=attempts.seconds_left(attempt)), status
+
+
+def _one_at_a_time(attempt: Attempt) -> bool:
+    exam = courses_store.of(attempt.version_id).exam
+    return exam is not None and exam.one_at_a_time
 
 
 def send(learner: Learner, course: Course, exam: Exam) -> Any:

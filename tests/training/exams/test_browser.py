@@ -1,0 +1,262 @@
+"""An exam on a phone: the network goes and comes back, the browser is closed, a second device takes over, the clock is wrong."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
+from waitress import create_server
+
+from portal import create_app
+from portal.config import Settings
+from portal.core.db import db
+from portal.training import courses_store
+from portal.training.exam_models import Attempt
+from portal.training.exams import attempts
+from portal.training.learners import door
+from portal.training.models import Learner
+from tests.training.conftest import CONTENT, SAMPLE
+from tests.training.exams.conftest import make_learner
+from tests.training.exams.test_attempts import right
+
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.skipif(not Path("/usr/bin/chromium").exists(), reason="/usr/bin/chromium is not installed"),
+]
+PHONE = {"width": 390, "height": 844}
+
+
+class Served:
+    """The application as it answers, and what a test asks its database: in another thread, for Playwright has a loop in this."""
+
+    def __init__(self, address: str, app: Any) -> None:
+        self.address, self.app, self.learners = address, app, 0
+
+    def ask(self, question: Callable[[], Any]) -> Any:
+        def inside() -> Any:
+            with self.app.app_context():
+                return question()
+        with ThreadPoolExecutor(1) as elsewhere:
+            return elsewhere.submit(inside).result(30)
+
+    def learner(self) -> int:
+        self.learners += 1
+        return self.ask(lambda: make_learner(f"{self.learners:04}"))
+
+    def cookie(self, learner: int) -> dict:
+        secret = self.ask(lambda: door.begin(db.session.get(Learner, learner)))
+        return {"name": door.COOKIE, "value": secret, "url": self.address + door.PATH}
+
+    def kept(self, learner: int) -> dict:
+        def look() -> dict:
+            attempt = db.session.query(Attempt).filter_by(learner_id=learner).one()
+            return {at: one.value for at, one in attempts.kept(attempt.id).items()}
+        return self.ask(look)
+
+    def rights(self, learner: int) -> dict[int, tuple[str, Any]]:
+        """Place → kind of fields and the right answer."""
+        def look() -> dict:
+            attempt = db.session.query(Attempt).filter_by(learner_id=learner).one()
+            return {at: (attempts.answers.kind(q), right(q, d)) for at, (d, q) in enumerate(attempts.questions(attempt))}
+        return self.ask(look)
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory: pytest.TempPathFactory, sqlite_template: Path) -> Iterator[Served]:
+    folder = tmp_path_factory.mktemp("exams")
+    shutil.copytree(SAMPLE, folder / "content" / "courses" / "sample")
+    for name in ("hazards", "shelters"):
+        (folder / "content" / name).symlink_to(CONTENT / name)
+    shutil.copy(sqlite_template, folder / "anlan.db")
+    app = create_app(Settings(instance=folder, surfaces="site", demo=True, public_url="http://localhost",
+                              content=folder / "content"))
+    with app.app_context():
+        courses_store.sync(faulty=True)
+    server = create_server(app, host="127.0.0.1", port=0, threads=6)
+    thread = threading.Thread(target=server.run, daemon=True)
+    thread.start()
+    yield Served(f"http://127.0.0.1:{server.effective_port}", app)
+    server.close()
+    thread.join(10)
+    with app.app_context():
+        db.engine.dispose()
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=["--no-sandbox"])
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def device(chromium: Browser, served: Served) -> Iterator[Callable[..., Page]]:
+    """Opens a phone that is signed in; scripts that break fail the test."""
+    made: list[BrowserContext] = []
+    wrong: list[str] = []
+
+    def opened(learner: int, language: str = "zh-CN", **options: Any) -> Page:
+        context = chromium.new_context(viewport=PHONE, locale=language, timezone_id="Asia/Shanghai", **options)
+        context.set_default_timeout(10_000)
+        context.add_cookies([served.cookie(learner)])
+        made.append(context)
+        page = context.new_page()
+        page.on("pageerror", lambda error: wrong.append(str(error)))
+        return page
+    yield opened
+    for context in made:
+        context.close()
+    assert not wrong, wrong
+
+
+def begin(page: Page, served: Served) -> None:
+    page.goto(f"{served.address}/learn/sample/exam/")
+    page.check("#ready")
+    page.locator(".exam-big").click()
+    page.wait_for_url("**/sit")
+
+
+def answer(page: Page, at: int, kind: str, value: Any) -> None:
+    if kind == "line":
+        page.fill(f"[name='q{at}']", value)
+        page.locator(f"[name='q{at}']").blur()
+    elif kind == "each":
+        for place, one in enumerate(value):
+            page.select_option(f"[name='q{at}.{place}']", str(one))
+    else:
+        for one in value if isinstance(value, list) else [value]:
+            page.check(f"[name='q{at}'][value='{one}']")
+
+
+def saved(page: Page) -> None:
+    expect(page.locator("#exam-bar[data-state=saved]")).to_be_visible(timeout=15_000)
+
+
+def accessible(page: Page, name: str) -> None:
+    found = Axe().run(page)
+    assert found.violations_count == 0, f"{page.url}: {found.generate_report()}"
+    assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
+    small = page.evaluate("""
+        [...document.querySelectorAll("main button, main a, main .choice, main select, main input[type=text]")]
+        .filter(one => one.offsetParent && !one.classList.contains("hidden-visually"))
+        .map(one => [one.textContent.trim(), one.getBoundingClientRect().height]).filter(([, height]) => height < 43.5)""")
+    assert small == [], page.url
+    if folder := os.environ.get("ANLAN_SNAPSHOTS"):
+        page.screenshot(path=Path(folder) / f"exam-{name}.png", full_page=True)
+
+
+def test_an_exam_with_the_network_cut_and_back_and_the_browser_closed_is_passed(served, device):
+    learner = served.learner()
+    page = device(learner)
+    page.goto(f"{served.address}/learn/sample/exam/")
+    accessible(page, "rules")
+    begin(page, served)
+    saved(page)
+    accessible(page, "sit")
+    rights = served.rights(learner)
+    answer(page, 0, *rights[0])
+    saved(page)
+    assert served.kept(learner) == {0: rights[0][1]}
+    page.context.set_offline(True)
+    for at in (1, 2):
+        answer(page, at, *rights[at])
+    expect(page.locator("#exam-state")).to_contain_text("2 题答案已存在本机")
+    accessible(page, "offline")
+    page.get_by_role("button", name="检查并交卷").click()
+    expect(page.locator("#exam-state")).to_contain_text("尚未交卷")
+    assert set(served.kept(learner)) == {0}
+    # The browser is killed while two answers are unsent; later it opens the exam again, with a network.
+    context = page.context
+    page.close()
+    context.set_offline(False)
+    page = context.new_page()
+    page.goto(f"{served.address}/learn/sample/exam/sit")
+    saved(page)
+    assert served.kept(learner) == {at: rights[at][1] for at in (0, 1, 2)}
+    for at in (3, 4):
+        answer(page, at, *rights[at])
+    page.get_by_role("button", name="检查并交卷").click()
+    expect(page.locator("h1")).to_have_text("确认交卷吗？")
+    assert page.get_by_text("5 道题均已作答并保存").is_visible()
+    accessible(page, "finish")
+    page.get_by_role("button", name="确认交卷").click()
+    expect(page.locator(".exam-score")).to_contain_text("已通过")
+    accessible(page, "result")
+    assert page.evaluate("Object.keys(localStorage).filter(one => one.startsWith('anlan.exam'))") == []
+
+
+def test_the_network_comes_back_and_what_waited_is_sent_by_itself(served, device):
+    learner = served.learner()
+    page = device(learner)
+    begin(page, served)
+    rights = served.rights(learner)
+    page.context.set_offline(True)
+    answer(page, 0, *rights[0])
+    expect(page.locator("#exam-bar[data-state=offline]")).to_be_visible()
+    page.context.set_offline(False)
+    saved(page)
+    assert served.kept(learner) == {0: rights[0][1]}
+
+
+def test_a_second_device_takes_over_and_the_first_says_so(served, device):
+    learner = served.learner()
+    first, second = device(learner), device(learner, language="en-GB")
+    begin(first, served)
+    rights = served.rights(learner)
+    answer(first, 0, *rights[0])
+    saved(first)
+    second.goto(f"{served.address}/learn/sample/exam/sit")
+    accessible(second, "elsewhere")
+    second.get_by_role("button", name="Go on with the exam here").click()
+    saved(second)
+    answer(second, 1, *rights[1])
+    saved(second)
+    answer(first, 2, *rights[2])
+    expect(first.locator("#exam-stop")).to_contain_text("另一台设备")
+    expect(first.locator("#question-1").locator("input:not([type=hidden]), select").first).to_be_disabled()
+    accessible(first, "stopped")
+    assert served.kept(learner) == {at: rights[at][1] for at in (0, 1)}
+    first.get_by_role("link", name="查看下一步").click()  # and back again, with what was left unsent here
+    first.get_by_role("button", name="在此设备上继续考试").click()
+    saved(first)
+    assert served.kept(learner) == {at: rights[at][1] for at in (0, 1, 2)}
+
+
+def test_a_phone_whose_clock_is_a_day_wrong_shows_the_time_that_is_left(served, device):
+    learner = served.learner()
+    page = device(learner)
+    page.add_init_script("const now = Date.now; Date.now = () => now() + 86400000;")
+    begin(page, served)
+    expect(page.locator("#exam-clock")).to_have_text(re.compile(r"剩余 (19:[3-5]\d|20:00)"))
+    rights = served.rights(learner)
+    answer(page, 0, *rights[0])
+    saved(page)
+    expect(page.locator("#exam-clock")).to_have_text(re.compile(r"剩余 19:\d\d"))
+
+
+def test_one_question_at_a_time_without_a_script(served, device, monkeypatch):
+    learner = served.learner()
+    page = device(learner, java_script_enabled=False)
+    begin(page, served)
+    monkeypatch.setattr("portal.training.exams.pages._one_at_a_time", lambda _attempt: True)
+    page.reload()
+    rights = served.rights(learner)
+    expect(page.locator("fieldset")).to_have_count(1)
+    answer(page, 0, *rights[0]) if rights[0][0] != "line" else page.fill("[name=q0]", rights[0][1])
+    page.get_by_role("button", name="下一题").click()
+    expect(page.locator("legend")).to_have_text("第 2 题（共 5 题）")
+    assert served.kept(learner)[0] == rights[0][1]
+    page.get_by_role("button", name="第 1 题").click()
+    expect(page.locator("legend")).to_have_text("第 1 题（共 5 题）")
+    assert json.dumps(served.kept(learner)[0]) == json.dumps(rights[0][1])
