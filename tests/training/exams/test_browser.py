@@ -133,7 +133,7 @@ def answer(page: Page, at: int, kind: str, value: Any) -> None:
         page.locator(f"[name='q{at}']").blur()
     elif kind == "each":
         for place, one in enumerate(value):
-            page.select_option(f"[name='q{at}.{place}']", str(one))
+            page.select_option(f"[name='q{at}.{place}']", value=str(one))
     else:
         for one in value if isinstance(value, list) else [value]:
             page.check(f"[name='q{at}'][value='{one}']")
@@ -171,7 +171,7 @@ def test_an_exam_with_the_network_cut_and_back_and_the_browser_closed_is_passed(
     page.context.set_offline(True)
     for at in (1, 2):
         answer(page, at, *rights[at])
-    expect(page.locator("#exam-state")).to_contain_text("2 题答案已存在本机")
+    expect(page.locator("#exam-state")).to_contain_text("2 题答案已保存在本机")
     accessible(page, "offline")
     page.get_by_role("button", name="检查并交卷").click()
     expect(page.locator("#exam-state")).to_contain_text("尚未交卷")
@@ -192,6 +192,7 @@ def test_an_exam_with_the_network_cut_and_back_and_the_browser_closed_is_passed(
     accessible(page, "finish")
     page.get_by_role("button", name="确认交卷").click()
     expect(page.locator(".exam-score")).to_contain_text("已通过")
+    expect(page.locator(".exam-score")).to_contain_text("100 %")
     accessible(page, "result")
     assert page.evaluate("Object.keys(localStorage).filter(one => one.startsWith('anlan.exam'))") == []
 
