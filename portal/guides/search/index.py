@@ -80,12 +80,14 @@ class Index:
         return {n: score + (_WHOLE if run in self._folded[n][0] else 0.0) for n, score in scores.items() if count[n] >= need}
 
     def _word(self, word: str) -> dict[int, float]:
-        """A word of three letters or more is found by its beginning, and without the s of a plural where that finds nothing."""
+        """A word of three letters or more is found by its beginning, without the s of a plural."""
         scores: dict[int, float] = {}
-        for found in self._beginning(word) or self._beginning(word.removesuffix("s")):
+        stem = words.stem(word)
+        for found in self._beginning(stem):
             for number, score in self._scored(found).items():
                 scores[number] = max(scores.get(number, 0.0), score)
-        return {n: score + (_WHOLE if word in words.runs(self._folded[n][0]) else 0.0) for n, score in scores.items()}
+        return {n: score + (_WHOLE if stem in map(words.stem, words.runs(self._folded[n][0])) else 0.0)
+                for n, score in scores.items()}
 
     def _beginning(self, word: str) -> list[str]:
         if len(word) < 3:

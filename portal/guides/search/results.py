@@ -75,8 +75,7 @@ def _spans(folded: str, asked: Sequence[str]) -> list[tuple[int, int]]:
             for part in [run] if run in folded else words.grams(run):
                 found += [match.span() for match in re.finditer(re.escape(part), folded)]
         else:
-            stem = run if len(run) < 3 else run.removesuffix("s")
-            tail = "" if len(run) < 3 else "[a-z0-9]*"
+            stem, tail = words.stem(run), "" if len(run) < 3 else "[a-z0-9]*"
             found += [match.span() for match in re.finditer(rf"(?<![a-z0-9]){re.escape(stem)}{tail}(?![a-z0-9])", folded)]
     joined: list[tuple[int, int]] = []
     for start, end in sorted(found):

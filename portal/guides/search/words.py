@@ -48,6 +48,11 @@ def grams(run: str) -> list[str]:
     return [run[n:n + 2] for n in range(len(run) - 1)]
 
 
+def stem(word: str) -> str:
+    """A word without the s of a plural."""
+    return word.removesuffix("s") if len(word) > 3 else word
+
+
 def asked(query: str) -> list[str]:
     """What a question asks for: its words without those that only surround it; where nothing else is left, all of them."""
     folded = fold(query[:LONGEST])

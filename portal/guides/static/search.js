@@ -28,7 +28,7 @@
     var found = runs(folded.replace(AROUND, " ")).filter(function (run) { return SMALL.indexOf(" " + run + " ") < 0; });
     return Array.from(new Set(found.length ? found : runs(folded))).slice(0, MOST_RUNS);
   }
-  function singular(word) { return word.slice(-1) === "s" ? word.slice(0, -1) : word; }
+  function stemOf(word) { return word.length > 3 && word.slice(-1) === "s" ? word.slice(0, -1) : word; }
 
   function makeIndex(documents) {
     var postings = new Map(), folded = documents.map(function (d) { return [fold(d.title), fold(d.keywords), fold(d.text)]; });
@@ -53,13 +53,12 @@
       return Array.from(postings.keys()).filter(function (one) { return !isChinese(one) && one.indexOf(word) === 0; });
     }
     function ofWord(word) {
-      var scores = new Map(), found = beginning(word);
-      if (!found.length) found = beginning(singular(word));
-      found.forEach(function (one) {
+      var scores = new Map(), stem = stemOf(word);
+      beginning(stem).forEach(function (one) {
         scored(one).forEach(function (score, number) { scores.set(number, Math.max(scores.get(number) || 0, score)); });
       });
       scores.forEach(function (score, number) {
-        if (runs(folded[number][0]).indexOf(word) >= 0) scores.set(number, score + WHOLE);
+        if (runs(folded[number][0]).map(stemOf).indexOf(stem) >= 0) scores.set(number, score + WHOLE);
       });
       return scores;
     }
@@ -109,7 +108,7 @@
           for (var at = folded.indexOf(part); at >= 0; at = folded.indexOf(part, at + part.length)) found.push([at, at + part.length]);
         });
       } else {
-        var stem = run.length < 3 ? run : singular(run);
+        var stem = stemOf(run);
         var word = new RegExp("(^|[^a-z0-9])(" + stem + (run.length < 3 ? "" : "[a-z0-9]*") + ")(?![a-z0-9])", "g"), match;
         while ((match = word.exec(folded))) {
           found.push([match.index + match[1].length, match.index + match[0].length]);
