@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from portal.training.content.reader import read
+from portal.training.content.reader import folders, read
 from portal.training.content.values import Matching, Ordering, Scenario
 from portal.training.exams.draw import Drawn, TooFew, draw
-from tests.training.conftest import SAMPLE
+from tests.training.conftest import CONTENT, SAMPLE
 
 COURSE = read(SAMPLE).course
 assert COURSE is not None
@@ -74,3 +74,12 @@ def test_a_bank_that_is_too_small_is_named():
     with pytest.raises(TooFew) as refused:
         draw({"fire": FIT + 1}, BANKS, "x")
     assert (refused.value.module, refused.value.there) == ("fire", FIT)
+
+
+@pytest.mark.parametrize("folder", folders(CONTENT), ids=lambda folder: folder.name)
+def test_the_exam_of_each_course_can_be_drawn(folder):
+    course = read(folder).course
+    if course is None or course.exam is None:
+        pytest.skip("this course has no exam")
+    drawn = draw(course.exam.draw, {module.id: module.questions for module in course.modules}, "x")
+    assert len(drawn) == course.exam.questions

@@ -203,6 +203,15 @@ def test_a_stranger_sees_and_answers_nothing(loaded, phone, learner):
     assert pages.COOKIE not in str(nobody.get(EXAM).headers)
 
 
+def test_the_course_leads_to_its_exam_once_one_takes_it(phone):
+    path = "/learn/courses/sample/"
+    assert EXAM not in phone.client.get(path).text
+    forget()
+    phone.client.post(path + "start")
+    forget()
+    assert f'href="{EXAM}"' in phone.client.get(path).text
+
+
 def test_a_course_without_an_exam_has_no_such_page(phone):
     assert phone.client.get("/learn/nothing/exam/").status_code == 404
 
