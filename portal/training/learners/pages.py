@@ -75,7 +75,8 @@ def ask_code() -> Any:
     try:
         door.ask(number)
     except Invalid as refusal:
-        return _door(refusal.problems, phone=phone, number=number if request.form.get("again") else "", status=422)
+        # Whoever asked a moment ago has a code on its way: the form for it stays at hand.
+        return _door([Problem("code", problem.message) for problem in refusal.problems], number=number, status=422)
     return _door(phone=phone, number=number)
 
 

@@ -57,7 +57,7 @@ def _given(question: Question, answer: Any, language: str) -> list[tuple[Markup,
     """What was answered, of types that have no feedback of their own for each choice."""
     match question:
         case Ordering() if isinstance(answer, list):
-            return [(_line(question.items[n][language]), n == at) for at, n in enumerate(answer)]
+            return [(_line(question.items[n][language]), None) for n in answer]
         case Matching() if isinstance(answer, list):
             return [(_pair(question.pairs[left][0][language], question.pairs[right][1][language]), left == right)
                     for left, right in enumerate(answer)]

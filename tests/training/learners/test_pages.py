@@ -53,6 +53,15 @@ def test_the_door_says_the_same_to_a_phone_that_is_known_and_one_that_is_not(sch
     assert pages[0] == pages[1]
 
 
+def test_whoever_asks_again_too_soon_can_still_type_the_code_that_is_on_its_way(school):
+    one, other = LearnerPhone(school, NUMBER), LearnerPhone(school, NUMBER)
+    one.send("/learn/sign-in", {"phone": NUMBER}, page="/learn/sign-in")
+    got = other.send("/learn/sign-in", {"phone": NUMBER}, page="/learn/sign-in")
+    assert got.status_code == 422
+    assert "less than a minute ago" in got.text
+    assert other.send("/learn/code", {"phone": NUMBER, "code": one.code()}, page="/learn/sign-in").status_code == 302
+
+
 def test_the_cookie_is_for_these_pages_only_and_its_secret_is_not_kept(school):
     one = LearnerPhone(school, NUMBER)
     one.send("/learn/sign-in", {"phone": NUMBER}, page="/learn/sign-in")

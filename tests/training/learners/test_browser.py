@@ -1,0 +1,168 @@
+"""A trainee in a real browser: in by a code, a lesson, a question, why it was wrong; narrow and wide, both
+languages, by keyboard and for screen readers."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, Page, sync_playwright
+from waitress import create_server
+
+from portal import create_app
+from portal.channels.sms import phones
+from portal.config import Settings
+from portal.core.db import db
+from portal.training import courses_store
+from tests.browser.conftest import AXE
+from tests.training.conftest import SAMPLE, link_the_rest
+
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.skipif(not Path("/usr/bin/chromium").exists(), reason="/usr/bin/chromium is not installed"),
+]
+
+
+class School:
+    """The portal on a port, in a thread of its own."""
+
+    def __init__(self, folder: Path) -> None:
+        self.app = create_app(Settings(instance=folder, surfaces="site", demo=True, public_url="http://localhost",
+                                       content=folder / "content"))
+        with self.app.app_context():
+            courses_store.sync(faulty=True)
+        self.server = create_server(self.app, host="127.0.0.1", port=0)
+        self.address = f"http://127.0.0.1:{self.server.effective_port}"
+        self.thread = threading.Thread(target=self.server.run, daemon=True)
+        self.thread.start()
+
+    def code(self, number: str) -> str:
+        """The code that the phone received; it is sent after the answer."""
+        found: list[str] = []
+
+        def look() -> None:
+            for _many in range(200):
+                with self.app.app_context():
+                    shown, _older = phones.page(phones.Filter(digits=number))
+                    if shown:
+                        found.append(re.search(r"\d{6}", shown[0].body)[0])
+                        return
+                time.sleep(0.05)
+        thread = threading.Thread(target=look)
+        thread.start()
+        thread.join()
+        return found[0]
+
+    def close(self) -> None:
+        self.server.close()
+        self.thread.join(10)
+        with self.app.app_context():
+            db.engine.dispose()
+
+
+@pytest.fixture(scope="module")
+def school(tmp_path_factory: pytest.TempPathFactory, sqlite_template: Path) -> Iterator[School]:
+    folder = tmp_path_factory.mktemp("school")
+    shutil.copytree(SAMPLE, folder / "content" / "courses" / "sample")
+    link_the_rest(folder / "content")
+    shutil.copy(sqlite_template, folder / "anlan.db")
+    made = School(folder)
+    yield made
+    made.close()
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=["--no-sandbox"])
+        yield browser
+        browser.close()
+
+
+def judged(page: Page, seen: list[str]) -> None:
+    found = Axe().run(page, options=AXE)
+    assert found.violations_count == 0, f"{page.url}: {found.generate_report()}"
+    assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth"), f"{page.url} is wider than the screen"
+    low = page.evaluate("""[...document.querySelectorAll('main button, main a.button, main select, main .choice, nav a')]
+                           .filter(one => one.offsetHeight && one.offsetHeight < 44).map(one => one.outerHTML)""")
+    assert low == [], page.url
+    seen.append(page.url)
+
+
+def answer(page: Page) -> None:
+    """Something, by the kind of form that stands there."""
+    if page.query_selector("main select"):
+        for place, field in enumerate(page.query_selector_all("main select")):
+            field.select_option(str(place))
+    elif page.query_selector("main input[type=text]"):
+        page.fill("#answer", "7")
+    else:
+        page.check("fieldset input >> nth=0")
+    page.click("main form button")
+
+
+@pytest.mark.parametrize(("width", "language", "number"), [(390, "zh-CN", "+8612900000071"), (1280, "en", "+8612900000072")])
+def test_a_trainee_gets_in_learns_practises_and_is_told_why(school: School, browser: Browser, width: int, language: str,
+                                                            number: str) -> None:
+    context = browser.new_context(viewport={"width": width, "height": 844}, locale=language)
+    page, seen = context.new_page(), list[str]()
+    page.goto(f"{school.address}/learn/courses/sample/")
+    judged(page, seen)
+    page.fill("#phone", number[3:])
+    page.keyboard.press("Enter")
+    page.wait_for_selector("#code")
+    judged(page, seen)
+    page.fill("#code", school.code(number))
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/learn/courses/sample/")
+    judged(page, seen)
+    page.click("main form button")
+    judged(page, seen)
+    page.click(".learn-mark button")
+    page.goto(f"{school.address}/learn/")
+    judged(page, seen)
+    questions = 9 if width == 390 else 2  # the forms are the same; what is narrow is what breaks
+    for _question in range(questions):
+        page.goto(f"{school.address}/learn/courses/sample/practice/fire/")
+        judged(page, seen)
+        while "/answers/" not in page.url:
+            answer(page)
+        judged(page, seen)
+    page.goto(f"{school.address}/learn/review/")
+    judged(page, seen)
+    assert len(seen) == 5 + 2 * questions + 1
+    context.close()
+
+
+def test_a_question_is_answered_by_the_keyboard_alone(school: School, browser: Browser,
+                                                      sign_in: Callable[[Page, str], None]) -> None:
+    context = browser.new_context(viewport={"width": 390, "height": 844}, locale="en")
+    page = context.new_page()
+    sign_in(page, "+8612900000073")
+    page.goto(f"{school.address}/learn/courses/sample/practice/fire/")
+    page.focus(".learn-crumbs a")
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.type") == "radio"
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/answers/**")
+    context.close()
+
+
+@pytest.fixture
+def sign_in(school: School) -> Callable[[Page, str], None]:
+    def enter(page: Page, number: str) -> None:
+        page.goto(f"{school.address}/learn/sign-in")
+        page.fill("#phone", number[3:])
+        page.keyboard.press("Enter")
+        page.fill("#code", school.code(number))
+        page.keyboard.press("Enter")
+        page.wait_for_url("**/learn/")
+    return enter
