@@ -9,6 +9,7 @@ import shutil
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,8 @@ from waitress import create_server
 
 from portal import create_app
 from portal.config import Settings
-from portal.core.db import db
+from portal.core.clock import utcnow
+from portal.core.db import db, transaction
 from portal.training import courses_store
 from portal.training.exam_models import Attempt
 from portal.training.exams import attempts
@@ -133,7 +135,7 @@ def answer(page: Page, at: int, kind: str, value: Any) -> None:
         page.locator(f"[name='q{at}']").blur()
     elif kind == "each":
         for place, one in enumerate(value):
-            page.select_option(f"[name='q{at}.{place}']", value=str(one))
+            page.select_option(f"[name='q{at}.{place}']", index=one + 1)
     else:
         for one in value if isinstance(value, list) else [value]:
             page.check(f"[name='q{at}'][value='{one}']")
@@ -223,7 +225,9 @@ def test_a_second_device_takes_over_and_the_first_says_so(served, device):
     saved(second)
     answer(second, 1, *rights[1])
     saved(second)
+    first.context.set_offline(True)  # it hears of the other only when the whole answer is given
     answer(first, 2, *rights[2])
+    first.context.set_offline(False)
     expect(first.locator("#exam-stop")).to_contain_text("另一台设备")
     expect(first.locator("#question-1").locator("input:not([type=hidden]), select").first).to_be_disabled()
     accessible(first, "stopped")
@@ -244,6 +248,25 @@ def test_a_phone_whose_clock_is_a_day_wrong_shows_the_time_that_is_left(served, 
     answer(page, 0, *rights[0])
     saved(page)
     expect(page.locator("#exam-clock")).to_have_text(re.compile(r"剩余 19:\d\d"))
+
+
+def test_when_the_time_is_over_the_page_hands_in_what_there_is(served, device):
+    learner = served.learner()
+    page = device(learner)
+    begin(page, served)
+    rights = served.rights(learner)
+
+    def shorten() -> None:
+        with transaction() as session:
+            attempt = session.query(Attempt).filter_by(learner_id=learner).one()
+            attempt.deadline_at = utcnow() + timedelta(seconds=5)
+            attempt.closes_at = attempt.deadline_at + timedelta(minutes=5)
+    served.ask(shorten)
+    page.reload()
+    answer(page, 0, *rights[0])
+    page.wait_for_url("**/result/**", timeout=30_000)
+    expect(page.locator("main")).to_contain_text("交卷")
+    expect(page.locator("tbody")).to_contain_text("1 / 5")
 
 
 def test_one_question_at_a_time_without_a_script(served, device, monkeypatch):

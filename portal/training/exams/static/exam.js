@@ -63,8 +63,9 @@
     state.textContent = keeps || how === "saved" ? text : `${text}. ${words.nowhere}`;
   }
   function soon(wait) { clearTimeout(timer); timer = setTimeout(flush, wait); }
-  function again() {
-    show(navigator.onLine && tries < 2 ? "waiting" : "offline");
+  /** `away`: nothing was heard of the server, as against an answer that is no use. */
+  function again(away) {
+    show(!navigator.onLine || (away && tries > 1) ? "offline" : "waiting");
     tries += 1;
     soon(Math.min(LONGEST, 1000 * 2 ** Math.min(tries, 5)) * (0.75 + Math.random() / 2));
   }
@@ -110,7 +111,7 @@
       }
       show("saved");
       return true;
-    } catch { again(); return false; } finally { busy = false; }
+    } catch (error) { again(error instanceof TypeError || error.name === "AbortError"); return false; } finally { busy = false; }
   }
   /** The attempt goes on elsewhere, or not at all: nothing more can be answered here. */
   function halt(message, status) {
