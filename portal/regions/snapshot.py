@@ -20,7 +20,7 @@ from typing import Any
 
 import numpy as np
 import shapely
-from flask import current_app
+from flask import current_app, has_request_context, request
 from shapely.geometry import shape
 from shapely.geometry.base import BaseGeometry
 from sqlalchemy import func, select
@@ -31,6 +31,7 @@ from portal.regions.models import Region, RegionStamp
 
 MAX_GEOMETRIES = 4096
 _CHUNK = 500
+_OF_REQUEST = "anlan.regions"
 _COLUMNS = (
     Region.code,
     Region.parent_code,
@@ -169,7 +170,17 @@ class Snapshot:
 
 
 def current() -> Snapshot:
-    """The tree as the database has it now. Take it once for a loop of many questions."""
+    """The tree as the database has it now. One request sees one tree, asked for once; elsewhere take it once for a loop of
+    many questions."""
+    if not has_request_context():
+        return _newest()
+    found: Snapshot | None = request.environ.get(_OF_REQUEST)
+    if found is None:
+        found = request.environ[_OF_REQUEST] = _newest()
+    return found
+
+
+def _newest() -> Snapshot:
     token = tuple(
         db.session.execute(
             select(

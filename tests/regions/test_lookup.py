@@ -11,11 +11,13 @@ from flask import Flask
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from shapely.geometry import Point, shape
+from sqlalchemy import event, update
 
 from portal.config import ROOT
-from portal.core.db import db
+from portal.core.db import db, transaction
 from portal.regions import area as drawn
 from portal.regions import codes, lookup, snapshot
+from portal.regions.models import RegionStamp
 
 DISTRICT = "440310000000"
 COLLECTION = json.loads((ROOT / "content" / "regions" / "440310.geojson").read_text(encoding="utf-8"))
@@ -177,3 +179,18 @@ def test_geometries_that_were_let_go_are_read_again(district: Flask, monkeypatch
         assert lookup.at_point(inside.x, inside.y) == code
     assert len(lookup.current()._geometries) == 2
     db.session.rollback()
+
+
+def test_one_request_sees_one_tree_asked_for_once_and_the_next_sees_what_changed(district: Flask) -> None:
+    asked: list[str] = []
+    event.listen(db.engine, "before_cursor_execute", lambda _c, _cursor, sql, *_: asked.append(sql))
+    with district.test_request_context():
+        first = lookup.current()
+        for code in SHAPES:
+            lookup.get(code)
+        assert lookup.current() is first
+    assert sum("region_stamp" in sql for sql in asked) == 1
+    with transaction() as session:
+        session.execute(update(RegionStamp).values(stamp="another"))
+    with district.test_request_context():
+        assert lookup.current() is not first
