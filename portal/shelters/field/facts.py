@@ -16,15 +16,13 @@ from sqlalchemy import select
 
 from portal.core.db import db
 from portal.regions import lookup
-from portal.shelters.field.made import Door, Facts, Place
+from portal.shelters.field.made import FORM, Door, Facts, Place
 from portal.shelters.models import FULL, UNSAFE, Shelter
 from portal.shelters.registry import freshness, status_rules
 from portal.shelters.registry.suitability import families, suits
 from portal.shelters.roads import obstructions
 from portal.shelters.roads.graph import Graph
 
-#: Raised whenever the same facts give another field than before.
-FORM = 2
 _grounds: OrderedDict[tuple[int, Any], tuple[NDArray[np.int16], tuple[str, ...]]] = OrderedDict()
 
 
@@ -119,13 +117,19 @@ def _people(community: NDArray[np.int16], codes: Sequence[str]) -> NDArray[np.fl
 
 
 def key_of(facts: Facts, graph_id: int) -> str:
-    """A name for these facts: the same facts have the same, others another."""
+    """A name for these facts, with the form of what is made of them in front: the same facts have the same, others another."""
     told = {
-        "form": FORM, "graph": graph_id, "shares": dict(facts.shares), "places": [asdict(p) for p in facts.places],
+        "graph": graph_id, "shares": dict(facts.shares), "places": [asdict(p) for p in facts.places],
         "doors": [asdict(d) for d in facts.doors], "communities": list(facts.communities),
         "effects": {family: sorted(json.dumps(asdict(e), sort_keys=True) for e in given)
                     for family, given in facts.effects.items()}}
     digest = hashlib.sha256(json.dumps(told, sort_keys=True, ensure_ascii=False).encode())
     for array in (facts.people, facts.community):
         digest.update(array.tobytes())
-    return digest.hexdigest()
+    return f"{FORM}-{digest.hexdigest()[:56]}"
+
+
+def form_of(key: str) -> int:
+    """The form of the field that has this key; 0 for one that was made before keys told it."""
+    form, dash, _digest = key.partition("-")
+    return int(form) if dash and form.isdecimal() else 0

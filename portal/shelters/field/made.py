@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import zipfile
 import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
@@ -27,6 +28,8 @@ FARTHEST = 12_000.0
 #: `next` of a node: another node, or NO_WAY, or DOOR - d where the door `d` is the next thing.
 NO_WAY, DOOR = -1, -2
 OPEN, PLAN = "open", "plan"
+#: Raised whenever the same facts give another field than before, or it is stored in another way.
+FORM = 2
 NO_TIME = 65535
 
 
@@ -125,7 +128,7 @@ def to_bytes(made: Field) -> bytes:
             arrays[f"t{number}"] = np.packbits(layer.tight)
         listed[key] = [numbers[id(layer)], layer.basis]
     head = {
-        "form": 2, "layers": listed, "places": [asdict(p) for p in made.places], "doors": [asdict(d) for d in made.doors],
+        "form": FORM, "layers": listed, "places": [asdict(p) for p in made.places], "doors": [asdict(d) for d in made.doors],
         "ground": made.ground, "cuts": [[shapely.to_wkb(g, hex=True) for g in cuts] for cuts in made.cuts],
         "slowed": [[[int(e), f] for e, f in slow.items()] for slow in made.slowed], "communities": made.communities,
         "summary": made.summary}
@@ -136,10 +139,12 @@ def to_bytes(made: Field) -> bytes:
 
 
 def from_bytes(data: bytes) -> Field:
-    """The field that :func:`to_bytes` wrote. Raises ValueError when it is none."""
+    """The field that :func:`to_bytes` wrote. Raises ValueError when it is none, or of another form."""
     try:
         with np.load(io.BytesIO(zlib.decompress(data)), allow_pickle=False) as stored:
             head = json.loads(stored["head"].tobytes())
+            if head["form"] != FORM:
+                raise ValueError(f"this is a stored field of form {head['form']}, not {FORM}")
             made: dict[tuple[int, str], Layer] = {}
             for number, basis in head["layers"].values():
                 if (number, basis) not in made:
@@ -147,7 +152,7 @@ def from_bytes(data: bytes) -> Field:
                     tight = np.unpackbits(stored[f"t{number}"], count=len(following)).astype(bool)
                     made[number, basis] = Layer(basis, following, stored[f"s{number}"], tight)
             community = stored["community"]
-    except (zlib.error, OSError, KeyError, TypeError) as error:
+    except (zlib.error, zipfile.BadZipFile, EOFError, OSError, KeyError, TypeError) as error:
         raise ValueError(f"this is no stored field: {error}") from error
     return Field(
         layers={key: made[number, basis] for key, (number, basis) in head["layers"].items()},

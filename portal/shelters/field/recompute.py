@@ -30,9 +30,11 @@ def if_due(app: Flask) -> bool:
     with app.app_context():
         now = utcnow()
         row = wish.state()
-        if not wish.is_due(row, now) or _waits_after_failure(row, now):
+        if _waits_after_failure(row, now):
             return False
-        return _in_turn(now, row.reason if row and row.wanted > row.done else "time")
+        if wish.is_due(row, now):
+            return _in_turn(now, row.reason if row and row.wanted > row.done else "time")
+        return _is_outdated(now) and _in_turn(now, "form")
 
 
 def now(reason: str) -> bool:
@@ -45,6 +47,15 @@ def now(reason: str) -> bool:
 
 def _waits_after_failure(row: FieldWish | None, at: datetime) -> bool:
     return row is not None and row.failed_at is not None and bool(row.error) and at - row.failed_at < RETRY
+
+
+def _is_outdated(at: datetime) -> bool:
+    """Whether the newest version is one that this program cannot read or would make otherwise, as after an upgrade: nothing
+    changed then, and nobody asks. One that was made just now is left alone: whoever made it may be of a newer program."""
+    newest = store.newest_key()
+    if newest is None or at - newest[1] < RETRY:
+        return False
+    return gathering.form_of(newest[0]) < made.FORM or store.current() is None
 
 
 def _in_turn(at: datetime, reason: str) -> bool:
@@ -76,8 +87,8 @@ def _compute(holder: str, wanted: int, reason: str) -> bool:
         return _settle(holder, wanted, None)
     facts, next_at = gathering.gather(graph, utcnow())
     key = gathering.key_of(facts, road.id)
-    newest = store.newest()
-    if newest is not None and newest.key == key:
+    newest = store.newest_key()
+    if newest is not None and newest[0] == key and store.current() is not None:
         return _settle(holder, wanted, next_at)
     field = compute(graph, facts)
     data = made.to_bytes(field)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+from datetime import datetime
 
 from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session
@@ -20,13 +21,21 @@ log = logging.getLogger(__name__)
 KEPT = 3
 #: Versions that are remembered at all: at the most, one every ten seconds through three hours.
 REMEMBERED = 1000
-_cache: dict[str, FieldView] = {}
+#: Database → its newest version, and the view of it: None where it cannot be read, which is tried once.
+_cache: dict[str, tuple[int, datetime, FieldView | None]] = {}
 _guard = threading.Lock()
 
 
 def newest() -> FieldVersion | None:
     """What is told of the newest version, without its data."""
     return db.session.scalar(select(FieldVersion).order_by(FieldVersion.version.desc()).limit(1))
+
+
+def newest_key() -> tuple[str, datetime] | None:
+    """The key of the newest version and when it was made: a small question, asked again and again."""
+    row = db.session.execute(
+        select(FieldVersion.key, FieldVersion.made_at).order_by(FieldVersion.version.desc()).limit(1)).first()
+    return None if row is None else (row.key, row.made_at)
 
 
 def recent(limit: int = 20) -> list[FieldVersion]:
@@ -44,24 +53,26 @@ def current() -> FieldView | None:
     database = str(db.engine.url)
     with _guard:
         kept = _cache.get(database)
-        if kept is not None and (kept.version, kept.made_at) == (row.version, row.made_at):
-            return kept
-        view = _load(row.version)
-        if view is not None:
-            _cache[database] = view
-        return view
+        if kept is None or kept[:2] != (row.version, row.made_at):
+            try:
+                view = _load(row.version)
+            except ValueError:
+                log.exception("version %s of the field cannot be read", row.version)
+                view = None
+            else:
+                if view is None:  # its graph is not there, or it is just being replaced: look again next time
+                    return None
+            kept = _cache[database] = (row.version, row.made_at, view)
+        return kept[2]
 
 
 def _load(version: int) -> FieldView | None:
+    """Raises ValueError where what is stored cannot be read."""
     row = db.session.get(FieldVersion, version)
     graph = roads.load(row.graph_id) if row else None
     if row is None or graph is None or row.data is None:
         return None
-    try:
-        return FieldView(row.version, row.made_at, graph, made.from_bytes(row.data))
-    except ValueError:
-        log.exception("version %s of the field cannot be read", version)
-        return None
+    return FieldView(row.version, row.made_at, graph, made.from_bytes(row.data))
 
 
 def add(session: Session, field: made.Field, *, graph_id: int, key: str, reason: str, seconds: float,

@@ -5,7 +5,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from portal.shelters.field.compute import edge_seconds
+from portal.shelters.field.made import SPEEDS
 from portal.shelters.field.prices import balanced
+from portal.shelters.roads.graph import distance
 from tests.shelters.field.town import FAMILY, at_node, door, facts, rough, shelter, view
 from tests.shelters.grid import grid
 
@@ -110,6 +113,9 @@ def test_who_has_no_place_is_still_shown_the_way_to_an_open_shelter_and_told_tha
         if not hasattr(route, "nodes"):
             continue
         assert len(set(route.nodes)) == len(route.nodes)
+        ways = edge_seconds(graph, "walk")[route.edges].sum()
+        last = distance(*at_node(graph, route.nodes[-1]), route.door.lon, route.door.lat)
+        assert abs(route.seconds - (ways + max(last / SPEEDS["walk"], 0.01))) <= 0.51, "the time is that of the way that is shown"
         assert ("places within reach" in " ".join(route.words("en"))) is route.tight
     load = field.summary["layers"][WALK]["load"]
     assert all(load[place.code] <= place.room for place in field.made.places)

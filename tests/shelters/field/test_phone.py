@@ -77,6 +77,29 @@ def test_the_phone_gives_the_same_way_in_the_same_words(words, seed):
 
 
 @needs_node
+@pytest.mark.parametrize("seed", range(4))
+def test_where_places_run_out_the_phone_says_so_for_the_same_people_and_shows_the_same_way(words, seed):
+    graph, made_of = _town(seed)
+    few = [p.__class__(**(vars(p) | {"room": 6 + 5 * n, "state": "open"})) for n, p in enumerate(made_of.places)]
+    field = view(graph, made_of.__class__(**(vars(made_of) | {"places": few})))
+    layers = field.made.layers.values()
+    assert any(layer.tight.any() for layer in layers)
+    # Some whose nearest way joins that of a neighbour who has a place: the time is that of the whole way.
+    assert any((layer.tight & (layer.next >= 0) & ~layer.tight[layer.next]).any() for layer in layers)
+    asked = [[*at_node(graph, n), layer, "en" if n % 2 else "zh"] for n in range(0, graph.nodes, 2) for layer in field.layers]
+    told = []
+    for (lon, lat, layer, language), got in zip(asked, ask(file=field.community_file(CODE).decode(), ask=asked)["routes"],
+                                                strict=True):
+        wanted = field.route(lon, lat, layer)
+        assert got["words"] == wanted.words(language)
+        if isinstance(wanted, Route):
+            assert (got["tight"], got["seconds"], got["shelter"]["code"]) == (
+                wanted.tight, wanted.seconds, wanted.shelter.code)
+            told.append(wanted.tight)
+    assert set(told) == {True, False}
+
+
+@needs_node
 def test_a_phone_at_the_edge_of_its_file_follows_the_way_to_a_door_far_outside(words):
     graph = grid(30, 4)
     made_of = facts(graph, [shelter(1, at_node(graph, 19))], [door(0, at_node(graph, 19))])

@@ -3,6 +3,7 @@
 import subprocess
 import sys
 import threading
+import zlib
 from datetime import timedelta
 
 import pytest
@@ -12,9 +13,9 @@ from portal.core import audit
 from portal.core.clock import utcnow
 from portal.core.db import db, transaction
 from portal.shelters import field
-from portal.shelters.field import facts, recompute, store, wish
+from portal.shelters.field import facts, made, recompute, store, wish
 from portal.shelters.field.routes import Route
-from portal.shelters.models import FieldWish, Obstruction, Shelter
+from portal.shelters.models import FieldVersion, FieldWish, Obstruction, Shelter
 from portal.shelters.roads import store as roads
 from tests.architecture.code import ROOT
 from tests.shelters.grid import LAT0, LON0, STEP_LAT, STEP_LON, grid, node
@@ -220,6 +221,40 @@ def test_two_processes_at_once_compute_one_version(town, database_url, tmp_path)
     assert sorted(said) == ["False", "True"]
     db.session.rollback()
     assert len(store.recent()) == 1
+
+
+def _stored(**values):
+    with transaction() as session:
+        session.execute(update(FieldVersion).values(**values))
+
+
+@pytest.mark.parametrize("values", [
+    {"key": "1-0123456789abcdef"}, {"key": "0123456789abcdef" * 4}, {"data": b"cut off"}, {"data": zlib.compress(b"PK no zip")},
+    {"data": None},
+], ids=["older-form", "no-form-told", "damaged", "no-archive", "gone"])
+def test_a_field_that_an_upgrade_left_behind_or_that_cannot_be_read_is_made_anew_though_nothing_changed(town, values):
+    recompute.now("test")
+    before = field.current()
+    _stored(**values)
+    assert recompute.if_due(town) is False  # made just now: not again and again
+    _stored(made_at=utcnow() - recompute.RETRY)
+    assert recompute.if_due(town) is True
+    assert field.current().version == before.version + 1
+    assert store.recent()[0].reason == "form"
+    assert isinstance(field.current().route_from_node(0, WALK), Route)
+    _stored(made_at=utcnow() - recompute.RETRY)
+    assert recompute.if_due(town) is False
+
+
+def test_a_field_stored_in_another_form_is_no_field_and_is_told_once(town, monkeypatch, caplog):
+    recompute.now("test")
+    monkeypatch.setattr(made, "FORM", made.FORM + 1)
+    assert field.current() is None
+    assert field.current() is None
+    assert caplog.text.count("cannot be read") == 1
+    _stored(made_at=utcnow() - recompute.RETRY)
+    assert recompute.if_due(town) is True
+    assert field.current() is not None
 
 
 def test_only_the_newest_versions_keep_their_data(town):
