@@ -11,7 +11,7 @@ import secrets
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from fractions import Fraction
 from typing import Any
 
@@ -78,7 +78,7 @@ def past(learner_id: int, slug: str) -> list[Attempt]:
 def current(learner_id: int, slug: str) -> Attempt | None:
     """The attempt that is under way; one whose time is over is ended now."""
     found = next((one for one in past(learner_id, slug) if one.ended_at is None), None)
-    if found is None or utcnow() <= found.closes_at:
+    if found is None or not rules.is_over(found.closes_at, utcnow()):
         return found
     _end_if_over(found.id)
     return None
@@ -145,7 +145,9 @@ def start(learner_id: int, slug: str) -> tuple[Attempt, str]:
         raise LookupError(slug)
     version_id, course = loaded
     with transaction() as session:
-        session.execute(select(Learner.id).where(Learner.id == learner_id).with_for_update())  # two devices begin one attempt
+        # Two devices begin one attempt. Rows that refer to the learner may still be made meanwhile: a sign-in makes one while it
+        # holds the trail, for which this waits.
+        session.execute(select(Learner.id).where(Learner.id == learner_id).with_for_update(key_share=True))
         before, secret = past(learner_id, slug), secrets.token_urlsafe(32)
         attempt = next((one for one in before if one.ended_at is None), None)
         if attempt is not None:
@@ -174,7 +176,7 @@ def _begin(session: Session, learner_id: int, version_id: int, course: Course, b
     attempt = Attempt(
         learner_id=learner_id, slug=course.id, version_id=version_id, number=len(before) + 1, seed=seed,
         drawn=[one.stored() for one in asked], started_at=now, deadline_at=due,
-        closes_at=due + timedelta(seconds=exam.grace_seconds), pass_mark=course.pass_mark, live_hash=_hashed(secret),
+        closes_at=rules.closing(due, exam.grace_seconds), pass_mark=course.pass_mark, live_hash=_hashed(secret),
         generation=1, out_of=len(asked))
     session.add(attempt)
     session.flush()
@@ -202,7 +204,7 @@ def _act(learner_id: int, attempt_id: uuid.UUID, secret: str, said: Sequence[Sai
         now, late = utcnow(), False
         if attempt.ended_at is not None:
             raise Over(_l("This attempt has ended. What was saved before its end counts."))
-        if now > attempt.closes_at:
+        if rules.is_over(attempt.closes_at, now):
             late = True
             _end(session, attempt, TIME, attempt.closes_at)
         elif not is_live(attempt, secret):
@@ -265,7 +267,7 @@ def _end(session: Session, attempt: Attempt, how: str, now: datetime) -> None:
 def _end_if_over(attempt_id: uuid.UUID) -> bool:
     with transaction() as session:
         attempt = _locked(session, attempt_id)
-        if attempt is None or attempt.ended_at is not None or utcnow() <= attempt.closes_at:
+        if attempt is None or attempt.ended_at is not None or not rules.is_over(attempt.closes_at, utcnow()):
             return False
         _end(session, attempt, TIME, attempt.closes_at)
         return True

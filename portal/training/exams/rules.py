@@ -58,9 +58,14 @@ def deadline(started_at: datetime, minutes: int) -> datetime:
     return started_at + timedelta(minutes=minutes)
 
 
-def takes(deadline_at: datetime, grace_seconds: int, now: datetime) -> bool:
-    """Whether an answer that arrives `now` counts: until the deadline, and for the stated grace after it."""
-    return now <= deadline_at + timedelta(seconds=grace_seconds)
+def closing(deadline_at: datetime, grace_seconds: int) -> datetime:
+    """The last moment at which an answer counts: the stated grace after the deadline."""
+    return deadline_at + timedelta(seconds=grace_seconds)
+
+
+def is_over(closes_at: datetime, now: datetime) -> bool:
+    """Whether what arrives `now` is too late."""
+    return now > closes_at
 
 
 def passes(points: Fraction, out_of: int, pass_mark: int) -> bool:

@@ -8,6 +8,7 @@ from functools import cache
 
 from fsrs import Card, Rating, Scheduler
 from sqlalchemy import func, select
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
 from portal.core.db import db
@@ -36,14 +37,16 @@ def _scheduler() -> Scheduler:
 
 def note(session: Session, learner_id: int, slug: str, question_id: str, *, right: bool, now: datetime) -> None:
     """After an answer, in its transaction: a wrong one puts the question into the queue, a right one puts off what is there."""
+    if not right:  # two phones may get it wrong in one moment
+        dialect = postgresql if session.get_bind().dialect.name == "postgresql" else sqlite
+        session.execute(dialect.insert(ReviewCard).values(
+            learner_id=learner_id, slug=slug, question_id=question_id, card=dict(Card(card_id=1, due=now).to_dict()), due_at=now,
+        ).on_conflict_do_nothing())
     row = session.get(ReviewCard, (learner_id, slug, question_id), with_for_update=True)
-    if row is None and right:
-        return
-    card = Card(card_id=1, due=now) if row is None else Card.from_dict(row.card)  # type: ignore[arg-type]
-    card, _log = _scheduler().review_card(card, Rating.Good if right else Rating.Again, review_datetime=now)
     if row is None:
-        row = ReviewCard(learner_id=learner_id, slug=slug, question_id=question_id, card={}, due_at=card.due)
-        session.add(row)
+        return
+    card = Card.from_dict(row.card)  # type: ignore[arg-type]
+    card, _log = _scheduler().review_card(card, Rating.Good if right else Rating.Again, review_datetime=now)
     row.card, row.due_at = dict(card.to_dict()), card.due
 
 

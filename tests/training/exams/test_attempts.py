@@ -10,13 +10,15 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from portal.core import audit
-from portal.core.db import db
+from portal.core.clock import utcnow
+from portal.core.db import db, transaction
 from portal.core.errors import Invalid
 from portal.training import courses_store
 from portal.training.content.values import Choice, Hotspot, Matching, Numeric, Ordering, ShortText
 from portal.training.exam_models import HANDED_IN, TIME, Attempt, AttemptAnswer
 from portal.training.exams import answers, attempts
 from portal.training.exams.attempts import Said
+from portal.training.models import LearnerSession
 from tests.training.exams.conftest import make_learner
 
 
@@ -94,6 +96,23 @@ def test_two_devices_that_start_at_once_have_one_attempt(loaded, learner):
     assert len(found) == 4
     assert len(set(found)) == 1
     assert db.session.query(Attempt).count() == 1
+
+
+def test_a_start_and_a_sign_in_of_the_same_learner_do_not_wait_for_each_other(loaded, learner):
+    found = []
+
+    def begin():
+        with loaded.app_context():
+            found.append(attempts.start(learner, "sample")[0].id)
+    thread = threading.Thread(target=begin)
+    with transaction() as session:
+        audit.serialise(session)  # as the door does before it makes a session
+        thread.start()
+        thread.join(0.5)
+        session.add(LearnerSession(token_hash="x" * 64, learner_id=learner, started_at=utcnow(), expires_at=utcnow()))
+        session.flush()
+    thread.join()
+    assert len(found) == 1
 
 
 def test_saving_again_changes_nothing_and_an_older_count_never_overwrites_a_newer(learner, typed):

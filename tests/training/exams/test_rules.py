@@ -45,10 +45,10 @@ def test_one_open_attempt_or_one_pass_hinders_another(past, passed):
 @given(st.integers(1, 300), st.integers(0, 600), st.floats(-1e5, 1e5))
 def test_an_answer_counts_to_the_last_moment_of_the_grace_and_not_after(minutes, grace, seconds):
     due = rules.deadline(NOW, minutes)
-    assert rules.takes(due, grace, due + timedelta(seconds=seconds)) == (
-        timedelta(seconds=seconds) <= timedelta(seconds=grace))
-    assert rules.takes(due, grace, due + timedelta(seconds=grace))
-    assert not rules.takes(due, grace, due + timedelta(seconds=grace, microseconds=1))
+    closes = rules.closing(due, grace)
+    assert rules.is_over(closes, due + timedelta(seconds=seconds)) == (timedelta(seconds=seconds) > timedelta(seconds=grace))
+    assert not rules.is_over(closes, due + timedelta(seconds=grace))
+    assert rules.is_over(closes, due + timedelta(seconds=grace, microseconds=1))
 
 
 @settings(max_examples=40)

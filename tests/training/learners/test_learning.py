@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from datetime import timedelta
 
 import pytest
@@ -93,6 +94,23 @@ def test_what_was_wrong_comes_again_and_each_right_answer_puts_it_off_longer(lea
         long = db.session.execute(select(ReviewCard.due_at)).scalar_one() - utcnow()
         answered(learner, sample, "fir-001", 0)
         assert db.session.execute(select(ReviewCard.due_at)).scalar_one() - utcnow() < long
+
+
+def test_two_phones_that_get_the_same_question_wrong_at_once_lose_no_answer(school, learner, sample):
+    found = []
+
+    def other():
+        with school.app_context():
+            found.append(answered(learner, sample, "fir-001", 0).right)
+    thread = threading.Thread(target=other)
+    with transaction() as session:
+        review.note(session, learner.id, "sample", "fir-001", right=False, now=utcnow())
+        session.flush()
+        thread.start()
+        thread.join(0.5)
+    thread.join()
+    assert found == [False]
+    assert db.session.execute(select(func.count()).select_from(ReviewCard)).scalar_one() == 1
 
 
 def test_a_question_that_its_course_no_longer_has_is_not_due(learner, sample):
