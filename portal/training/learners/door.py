@@ -1,23 +1,20 @@
 """The door of the learners' pages: a phone proves itself by a one-time code, and gets a cookie of its own.
 
-Whoever proves a phone is a learner from then on: the same phone index as a subscriber's, no password. The cookie holds a random
-secret; the database holds its hash.
+Whoever proves a phone is a learner from then on: the same phone index as a subscriber's, no password.
 """
 
 from __future__ import annotations
 
-import hashlib
-import secrets
 from collections.abc import Callable
 from datetime import timedelta
 from functools import wraps
 from typing import Any
 
-from flask import Response, current_app, g, jsonify, redirect, request, url_for
-from sqlalchemy import delete, select
-from sqlalchemy.orm import Session
+from flask import current_app, g, jsonify, redirect, request, url_for
+from sqlalchemy import select
 
 from portal.channels.sms import codes
+from portal.channels.sms.passes import Pass
 from portal.core import audit
 from portal.core.clock import utcnow
 from portal.core.db import db, transaction
@@ -30,8 +27,10 @@ PURPOSE = "learner"
 COOKIE, PATH = "anlan_learner", "/learn/"
 #: A course of weeks, on one's own phone, without a code each time.
 LASTS = timedelta(days=60)
-#: Sessions of one learner; the oldest end when more begin.
+#: Sessions of one learner.
 MOST = 6
+PASS = Pass(LearnerSession, "learner_id", COOKIE, PATH, lasts=LASTS, most=MOST)
+hand_over = PASS.hand_over
 #: How exactly the time of the last visit is kept.
 SEEN_EVERY = timedelta(hours=1)
 
@@ -58,13 +57,13 @@ def enter(phone: str, code: str) -> str | None:
             session.add(learner)
             session.flush()
             audit.append(session, actor(learner), "learner.join", f"learner:{learner.id}")
-        return _begin(session, learner)
+        return PASS.begin(session, learner.id)
 
 
 def begin(learner: Learner) -> str:
     """Begin a session; the secret for the cookie."""
     with transaction() as session:
-        return _begin(session, learner)
+        return PASS.begin(session, learner.id)
 
 
 def actor(learner: Learner) -> audit.Actor:
@@ -95,37 +94,13 @@ def required(view: Callable[..., Any]) -> Callable[..., Any]:
 
 def leave() -> None:
     """End the session of this request."""
-    with transaction() as session:
-        session.execute(delete(LearnerSession).where(LearnerSession.token_hash == _hashed(request.cookies.get(COOKIE, ""))))
+    PASS.end()
     g.pop("learner", None)
 
 
-def hand_over(response: Response, secret: str) -> Response:
-    """Set the cookie; with an empty secret, take it back."""
-    if secret:
-        response.set_cookie(COOKIE, secret, max_age=int(LASTS.total_seconds()), path=PATH, httponly=True, samesite="Lax",
-                            secure=request.is_secure)
-    else:
-        response.delete_cookie(COOKIE, path=PATH, httponly=True, samesite="Lax", secure=request.is_secure)
-    return response
-
-
-def _begin(session: Session, learner: Learner) -> str:
-    now, secret = utcnow(), secrets.token_urlsafe(32)
-    session.execute(delete(LearnerSession).where(LearnerSession.expires_at <= now))
-    mine = select(LearnerSession.token_hash).where(LearnerSession.learner_id == learner.id)
-    old = session.execute(mine.order_by(LearnerSession.started_at.desc()).offset(MOST - 1)).scalars().all()
-    session.execute(delete(LearnerSession).where(LearnerSession.token_hash.in_(old)))
-    session.add(LearnerSession(token_hash=_hashed(secret), learner_id=learner.id, started_at=now, expires_at=now + LASTS))
-    return secret
-
-
 def _find() -> Learner | None:
-    secret, now = request.cookies.get(COOKIE, ""), utcnow()
-    if not secret or len(secret) > 100:
-        return None
-    row = db.session.get(LearnerSession, _hashed(secret))
-    if row is None or row.expires_at <= now:
+    row, now = PASS.find(), utcnow()
+    if row is None:
         return None
     learner = db.session.get(Learner, row.learner_id)
     if learner is not None and learner.seen_at < now - SEEN_EVERY:
@@ -134,7 +109,3 @@ def _find() -> Learner | None:
             if learner is not None:
                 learner.seen_at = now
     return learner
-
-
-def _hashed(secret: str) -> str:
-    return hashlib.sha256(secret.encode()).hexdigest()
