@@ -203,6 +203,25 @@ def test_a_report_that_is_refused_stays_with_its_reason_until_it_is_taken_off(st
     expect(page.locator("#outbox-list li")).to_have_count(0)
 
 
+def test_what_waits_for_a_shelter_that_one_no_longer_keeps_says_so_in_words(staff, window):
+    page = window(PHONE, language="en")
+    sign_in(page, staff, OTHER)
+    page.get_by_text("Pingshan sports hall").click()
+    page.wait_for_url(re.compile(r"/staff/\d+/$"))
+    until_kept(page)
+    page.context.set_offline(True)
+    page.locator("button[name=status][value=full]").click()
+    expect(page.locator("#outbox-list")).to_contain_text("not sent yet")
+
+    def remove() -> None:
+        with transaction() as session:
+            session.query(Keeper).filter(Keeper.tail == OTHER[-4:], Keeper.shelter_id == 1).update({"active": False})
+    staff.ask(remove)
+    page.context.set_offline(False)
+    expect(page.locator("#outbox-list")).to_contain_text("not taken: You no longer keep this shelter.", timeout=20_000)
+    assert staff.reports() == []
+
+
 def test_a_keeper_of_two_shelters_and_a_removed_one(staff, window, snapshot):
     page = window(PHONE)
     sign_in(page, staff, OTHER)

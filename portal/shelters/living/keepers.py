@@ -40,6 +40,12 @@ def of_shelters(shelter_ids: Collection[int], limit: int) -> list[Keeper]:
     return list(db.session.execute(query.order_by(Keeper.shelter_id, Keeper.id).limit(limit)).scalars())
 
 
+def count_of(shelter_ids: Collection[int]) -> int:
+    """How many active keepers these shelters have."""
+    query = select(func.count()).select_from(Keeper).where(Keeper.shelter_id.in_(list(shelter_ids)), Keeper.active)
+    return db.session.execute(query).scalar_one()
+
+
 def of_phone(phone_index: bytes) -> list[tuple[Keeper, Shelter]]:
     """What the holder of a phone keeps: each active keeper's row with its shelter, by the shelter's code."""
     query = (
@@ -56,7 +62,7 @@ def add(account: Account, shelter_id: int, *, phone: str, post: str, language: s
     book: PhoneBook = current_app.extensions["phones"]
     with transaction() as session:
         shelter = _shelter(session, account, shelter_id)
-        if (_count(session, shelter_id)) >= MOST:
+        if count_of([shelter_id]) >= MOST:
             raise Invalid.one("", _l("A shelter has at most 30 keepers. Remove one first."))
         index = book.index(number)
         query = select(Keeper).where(Keeper.shelter_id == shelter_id, Keeper.phone_index == index)
@@ -112,11 +118,6 @@ def _shelter(session: Session, account: Account, shelter_id: int) -> Shelter:
     if not may_open(account, shelter):
         raise Forbidden(_l("Your duty does not cover this shelter."))
     return shelter
-
-
-def _count(session: Session, shelter_id: int) -> int:
-    query = select(func.count()).select_from(Keeper).where(Keeper.shelter_id == shelter_id, Keeper.active)
-    return session.execute(query).scalar_one()
 
 
 def _actor(account: Account) -> audit.Actor:

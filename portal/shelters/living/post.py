@@ -12,7 +12,7 @@ from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 
 from portal.core.clock import utcnow
-from portal.core.db import transaction
+from portal.core.db import db, transaction
 from portal.core.errors import Invalid, Problem
 from portal.shelters import models
 from portal.shelters.living import opening, reports
@@ -36,6 +36,7 @@ NEXT: dict[str | None, tuple[str, ...]] = {
 #: Hours for which a keeper can say that a report holds.
 VALID_HOURS = (3, 6, 12, 24, 48)
 MOST_STEPS = 1000
+_FAR = timedelta(days=30)
 
 
 class AskAgain(Invalid):
@@ -122,6 +123,8 @@ def undo(holder: Holder, shelter_id: int, report_id: int, ref: str) -> StatusRep
     found = holder.find(shelter_id)
     if found is None:
         raise Invalid.one("", _l("You no longer keep this shelter."))
+    if (done := reports.taken(db.session, shelter_id, ref)) is not None:
+        return done  # pressed twice
     here = of(*found)
     if here.undoable is None or here.undoable.id != report_id:
         raise Invalid.one("", _l("This can no longer be undone: something newer was reported. Report what is right."))
@@ -174,7 +177,8 @@ def _moment(text: str) -> datetime:
         moment = datetime.min  # noqa: DTZ901  (no zone either, so refused below)
     if moment.tzinfo is None:
         raise Invalid([Problem("observed_at", _l("The time of this report cannot be read."))])
-    return moment.astimezone(UTC)
+    now = utcnow()  # what lies further off is refused all the same, and nothing can be reckoned with the year 1 or 9999
+    return min(max(moment, now - _FAR), now + _FAR).astimezone(UTC)
 
 
 def _people(text: str, step: str) -> int | None:

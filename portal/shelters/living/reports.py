@@ -85,16 +85,14 @@ def report(
     harmless: the report that came first is given back and nothing changes. `seen_id`: the newest report that its maker
     knew. Raises Invalid with what is wrong, by field; Conflict where the ref was used for another shelter."""
     now = utcnow()
-    _check(ref, status, occupancy, note, observed_at, valid_until, source, now)
     shelter = session.execute(
         select(Shelter).where(Shelter.id == shelter_id).with_for_update().execution_options(populate_existing=True)
     ).scalar_one_or_none()
+    if (known := taken(session, shelter_id, ref)) is not None:
+        return known  # before all checks: what was taken once is not called too old by a phone that asks again days later
+    _check(ref, status, occupancy, note, observed_at, valid_until, source, now)
     if shelter is None or shelter.retired_at:
         raise Invalid.one("", _l("This shelter is no longer in the register."))
-    if known := session.execute(select(StatusReport).where(StatusReport.ref == ref)).scalar_one_or_none():
-        if known.shelter_id != shelter_id:
-            raise Conflict(_l("This report was already made for another shelter."))
-        return known
     made = StatusReport(
         shelter_id=shelter_id, ref=ref, status=status, occupancy=occupancy, note=note.strip(),
         observed_at=min(observed_at, now), received_at=now, valid_until=valid_until, source=source, reporter=reporter[:80],
@@ -112,6 +110,14 @@ def report(
     if made.applied and not exercise:
         wish.ask(session, "status")
     return made
+
+
+def taken(session: Session, shelter_id: int, ref: str) -> StatusReport | None:
+    """The report with this ref, when there is one. Raises Conflict where it is another shelter's."""
+    known = session.execute(select(StatusReport).where(StatusReport.ref == ref)).scalar_one_or_none()
+    if known is not None and known.shelter_id != shelter_id:
+        raise Conflict(_l("This report was already made for another shelter."))
+    return known
 
 
 def _check(ref: str, status: str | None, occupancy: int | None, note: str, observed_at: datetime,

@@ -28,8 +28,9 @@ from portal.core.errors import Conflict
 from portal.core.phones import PhoneBook
 from portal.identity.models import Account
 from portal.shelters.living import keepers
-from portal.shelters.living.opening import OPENED
+from portal.shelters.living.opening import OPENED, may_open
 from portal.shelters.models import Keeper, Opening
+from portal.shelters.registry import store
 from portal.warnings import bulletins, hazards
 
 BEGIN, DONE = "opening.texts_begin", "opening.texts"
@@ -68,8 +69,9 @@ def told(opening: Opening) -> Told:
 
 
 def tell(account: Account, opening: Opening, *, again: bool = False) -> Told:
-    """Text the active keepers of the opened shelters, unless that was done or is being done: then nothing is sent. `again`
-    tells those whom the last time did not reach. Outside any transaction; the carrier's faults are counted, not raised."""
+    """Text the active keepers of the opened shelters that the account's duty covers, unless that was done or is being done:
+    then nothing is sent. `again` tells those whom the last time did not reach. Keepers of other shelters stay as not reached.
+    Outside any transaction; the carrier's faults are counted, not raised."""
     if opening.decision != OPENED:
         raise Conflict(_l("Only opening is told to keepers."))
     with transaction() as session:
@@ -81,10 +83,13 @@ def tell(account: Account, opening: Opening, *, again: bool = False) -> Told:
     found = keepers.of_shelters(opening.shelter_ids, MOST + 1)
     if before.failed:
         found = [k for k in found if k.id in before.failed]
-    failed, sent = _send(opening, found[:MOST])
+    left_out = keepers.count_of(opening.shelter_ids) - MOST if len(found) > MOST else 0
+    own = {s.id for s in store.by_ids(opening.shelter_ids).values() if may_open(account, s)}
+    failed, sent = _send(opening, [k for k in found[:MOST] if k.shelter_id in own])
+    failed |= {k.id for k in found[:MOST] if k.shelter_id not in own}
     with transaction() as session:
         audit.append(session, _actor(account), DONE, _subject(opening), {
-            "number": opening.warning_number, "sent": sent, "failed": sorted(failed), "left_out": len(found[MOST:]),
+            "number": opening.warning_number, "sent": sent, "failed": sorted(failed), "left_out": left_out,
             "exercise": opening.exercise})
     return told(opening)
 

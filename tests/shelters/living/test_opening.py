@@ -224,6 +224,30 @@ def test_a_carrier_that_is_down_is_shown_and_only_those_not_reached_are_told_aga
     assert len(received(PHONE)) == 1
 
 
+def test_a_street_tells_its_own_keepers_again_and_no_others(office, shelter, bulletin):
+    with transaction() as session:
+        outside = make_shelter(session, region_code="440310005001")
+    for place, number in ((shelter, PHONE), (outside, OTHER)):
+        keepers.add(office, place.id, phone=number, post="Front door", language="en")
+    call = bulletin()
+    made = opening.open_shelters(office, call, [shelter.id, outside.id])
+    street = district.office("street", (SHELTERS, district.PINGSHAN, "red"))
+    told = texts.tell(street, made)
+    (other,) = keepers.listing(outside.id)
+    assert (told.sent, told.failed) == (1, (other.id,))
+    assert texts.tell(street, made, again=True).failed == (other.id,)
+    done = texts.tell(office, made, again=True)
+    assert (done.sent, done.failed) == (2, ())
+
+
+def test_who_is_beyond_what_is_told_at_once_is_counted(office, shelter, bulletin, monkeypatch):
+    monkeypatch.setattr(texts, "MOST", 1)
+    for n in range(4):
+        keepers.add(office, shelter.id, phone=f"+861290000000{n}", post="Front door", language="en")
+    told = texts.tell(office, opening.open_shelters(office, bulletin(), [shelter.id]))
+    assert (told.sent, told.left_out) == (1, 3)
+
+
 def test_neither_phones_nor_names_are_in_the_trail(office, shelter, bulletin):
     keepers.add(office, shelter.id, phone=PHONE, post="Front door", language="en")
     texts.tell(office, opening.open_shelters(office, bulletin(), [shelter.id]))

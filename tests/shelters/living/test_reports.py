@@ -7,6 +7,7 @@ import uuid
 from datetime import timedelta
 
 import pytest
+import time_machine
 from flask import current_app
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -58,6 +59,14 @@ def test_a_replayed_report_changes_nothing(place):
     assert shown(place).status == "full"
     assert db.session.execute(select(func.count()).select_from(StatusReport)).scalar_one() == 2
     assert db.session.execute(select(func.count()).select_from(AuditEntry)).scalar_one() == entries
+
+
+def test_a_report_that_was_taken_is_not_called_too_old_when_its_answer_was_lost_for_days(place):
+    ref, at = str(uuid.uuid4()), utcnow()
+    with transaction() as session:
+        first = reports.report(session, place, ref=ref, status="open", observed_at=at, source="keeper", reporter="door")
+    with time_machine.travel(at + timedelta(days=3)), transaction() as session:
+        assert reports.report(session, place, ref=ref, status="open", observed_at=at, source="keeper", reporter="door") is first
 
 
 def test_a_report_that_arrives_four_times_at_once_is_one(place):

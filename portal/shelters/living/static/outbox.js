@@ -84,7 +84,7 @@ window.AnlanOutbox = (() => {
         tokens[item.shelter] = tokens[item.shelter] || await token(item.shelter);
         const { value, signIn, gone } = tokens[item.shelter];
         if (signIn) return "sign_in";
-        if (gone) { change(item.ref, { state: "refused", reason: "404", over: false }); changed(); continue; }
+        if (gone) { change(item.ref, { state: "refused", gone: true, over: false }); changed(); continue; }
         if (!value) return "offline";
         let answer;
         try { answer = await post(item, value); } catch { return "offline"; }

@@ -20,7 +20,7 @@
     const li = make("li", ""), drill = item.fields.exercise === "1" ? `[${words.drill}] ` : "";
     const sent = item.conflict ? "conflict" : item.applied === false ? "older" : "sent";
     const state = item.who !== who ? words.foreign : item.state === "sent" ? say(sent, { time: clock(item.sent_at) })
-      : item.state === "refused" ? `${words.refused}: ${item.reason}` : words.not_sent;
+      : item.state === "refused" ? `${words.refused}: ${item.gone ? words.gone : item.reason}` : words.not_sent;
     li.append(make("strong", `${drill}${item.label}`), ` ${item.name} · ${say("seen", { time: clock(item.observed_at) })} · `,
       make("span", state, { className: `staff-${sent === "sent" || item.state !== "sent" ? item.state : "waiting"}` }));
     if (item.state === "refused" && item.over) li.append(button(words.anyway, () => {
