@@ -40,6 +40,7 @@ def add(account: Account, entry: Entry) -> TransferPerson:
     taken = Invalid.one("code", _("This code is taken. Choose another one, or look among those who were removed."))
     try:
         with transaction() as session:
+            rounds.hold(session)
             if session.scalar(select(TransferPerson.id).where(TransferPerson.code == entry.code)) is not None:
                 raise taken
             person = made(session, entry, "desk", account.username)
@@ -56,6 +57,7 @@ def change(account: Account, person_id: uuid.UUID, version: int, entry: Entry, *
     rights.require(account, [entry.region_code])
     try:
         with transaction() as session:
+            rounds.hold(session)
             person = looks.visible(session, account, person_id, lock=True)
             if person is None:
                 return None
@@ -118,7 +120,8 @@ def of(person: TransferPerson) -> Entry:
 
 def made(session: Session, entry: Entry, source: str, account_name: str, *, demonstration: bool = False,
          among: Sequence[TransferRound] | None = None) -> TransferPerson:
-    """A new row of the entry, in the caller's transaction; it joins the round under way."""
+    """A new row of the entry, in the caller's transaction, which holds the rounds (:func:`rounds.hold`); it joins the round
+    under way."""
     now = utcnow()
     person = TransferPerson(id=uuid.uuid4(), source=source, changed_at=now, demonstration=demonstration, version=1,
                             **entry.open_values)
@@ -143,6 +146,7 @@ def fill(person: TransferPerson, entry: Entry) -> list[str]:
 
 def _mark(account: Account, person_id: uuid.UUID, version: int, *, removed: bool) -> TransferPerson | None:
     with transaction() as session:
+        rounds.hold(session)
         person = looks.visible(session, account, person_id, lock=True)
         if person is None:
             return None

@@ -113,6 +113,7 @@ def _write(chunks: Callable[[Report], Iterator[list[tuple[Entry, set[str]]]]], a
            demonstration: bool) -> Report:
     report = Report(written=True)
     with transaction() as session:
+        rounds.hold(session)
         under_way = store.open_rounds([current_settings().district])
         for chunk in chunks(report):
             _compare(session, chunk, account, report, Writing(demonstration, under_way))

@@ -93,6 +93,7 @@ def end(account: Account, round_id: uuid.UUID) -> TransferRound | None:
     """End a round; None when there is none that the account may see. Ending it again changes nothing. Raises Forbidden
     without the duty over all its regions."""
     with transaction() as session:
+        hold(session)
         round_ = session.get(TransferRound, round_id, with_for_update=True, populate_existing=True)
         if round_ is None or not any(rights.seen_of(account, round_.region_codes)):
             return None
@@ -106,10 +107,18 @@ def get(round_id: uuid.UUID) -> TransferRound | None:
     return db.session.get(TransferRound, round_id)
 
 
+def hold(session: Session) -> None:
+    """First thing in a transaction in which somebody may come onto a list, or a round ends: no round starts meanwhile. A start
+    that does not see them yet, while they do not see it, would leave them out, and nobody would go after them. It comes before
+    any row is locked, as in :func:`start`, so that neither waits for the other for ever."""
+    if session.get_bind().dialect.name == "postgresql":  # SQLite lets writers in one by one anyway
+        session.execute(text("LOCK TABLE transfer_round IN ROW EXCLUSIVE MODE"))
+
+
 def join(session: Session, person: TransferPerson, account_name: str, now: datetime,
          among: Sequence[TransferRound] | None = None) -> None:
     """Somebody who came onto a list during a round waits in it, when the hazard concerns them. `among`: the rounds under way,
-    where the caller knows them."""
+    where the caller knows them. The caller has asked for :func:`hold` before."""
     under_way = store.open_rounds([person.region_code]) if among is None else among
     round_ = next((r for r in under_way if store.covers(r, person.region_code)), None)
     if round_ is None or not concerns(round_, person.families):

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import threading
 import uuid
+from contextvars import Context
 from datetime import timedelta
 
 import pytest
@@ -166,6 +168,33 @@ def test_who_was_removed_is_wiped_after_a_month_and_counts_of_the_past_stay(town
     assert {e.note for e in db.session.execute(select(TransferEvent)).scalars()} == {"", "不愿离开"}
     wiped, = trail("transfer.wipe")
     assert wiped.details == {"people": 1}
+
+
+def test_who_is_brought_back_while_the_wiping_runs_is_back_or_refused_and_never_back_and_wiped(town, monkeypatch):
+    account, due, got = staff(), retention._due, []
+    gone = person(account)
+    entries.remove(account, gone.id, 1)
+
+    def bring_back():
+        with town.app_context():
+            try:
+                got.append(entries.restore(account, gone.id, 2))
+            except Conflict as refusal:
+                got.append(refusal)
+    thread = threading.Thread(target=lambda: Context().run(bring_back))
+
+    def meanwhile(session):
+        ids = due(session)
+        if ids:
+            thread.start()
+            thread.join(0.5)  # it waits for the rows that are being wiped
+        return ids
+    monkeypatch.setattr(retention, "_due", meanwhile)
+    with time_machine.travel(utcnow() + retention.KEPT + timedelta(hours=1)):
+        assert retention.sweep(town) == 1
+        thread.join(30)
+    assert [type(g) for g in got] == [Conflict]
+    assert fresh(gone).removed_at is not None
 
 
 def test_what_stands_unsealed_tells_nobody_who_it_is():

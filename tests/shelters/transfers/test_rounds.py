@@ -130,6 +130,49 @@ def test_a_real_start_and_reports_of_the_drill_at_the_same_moment_neither_mix_no
     assert (found.exercise, found.by_state) == (False, {WAITING: 6})
 
 
+def test_who_comes_onto_the_list_while_a_round_starts_is_not_left_out(town, monkeypatch):
+    account, joined, started, join = staff(), threading.Event(), threading.Event(), rounds.join
+
+    def slow(*args):
+        join(*args)
+        joined.set()
+        started.wait(0.5)  # as long as the round waits for the list, this ends only by itself
+
+    def begin():
+        joined.wait(20)
+        made = rounds.start(account, Plan((LIULIAN,), "water", False, None))
+        started.set()
+        return made
+    monkeypatch.setattr(rounds, "join", slow)
+    got = at_once(town, lambda: person(account), begin)
+    assert [g for g in got if isinstance(g, Exception)] == []
+    district.forget()
+    found, = store.progress([LIULIAN])
+    assert (found.listed, found.by_state) == (1, {WAITING: 1})
+
+
+def test_a_drill_that_is_ended_by_hand_while_a_real_round_starts_stops_neither(town, monkeypatch):
+    account, locked, finish = staff(), threading.Event(), rounds._end
+    person(account)
+    drill = start(account, exercise=True)
+
+    def slow(session, *args, by_real=False):
+        if not by_real:
+            locked.set()
+            threading.Event().wait(0.5)  # so that the real round meets it half-way
+        finish(session, *args, by_real=by_real)
+
+    def begin():
+        locked.wait(20)
+        return rounds.start(account, Plan((LIULIAN,), "water", False, None))
+    monkeypatch.setattr(rounds, "_end", slow)
+    got = at_once(town, lambda: rounds.end(account, drill.id), begin)
+    assert [g for g in got if isinstance(g, Exception)] == []
+    district.forget()
+    found, = store.progress([LIULIAN])
+    assert (found.exercise, found.by_state) == (False, {WAITING: 1})
+
+
 def test_ending_twice_is_ending_once(town):
     account = staff()
     round_ = start(account)
