@@ -10,6 +10,7 @@ from flask_babel import gettext as _
 from sqlalchemy.orm import Session
 
 from portal.api import answers, shelters
+from portal.core import audit
 from portal.core.clock import utcnow
 from portal.core.db import transaction
 from portal.core.errors import Conflict, Invalid, Problem
@@ -115,6 +116,7 @@ def _put(account: Account, wanted: list[dict[str, Any]]) -> list[tuple[Obstructi
     done: list[tuple[Obstruction, bool]] = []
     changed = False
     with transaction() as session:
+        audit.serialise(session)
         obstructions.require_room(session, sum(1 for values in wanted if _whole(values) is values))
         for values in wanted:
             columns = obstruction_values.check(_whole(values)).columns

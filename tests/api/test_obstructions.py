@@ -162,6 +162,28 @@ def test_errors_are_problems_in_the_callers_language_at_their_fields(place, toke
     assert call("PUT", ALL).status_code == 405
 
 
+@pytest.mark.parametrize(("odd", "field"), [
+    ({"kind": []}, "kind"), ({"kind": {"a": 1}}, "kind"), ({"external_id": []}, "external_id")])
+def test_a_value_of_another_kind_than_it_should_be_is_refused_at_its_field(place, token, odd, field):
+    call = Caller(place, token())
+    several = {"type": "FeatureCollection", "features": [feature(**odd)]}
+    for sent, at in ((feature(**odd), field), (several, f"features.0.{field}")):
+        answer = call("POST", ALL, sent)
+        assert (answer.status_code, answer.json["errors"][0]["field"]) == (422, at)
+
+
+def test_characters_that_nobody_sees_are_left_out_and_make_no_second_obstruction(place, token):
+    call = Caller(place, token())
+    made = call("POST", ALL, feature(name_zh="六联\ud800\u202e路口\0", external_id=" r \0 1\ud800"))
+    assert (made.status_code, made.json["properties"]["name_zh"], made.json["properties"]["external_id"]) == (
+        201, "六联 路口", "r 1")
+    slow = call("POST", ALL, feature(external_id="r 1", effect="slows", factor=4))
+    assert (slow.status_code, slow.json["id"]) == (200, made.json["id"])
+    again = feature(external_id="r  1 ")
+    del again["properties"]["kind"]  # what is not said stays as it was
+    assert call("POST", ALL, again).json["properties"]["factor"] == 4.0
+
+
 def test_a_collection_is_taken_whole_or_not_at_all(place, token):
     call = Caller(place, token())
     both = {"type": "FeatureCollection", "features": [feature(), feature(external_id="r-2", kind="flood")]}

@@ -20,7 +20,8 @@ from portal.core.clock import from_local
 UNKNOWN_WORDS = frozenset(("", "unknown", "未知", "不明", "不详", "不詳", "未定", "空", "null", "none", "n/a", "na", "?", "？"))
 _YES = frozenset(("yes", "y", "true", "1", "是", "有", "可", "○", "◯"))
 _NO = frozenset(("no", "n", "false", "0", "否", "无", "無", "不可", "×", "x"))
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+#: Characters that cannot be seen, turn the line around, or are half of one: no text for people has them.
+CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 _NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d{1,2})?\Z", re.ASCII)
 _GROUPED = re.compile(r"\d{1,3}(,\d{3})+(\.\d+)?\Z", re.ASCII)
 
@@ -40,7 +41,7 @@ def text(value: Any, longest: int) -> Parsed:
     line = " ".join(str(value).split())
     if line.lower() in UNKNOWN_WORDS and len(line) > 1:  # one sign alone may be a name
         return "", None
-    if _CONTROL.search(line):
+    if CONTROL.search(line):
         return None, _l("This holds a character that cannot be shown.")
     if len(line) > longest:
         return None, _l("This is longer than %(most)s characters.", most=longest)

@@ -15,6 +15,7 @@ from flask_babel import lazy_gettext as _l
 
 from portal.core.errors import Invalid, Problem
 from portal.shelters.models import Obstruction
+from portal.shelters.roads.obstruction_values import one_line
 from portal.shelters.roads.obstructions import state_of
 
 #: Property of a feature → name of the value.
@@ -37,7 +38,9 @@ def values_of(feature: Any, usual: Mapping[str, Any] | None = None) -> dict[str,
         values["name_zh"] = name
     own = feature.get("id")
     if "external_id" not in values and isinstance(own, (str, int)) and not isinstance(own, bool):
-        values["external_id"] = str(own)
+        values["external_id"] = own
+    if isinstance(values.get("external_id"), (str, int)):  # in its one form before anybody looks for it
+        values["external_id"] = one_line(values["external_id"])
     if feature.get("geometry") is not None:
         values["geometry"] = feature["geometry"]
     problems = []

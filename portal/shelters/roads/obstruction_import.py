@@ -122,6 +122,7 @@ def apply(account: Account | None, path: Path, usual: Mapping[str, Any] | None =
     if plan.fatal or (plan.bad and not skip_bad):
         return plan
     with transaction() as session:
+        audit.serialise(session)
         obstructions.require_room(session, plan.count(NEW))
         for item in plan.items:
             if item.fate == NEW:

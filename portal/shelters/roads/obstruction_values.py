@@ -15,6 +15,7 @@ from portal.core.clock import utcnow
 from portal.core.errors import Invalid, Problem
 from portal.shelters.models import CUTS, EFFECTS, SLOWS, Obstruction
 from portal.shelters.registry import suitability
+from portal.shelters.registry.parsing import CONTROL
 from portal.shelters.roads import obstruction_shapes as shapes
 from portal.shelters.roads.obstruction_kinds import KINDS
 
@@ -39,7 +40,7 @@ def check(values: Mapping[str, Any], now: datetime | None = None) -> Checked:
     problems: list[Problem] = []
     notes: list[Any] = []
     kind = values.get("kind")
-    if kind not in KINDS:
+    if not isinstance(kind, str) or kind not in KINDS:
         problems.append(Problem("kind", _l("Choose what kind of obstruction it is.")))
     usual = KINDS.get(kind if isinstance(kind, str) else "", KINDS["other"])
     columns: dict[str, Any] = {"kind": kind}
@@ -72,6 +73,11 @@ def of(row: Obstruction) -> dict[str, Any]:
         "source_note", "external_id")}
 
 
+def one_line(given: str | int) -> str:
+    """Text in its one form: single spaces, and none of the characters that nobody sees."""
+    return " ".join(CONTROL.sub(" ", str(given)).split())
+
+
 def _texts(values: Mapping[str, Any], problems: list[Problem]) -> dict[str, Any]:
     texts: dict[str, Any] = {}
     for name, most in LENGTHS.items():
@@ -79,7 +85,7 @@ def _texts(values: Mapping[str, Any], problems: list[Problem]) -> dict[str, Any]
         if given is not None and not isinstance(given, (str, int)):
             problems.append(Problem(name, _l("This must be a text.")))
             continue
-        text = " ".join(str(given if given is not None else "").replace("\0", "").split())
+        text = one_line("" if given is None else given)
         if len(text) > most:
             problems.append(Problem(name, _l("At most %(n)s characters.", n=most)))
         texts[name] = text

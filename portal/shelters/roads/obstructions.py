@@ -1,7 +1,8 @@
 """Obstructions: what cuts or slows ways now, who may say so, and until when.
 
 An obstruction counts from `begins_at` until `expires_at` or until somebody ends it; nothing is deleted. Whoever changes one
-needs the duty for shelters over every community that it touches, before and after.
+needs the duty for shelters over every community that it touches, before and after. Whoever writes takes the trail's place in
+the queue first: a feed writes many rows with an entry after each, and would wait for ever for who has one of them.
 """
 
 from __future__ import annotations
@@ -149,6 +150,7 @@ def create(account: Account | None, values: Mapping[str, Any], *, source: str = 
     Forbidden, and Conflict when its external id is taken."""
     checked = rules.check(values)
     with transaction() as session:
+        audit.serialise(session)
         require_room(session, 1)
         row = put(session, account, checked.columns, source=source, demonstration=demonstration)
         wish(session)
@@ -256,6 +258,7 @@ def extend(account: Account | None, obstruction_id: uuid.UUID, version: int, hou
 
 
 def _locked(session: Session, account: Account | None, obstruction_id: uuid.UUID, version: int) -> Obstruction:
+    audit.serialise(session)
     row = session.execute(select(Obstruction).where(Obstruction.id == obstruction_id).with_for_update()
                           .execution_options(populate_existing=True)).scalar_one_or_none()
     if row is None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+import time
 from datetime import timedelta
 
 import pytest
@@ -16,7 +18,7 @@ from sqlalchemy import select
 from portal.core import audit
 from portal.core.audit import AuditEntry
 from portal.core.clock import utcnow
-from portal.core.db import db
+from portal.core.db import db, transaction
 from portal.core.errors import Conflict, Forbidden, Invalid
 from portal.identity.rights import DRAFTER, SHELTERS
 from portal.shelters.field import wish
@@ -198,6 +200,35 @@ def test_each_change_asks_for_a_new_field_and_none_that_changes_nothing(keeper):
     obstructions.edit(keeper, made.id, 1, {"geometry": square()})
     obstructions.end(keeper, made.id, 2)
     assert wanted() == 3
+
+
+def test_a_feed_that_writes_many_and_who_changes_one_of_them_never_wait_for_each_other_for_ever(keeper, context):
+    first, second = (obstructions.create(keeper, values(external_id=name)) for name in ("r-1", "r-2"))
+    begun, waits, told = threading.Event(), threading.Event(), []
+
+    def ends_the_second():
+        with context.app_context():
+            begun.wait(20)
+            waits.set()
+            try:
+                told.append(obstructions.end(None, second.id, second.version))
+            except Exception as error:
+                told.append(error)
+
+    thread = threading.Thread(target=ends_the_second)
+    thread.start()
+    with transaction() as session:
+        audit.serialise(session)
+        for number, name in enumerate(("r-1", "r-2")):
+            row = obstructions.by_external(name)
+            obstructions.change(session, None, row, rules.check(rules.of(row) | {"name_zh": f"改{number}"}).columns)
+            if not number:
+                begun.set()
+                assert waits.wait(20)
+                time.sleep(0.5)  # time enough to take the second row, if it may
+    thread.join(30)
+    assert [type(one) for one in told] == [Conflict]
+    assert (obstructions.get(first.id).name_zh, obstructions.get(second.id).ended_at) == ("改0", None)
 
 
 def test_effects_are_those_of_the_family_that_people_flee(keeper):
