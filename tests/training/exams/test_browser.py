@@ -238,6 +238,29 @@ def test_a_second_device_takes_over_and_the_first_says_so(served, device):
     assert served.kept(learner) == {at: rights[at][1] for at in (0, 1, 2)}
 
 
+def test_of_two_tabs_the_one_that_was_used_last_counts(served, device):
+    learner = served.learner()
+    first = device(learner)
+    begin(first, served)
+    saved(first)
+    second = first.context.new_page()
+    second.goto(f"{served.address}/learn/sample/exam/sit")
+    saved(second)
+    rights = served.rights(learner)
+    at, kind, value = next((at, kind, value) for at, (kind, value) in rights.items() if kind in ("one", "line"))
+    for place in [*(other for other in rights if other != at), at]:
+        answer(second, place, *rights[place])
+    saved(second)
+    changed: Any = "0" if kind == "line" else 1 - min(value, 1)
+    answer(first, at, kind, changed)
+    saved(first)
+    expected = {place: value for place, (_kind, value) in rights.items()} | {at: changed}
+    assert served.kept(learner) == expected
+    first.get_by_role("button", name="检查并交卷").click()  # though its page shows the others as not answered
+    expect(first.get_by_text("5 道题均已作答并保存")).to_be_visible()
+    assert served.kept(learner) == expected
+
+
 def test_a_phone_whose_clock_is_a_day_wrong_shows_the_time_that_is_left(served, device):
     learner = served.learner()
     page = device(learner)

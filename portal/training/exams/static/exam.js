@@ -32,7 +32,7 @@
     else all.forEach((field) => { field.checked = [value].flat().includes(Number(field.value)); });
   }
   function answered(question) {
-    kept.seq += 1;
+    kept.seq = Math.max(kept.seq, store.read(attempt).seq) + 1; // another tab of this browser may have counted on
     kept.waiting[question.dataset.at] = { seq: kept.seq, value: valueOf(question) };
     keeps = store.write(attempt, kept);
     show("saving");
@@ -139,9 +139,7 @@
       if (!over) { state.textContent = words.nothing_sent; bar.dataset.state = "offline"; }
       return;
     }
-    kept.seq += 1;
-    store.write(attempt, kept);
-    form.elements.seq.value = String(kept.seq);
+    nothingMore(true);
     sure = leaving = true;
     form.requestSubmit(pressed);
   });
@@ -158,11 +156,13 @@
     if (rest && key && told !== key) { told = key; state.textContent = words[key]; }
     if (!rest && !ending && !over) { ending = true; finish(); }
   }
+  /** All is saved: the form brings no answers, which in another tab may have been given anew since this page was opened. */
+  function nothingMore(is) { for (const place of form.querySelectorAll("input[name=at]")) place.disabled = is; }
   /** The time is over: hand in what there is, within the grace. */
   async function finish() {
     clearTimeout(typing);
     while (!over) {
-      if (await flush()) { sure = leaving = true; form.elements.seq.value = String(kept.seq + 1); handIn(); return; }
+      if (await flush()) { sure = leaving = true; nothingMore(true); handIn(); return; }
       await new Promise((done) => { setTimeout(done, 2000); });
     }
   }
@@ -185,7 +185,7 @@
   setInterval(() => { if (!document.hidden) refresh(); }, LOOK);
   window.addEventListener("online", () => { tries = 0; refresh(); });
   window.addEventListener("offline", () => { if (!over) show("offline"); });
-  window.addEventListener("pageshow", (event) => { sure = leaving = false; if (event.persisted) refresh(); });
+  window.addEventListener("pageshow", (event) => { sure = leaving = false; nothingMore(false); if (event.persisted) refresh(); });
   document.addEventListener("visibilitychange", () => { if (!document.hidden) refresh(); });
   document.getElementById("saved-plainly")?.remove();
   document.getElementById("save-plainly").hidden = true;
