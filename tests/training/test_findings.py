@@ -109,7 +109,7 @@ def test_a_whole_course_has_no_faults(faults: Callable) -> None:
     (OUTLINE, "id: sample", "id: other", 1, "id: must be the name of the folder, sample"),
     (OUTLINE, 'version: "2026.11"', "version: 2026.11", 2, "version: must be text; put it in quotes"),
     (OUTLINE, "theory: 2", "theory: 3", 6, "the lessons have 90 minutes in all, but 3 hours of theory are 135 minutes"),
-    (OUTLINE, "draw: {fire: 5}", "draw: {fire: 10}", 9, "10 questions are drawn from fire, which has 9 that can be used"),
+    (OUTLINE, "draw: {fire: 5}", "draw: {fire: 9}", 9, "9 questions are drawn from fire, which has 8 that can be used"),
     (OUTLINE, "draw: {fire: 5}", "draw: {flood: 5}", 9, "flood is no module of this course"),
     (OUTLINE, "feedback: after_pass", "feedback: maybe", 9, "exam.feedback: must be one of never, after_pass, after_each"),
     (OUTLINE, '"01-smoke", "02-extinguisher"', '"02-extinguisher", "01-smoke"', 15, "01-smoke does not follow 02-extinguisher"),
@@ -147,6 +147,29 @@ def test_an_objective_that_does_not_exist_is_told(course: Path, faults: Callable
         path.write_text(path.read_text().replace("objective: smoke.1", "objective: smoke.3", 1))
     assert faults() == [f"sample/{FIRE}:7: objective: smoke.3 is no objective of a lesson; "
                         "it is written <lesson id>.<number from 1>"]
+
+
+def test_a_number_that_would_be_shown_as_an_empty_list_is_told(change: Callable, faults: Callable) -> None:
+    change(EN_FIRE, "\nThe number is 119.\n", "\n119.\n")
+    assert faults() == [f"sample/{EN_FIRE}:116: a list item is empty; also a number with nothing but a full stop behind it "
+                        "begins a list: add words"]
+
+
+@pytest.mark.parametrize(("longest", "told"), [(5, []), (6, ["en"])])
+def test_a_bank_whose_right_options_are_told_by_their_length_is_named(course: Path, faults: Callable, longest: int,
+                                                                      told: list[str]) -> None:
+    """With the sample's own, whose right option is the longer one in English only, it is 6 and 7 of 9 there."""
+    words = {"zh": ("解析", "提问", "对", "不长也不短"), "en": ("Explanation", "Asked", "Right", "neither long nor short")}
+    for language, (heading, asked, why, long) in words.items():
+        path = course / f"banks/fire.{language}.md"
+        made = [f"\n## len-{n}\n```yaml\ntype: single\ndifficulty: 1\nobjective: smoke.1\nrev: 1\n```\n{asked} {n}\n\n"
+                f"- [{'x' if n < longest else ' '}] {long}\n  > {why}\n- [{' ' if n < longest else 'x'}] {n}\n  > {why}\n\n"
+                f"### {heading}\n{why}\n"
+                for n in range(8)]
+        path.write_text(path.read_text() + "".join(made))
+    found = [one for one in faults() if "can be guessed" in one]
+    assert [one.partition(" single-choice")[0] for one in found] == [
+        f"sample/banks/fire.{language}.md:1: in 7 of 9" for language in told]
 
 
 def test_an_id_that_two_banks_use_is_told(course: Path, change: Callable, faults: Callable) -> None:

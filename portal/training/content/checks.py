@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from fractions import Fraction
 from pathlib import Path
 
 from flask_babel import gettext as _
@@ -12,11 +13,13 @@ from portal.training.content.course_file import Outline
 from portal.training.content.faults import Fault, Notes
 from portal.training.content.lessons import Pair
 from portal.training.content.pairing import Halves
-from portal.training.content.values import HOUR_MINUTES, Course, Medium, Question
+from portal.training.content.values import HOUR_MINUTES, SINGLE, Choice, Course, Medium, Question
 
 #: How far the lessons' minutes may be from the hours that the course promises.
 TOLERANCE = 0.05
 LANGUAGES = ("zh", "en")
+#: In a bank with at least so many single-choice questions, the right option is the longest in at most this share of them.
+FEW_SINGLES, MOST_LONGEST = 8, Fraction(2, 3)
 
 
 @dataclass(slots=True)
@@ -43,6 +46,7 @@ def check(seen: Everything, course: Course, found: list[Fault], *, banks: bool) 
         _objectives(seen, found)
         _blueprint(seen.outline, course, outline)
         _forgotten_banks(seen, found)
+        _given_away(seen, found)
     _pictures(seen, found, banks=banks)
 
 
@@ -85,7 +89,7 @@ def _minutes(outline: Outline, course: Course, notes: Notes) -> None:
 def _blueprint(outline: Outline, course: Course, notes: Notes) -> None:
     if course.exam is None:
         return
-    sizes = {module.id: len(module.questions) for module in course.modules}
+    sizes = {module.id: sum(question.fits_exam for question in module.questions) for module in course.modules}
     line = outline.lines.get("exam", 1)
     for name, many in course.exam.draw.items():
         if name not in sizes:
@@ -112,6 +116,26 @@ def _objectives(seen: Everything, found: list[Fault]) -> None:
                 halves[0].lines.get("objective", question.line),
                 _("objective: %(id)s is no objective of a lesson; it is written <lesson id>.<number from 1>",
                   id=question.objective))
+
+
+def _given_away(seen: Everything, found: list[Fault]) -> None:
+    """A bank whose right options are told by their length."""
+    for part in seen.outline.parts:
+        singles = [q for bank, q, _halves in seen.questions if bank == part.id and isinstance(q, Choice) and q.type == SINGLE]
+        if len(singles) < FEW_SINGLES:
+            continue
+        for language in LANGUAGES:
+            longest = sum(_is_right_longest(question, language) for question in singles)
+            if Fraction(longest, len(singles)) > MOST_LONGEST:
+                Notes(f"{seen.outline.id}/banks/{part.id}.{language}.md", found).add(1, _(
+                    "in %(n)s of %(of)s single-choice questions the right option is the longest, so that it can be guessed; "
+                    "make wrong options longer or right ones shorter", n=longest, of=len(singles)))
+
+
+def _is_right_longest(question: Choice, language: str) -> bool:
+    sizes = {right: max((len(option.words[language]) for option in question.options if option.right == right), default=0)
+             for right in (True, False)}
+    return sizes[True] > sizes[False]
 
 
 def _pictures(seen: Everything, found: list[Fault], *, banks: bool) -> None:

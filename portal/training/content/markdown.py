@@ -64,6 +64,7 @@ def check(text: str, line: int, notes: Notes, allowed: Collection[str] = ()) -> 
     """Note all that a text must not hold. `line` is where its first line stands in its file; `allowed`: which of
     :data:`HEADINGS`, :data:`PICTURES`, :data:`LESSONS` and :data:`WEB` (links to other sites) it may have."""
     seen = Seen()
+    last, opened = "", line
     for token in _parser(raw=True).parse(text):
         at = line + (token.map[0] if token.map else 0)
         if token.type == "html_block":
@@ -77,6 +78,12 @@ def check(text: str, line: int, notes: Notes, allowed: Collection[str] = ()) -> 
             seen.headings.append((level, at))
         elif token.type == "inline":
             _check_inline(token.children or [], at, notes, seen, allowed)
+        elif token.type == "list_item_close" and last == "list_item_open":
+            notes.add(opened, _("a list item is empty; also a number with nothing but a full stop behind it begins a list: add"
+                                " words"))
+        if token.type == "list_item_open":
+            opened = at
+        last = token.type
     return seen
 
 

@@ -49,6 +49,11 @@ class Question:
     explanation: Phrase
     line: int
 
+    @property
+    def fits_exam(self) -> bool:
+        """Whether an exam may ask it. A scenario may not: what follows from a choice would tell the answer."""
+        return True
+
 
 @dataclass(frozen=True, slots=True)
 class Option:
@@ -144,6 +149,10 @@ class Scenario(Question):
     """It begins at the first of `nodes`, and an end can be reached from each of them."""
 
     nodes: tuple[Node, ...]
+
+    @property
+    def fits_exam(self) -> bool:
+        return False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

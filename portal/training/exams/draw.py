@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from portal.training.content.values import TRUEFALSE, Choice, Hotspot, Matching, Ordering, Question, Scenario
+from portal.training.content.values import TRUEFALSE, Choice, Hotspot, Matching, Ordering, Question
 
 
 class TooFew(Exception):
@@ -45,11 +45,10 @@ class Drawn:
 
 
 def draw(blueprint: Mapping[str, int], banks: Mapping[str, Sequence[Question]], seed: str) -> tuple[Drawn, ...]:
-    """The questions of an attempt, from all modules mixed. Scenarios are left out: what follows from a choice would tell
-    the answer. Raises :class:`TooFew`."""
+    """The questions of an attempt, from all modules mixed, of those that fit an exam. Raises :class:`TooFew`."""
     chosen: list[tuple[str, Question]] = []
     for module, count in blueprint.items():
-        fit = {question.id: question for question in banks.get(module, ()) if not isinstance(question, Scenario)}
+        fit = {question.id: question for question in banks.get(module, ()) if question.fits_exam}
         if len(fit) < count:
             raise TooFew(module, count, len(fit))
         ranked = sorted(fit, key=lambda name, module=module: _rank(seed, "drawn", module, name))  # type: ignore[misc]
