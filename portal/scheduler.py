@@ -31,12 +31,12 @@ def make_scheduler(app: Flask, publish: Callable[[], object]) -> BackgroundSched
     """A scheduler, not yet started: expiry of warnings, the public pages made afresh, the evacuation field, documents,
     the pages of courses.
 
-    The field, the documents and the pages of courses take seconds of work: they have threads of their own, so that nothing
-    expires late.
+    The field, the documents and the pages of courses take seconds of work, and what is swept may be much: they have threads of
+    their own, so that nothing expires late.
     """
     scheduler = BackgroundScheduler(
         timezone="UTC",
-        executors={name: ThreadPoolExecutor(size) for name, size in (("default", 2), ("field", 1), ("paper", 1), ("courses", 1))},
+        executors={"default": ThreadPoolExecutor(2)} | {n: ThreadPoolExecutor(1) for n in ("field", "paper", "courses", "sweep")},
         job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": 60},
     )
 
@@ -75,6 +75,7 @@ def make_scheduler(app: Flask, publish: Callable[[], object]) -> BackgroundSched
     scheduler.add_job(field, "interval", seconds=FIELD_SECONDS, id="field", executor="field")
     scheduler.add_job(paper, "interval", seconds=PAPER_SECONDS, id="paper", executor="paper")
     scheduler.add_job(courses, "interval", seconds=COURSES_SECONDS, id="courses", executor="courses", next_run_time=utcnow())
-    scheduler.add_job(exams, "interval", seconds=EXAMS_SECONDS, id="exams")
-    scheduler.add_job(sweep, "interval", seconds=SWEEP_SECONDS, id="sweep", next_run_time=utcnow() + timedelta(minutes=5))
+    scheduler.add_job(exams, "interval", seconds=EXAMS_SECONDS, id="exams", executor="sweep")
+    scheduler.add_job(sweep, "interval", seconds=SWEEP_SECONDS, id="sweep", executor="sweep",
+                      next_run_time=utcnow() + timedelta(minutes=5))
     return scheduler

@@ -7,6 +7,7 @@ Drills are kept apart: they have a state of their own (see :func:`drill_states`)
 from __future__ import annotations
 
 import re
+from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -225,14 +226,28 @@ def conflicts(region_codes: Sequence[str] | None = None, *, exercise: bool = Fal
     if shelter_ids is not None:
         query = query.where(StatusReport.shelter_id.in_(list(shelter_ids)))
     found = db.session.execute(query.order_by(StatusReport.id.desc()).limit(MOST_CONFLICTS)).all()
+    around = _reports_around({made.shelter_id for made, _shelter in found}, exercise)
     shown: dict[int, Contradiction] = {}
     for made, shelter in found:
         if shelter.id in shown:
             continue
-        earlier = (r for r in history(shelter.id, LOOKED_AT, exercise=exercise) if r.id < made.id)
+        earlier = (r for r in around[shelter.id] if r.id < made.id)
         if against := _contradicted(made, earlier):
             shown[shelter.id] = Contradiction(shelter, made, against)
     return list(shown.values())
+
+
+def _reports_around(shelter_ids: Collection[int], exercise: bool) -> dict[int, list[StatusReport]]:
+    """Of each of these shelters, the newest first, what people reported that a contradiction shown now can be about. One
+    question for all: every desk asks again and again."""
+    found: dict[int, list[StatusReport]] = defaultdict(list)
+    if shelter_ids:
+        query = select(StatusReport).where(
+            StatusReport.shelter_id.in_(list(shelter_ids)), StatusReport.exercise == exercise, StatusReport.source.in_(PEOPLE),
+            StatusReport.received_at > utcnow() - timedelta(hours=2 * CONFLICT_HOURS))
+        for one in db.session.execute(query.order_by(StatusReport.id.desc()).limit(MOST_POINTS)).scalars():
+            found[one.shelter_id].append(one)
+    return found
 
 
 def drill_states(since: Mapping[int, datetime]) -> dict[int, State]:

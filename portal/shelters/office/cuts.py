@@ -41,7 +41,7 @@ class Loss:
 @dataclass
 class Cuts:
     """`graph`: whether there are roads at all to compare with. `ways`: (zh, en) of named ways that it touches; `covered`:
-    shelters (names zh, en) whose ground it takes; `counted`: whether people were counted."""
+    shelters (names zh, en) whose ground it takes, and `more_covered` others; `counted`: whether people were counted."""
 
     graph: bool = False
     edges: int = 0
@@ -49,6 +49,7 @@ class Cuts:
     ways: list[tuple[str, str]] = field(default_factory=list)
     more_ways: int = 0
     covered: list[tuple[str, str]] = field(default_factory=list)
+    more_covered: int = 0
     losses: list[Loss] = field(default_factory=list)
     counted: bool = False
 
@@ -86,7 +87,7 @@ def _find_covered(found: Cuts, effect: Effect) -> None:
         if (inside and ground.intersects(Point(shelter.longitude, shelter.latitude))) or (
                 shelter.boundary and shape(shelter.boundary).intersects(ground)):
             found.covered.append((shelter.name_zh, shelter.name_en or shelter.name_zh))
-    found.covered = found.covered[:NAMED]
+    found.covered, found.more_covered = found.covered[:NAMED], max(0, len(found.covered) - NAMED)
 
 
 def _losses(graph: Graph, effect: Effect, wanted: list[str], now: datetime, replaced: uuid.UUID | None) -> list[Loss]:

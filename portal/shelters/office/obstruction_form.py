@@ -24,6 +24,7 @@ POINT, LINE, AREA = SHAPES = ("point", "line", "area")
 _LONGEST = 200_000
 _LINE = re.compile(r"[\n;；]+")
 _GAP = re.compile(r"[,，\s]+")
+_NO_DATE = _l("This is no date with a time: choose it from the calendar.")
 
 
 @dataclass
@@ -157,10 +158,17 @@ def _read_times(typed: Typed, zone: str, now: datetime) -> dict[str, Any]:
     if typed.expires_mode == NEVER:
         return {"begins_at": begins, "expires_at": None}
     if typed.expires_mode in HOURS:
-        return {"begins_at": begins, "expires_at": (begins or now) + timedelta(hours=int(typed.expires_mode))}
+        return {"begins_at": begins, "expires_at": _after(begins or now, int(typed.expires_mode))}
     if not typed.expires.strip():
         raise Invalid.one("expires_at", _l("Choose how long it lasts, type its end, or say that it has none."))
     return {"begins_at": begins, "expires_at": _time(typed.expires, "expires_at", zone)}
+
+
+def _after(begins: datetime, hours: int) -> datetime:
+    try:
+        return begins + timedelta(hours=hours)
+    except OverflowError as error:  # the last day of the year 9999
+        raise Invalid.one("begins_at", _NO_DATE) from error
 
 
 def _time(text: str, name: str, zone: str) -> datetime:
@@ -168,7 +176,7 @@ def _time(text: str, name: str, zone: str) -> datetime:
         moment = datetime.fromisoformat(text.strip())
         return moment if moment.tzinfo else from_local(moment, zone)
     except (ValueError, OverflowError) as error:
-        raise Invalid.one(name, _l("This is no date with a time: choose it from the calendar.")) from error
+        raise Invalid.one(name, _NO_DATE) from error
 
 
 def time_text(moment: datetime | None, zone: str) -> str:

@@ -26,6 +26,8 @@ from portal.shelters.registry import freshness, store, suitability, words
 from portal.shelters.registry.exchange import MEDIA_TYPES, export
 
 LISTED, HISTORY = 50, 30
+#: The largest that a column of ids holds.
+LARGEST_ID = 2**63 - 1
 #: Hours for which a status set at the desk may be declared valid.
 VALID = ("", "2", "6", "12", "24")
 #: What may be missing of a shelter, and how that is seen.
@@ -111,7 +113,7 @@ def street_of(code: str | None) -> str:
 
 # -- one -----------------------------------------------------------------------------------------------------
 def found(shelter_id: int) -> Shelter:
-    return store.get(shelter_id) or abort(404)
+    return (store.get(shelter_id) if shelter_id <= LARGEST_ID else None) or abort(404)
 
 
 def single(shelter_id: int) -> str:
@@ -143,7 +145,7 @@ def set_status(shelter_id: int) -> Any:
                 session, shelter_id, ref=form.get("ref", ""), status=form.get("status") or None,
                 occupancy=int(count) if count else None, note=form.get("note", "")[:1000], observed_at=now,
                 valid_until=now + timedelta(hours=int(hours)) if hours in VALID and hours else None, source=reports.DESK,
-                reporter=account.display_name, seen_id=form.get("seen", type=int))
+                reporter=account.display_name, seen_id=min(max(0, form.get("seen", 0, type=int)), LARGEST_ID))
     except Invalid as error:
         return page_of(found(shelter_id), error.problems, form), 422
     except Conflict as error:
@@ -157,7 +159,7 @@ def act(shelter_id: int, act: str) -> Any:
     """Take it out of use, or bring it back; each undoes the other."""
     rule = store.retire if act == "retire" else store.restore
     try:
-        shelter = rule(people.here(), shelter_id, request.form.get("version", type=int))
+        shelter = rule(people.here(), found(shelter_id).id, request.form.get("version", type=int))
     except Conflict as error:
         flash(str(error.message))
     else:

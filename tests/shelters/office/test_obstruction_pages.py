@@ -13,17 +13,19 @@ import pytest
 from werkzeug.test import TestResponse
 
 from portal.core.clock import utcnow
-from portal.core.db import db
+from portal.core.db import db, transaction
 from portal.shelters import field
 from portal.shelters.field import recompute
 from portal.shelters.field.routes import Route
 from portal.shelters.models import Obstruction
+from portal.shelters.office import cuts
 from portal.shelters.roads import obstructions
 from tests import district
 from tests.desk.conftest import Seat
 from tests.district import LIULIAN
 from tests.shelters.grid import STEP_LAT, STEP_LON
 from tests.shelters.office.conftest import obstruction, sent_by
+from tests.shelters.places import make_shelter
 from tests.shelters.roads.obstacles import FAR, feature, middle, point
 
 ALL, NEW, FILES = "/desk/obstructions/", "/desk/obstructions/new", "/desk/obstructions/import"
@@ -88,6 +90,7 @@ def test_what_was_typed_stays_when_something_is_wrong(sit):
     assert root.get_element_by_id("name_zh").value == "某处"
     assert root.get_element_by_id("geometry").text.strip() == "nowhere"
     assert {e.get("href") for e in root.xpath("//div[@id='problems']//a")} == {"#geometry", "#expires_at"}
+    assert fill(sit, "save", begins="9999-12-31T23:59", expires_mode="24").status_code == 422
     assert count() == 0
 
 
@@ -99,12 +102,16 @@ def test_an_outline_that_crosses_itself_is_mended_and_the_desk_is_told(sit, town
     assert "crossed itself and was mended" in sit.get(saved.location).text
 
 
-def test_the_preview_tells_of_shelters_under_it_and_of_people_without_a_way(sit, town):
+def test_the_preview_tells_of_shelters_under_it_and_of_people_without_a_way(sit, town, monkeypatch):
     view = field.current()
     lon, lat = float(view.graph.lon[0]), float(view.graph.lat[0])
     over = text(fill(sit, "look", geometry=f"{lon}, {lat}", radius="60"))
     assert "These shelters lie under it: First" in over
     assert "no longer reach a shelter" in over
+    with transaction() as session:
+        make_shelter(session, name_en="Beside it", longitude=lon, latitude=lat)
+    monkeypatch.setattr(cuts, "NAMED", 1)
+    assert "and 1 more. Nobody is led" in text(fill(sit, "look", geometry=f"{lon}, {lat}", radius="60"))
     harmless = text(fill(sit, "look", geometry=f"{lon + 11 * STEP_LON}, {lat + 11 * STEP_LAT}", kind="construction"))
     assert "nobody loses the way" in harmless
 

@@ -160,6 +160,17 @@ def test_a_status_from_the_desk_is_one_observation_among_others(sit, keeper):
     assert (wrong.status_code, again(shelter).occupancy) == (422, 12)
 
 
+def test_numbers_that_no_column_holds_are_not_found_and_break_nothing(sit):
+    huge = "9" * 30
+    for tail in ("", "edit"):
+        assert sit.get(f"{HOME}{huge}/{tail}").status_code == 404
+    for tail in ("status", "retire", "restore"):
+        assert sit.post(f"{HOME}{huge}/{tail}", version="1", status="open", ref=str(uuid.uuid4())).status_code == 404
+    shelter = make()
+    form = form_of(sit.get(f"{HOME}{shelter}/"), "occupancy") | {"status": "open", "seen": huge}
+    assert sit.send(f"{HOME}{shelter}/status", form).status_code == 302
+
+
 def test_a_street_sets_no_state_and_no_fact_of_another(street, seat, keeper):
     shelter = make(region_code=FAR)
     there = seat(street)
