@@ -13,7 +13,7 @@ from shapely.geometry.base import BaseGeometry
 from portal.regions import codes
 from portal.regions.geodesy import DECIMALS, to_polygon
 from portal.regions.search import find
-from portal.regions.snapshot import Node, Snapshot, current
+from portal.regions.snapshot import Node, Snapshot, current, held
 
 __all__ = [
     "Node",
@@ -24,6 +24,7 @@ __all__ = [
     "communities_under",
     "current",
     "get",
+    "held",
     "names",
     "outline",
     "overlap",

@@ -11,9 +11,11 @@ Names and boxes of all regions are kept (a province of 30,000: some 30 MB); geom
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from collections import OrderedDict
 from collections.abc import Iterable, Iterator
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -32,6 +34,7 @@ from portal.regions.models import Region, RegionStamp
 MAX_GEOMETRIES = 4096
 _CHUNK = 500
 _OF_REQUEST = "anlan.regions"
+_held: ContextVar[Snapshot | None] = ContextVar("anlan.regions", default=None)
 _COLUMNS = (
     Region.code,
     Region.parent_code,
@@ -170,14 +173,26 @@ class Snapshot:
 
 
 def current() -> Snapshot:
-    """The tree as the database has it now. One request sees one tree, asked for once; elsewhere take it once for a loop of
-    many questions."""
+    """The tree as the database has it now. One request sees one tree, asked for once, and so does what runs under
+    :func:`held`; elsewhere take it once for a loop of many questions."""
+    if (own := _held.get()) is not None:
+        return own
     if not has_request_context():
         return _newest()
     found: Snapshot | None = request.environ.get(_OF_REQUEST)
     if found is None:
         found = request.environ[_OF_REQUEST] = _newest()
     return found
+
+
+@contextlib.contextmanager
+def held() -> Iterator[Snapshot]:
+    """Within it this thread sees the tree as it is at the beginning, and asks for it once."""
+    mark = _held.set(_newest())
+    try:
+        yield current()
+    finally:
+        _held.reset(mark)
 
 
 def _newest() -> Snapshot:

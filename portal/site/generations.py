@@ -68,27 +68,40 @@ def read_manifest(directory: Path) -> Manifest | None:
 
 
 @contextlib.contextmanager
-def locked(root: Path) -> Iterator[None]:
-    """One publisher at a time, across processes; the lock of a killed process is freed by the kernel.
+def locked(root: Path) -> Iterator[Callable[[], bool]]:
+    """One publisher at a time, across processes; the locks of a killed process are freed by the kernel. Gives a function that
+    says whether another one waits.
 
-    Raises TimeoutError after :data:`LOCK_SECONDS`."""
+    Whoever waits holds the turn meanwhile. So one who lets go and asks again at once comes after those who waited, also where
+    the machine is too busy to wake them. Raises TimeoutError after :data:`LOCK_SECONDS`."""
     root.mkdir(parents=True, exist_ok=True)
-    handle = os.open(root / ".lock", os.O_RDWR | os.O_CREAT, 0o644)
-    try:
+    with contextlib.ExitStack() as handles:
+        turn, lock = (os.open(root / name, os.O_RDWR | os.O_CREAT, 0o644) for name in (".turn", ".lock"))
+        handles.callback(os.close, turn)
+        handles.callback(os.close, lock)
         deadline = time.monotonic() + LOCK_SECONDS
-        while True:
-            try:
-                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                break
-            except BlockingIOError:
+        for handle in (turn, lock):
+            while not _taken(handle):
                 if time.monotonic() > deadline:
-                    raise TimeoutError(
-                        "another process has been publishing the public pages for too long"
-                    ) from None
+                    raise TimeoutError("another process has been publishing the public pages for too long")
                 time.sleep(0.005)
-        yield
-    finally:
-        os.close(handle)
+        fcntl.flock(turn, fcntl.LOCK_UN)
+
+        def wanted() -> bool:
+            if not _taken(turn):
+                return True
+            fcntl.flock(turn, fcntl.LOCK_UN)
+            return False
+
+        yield wanted
+
+
+def _taken(handle: int) -> bool:
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 class Building:

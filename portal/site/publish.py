@@ -63,8 +63,8 @@ ASSET_TYPES = {
 RECENT, ARCHIVE_PAGE = 5, 50
 #: Guides that a warning leads to.
 MOST_GUIDES = 2
-#: Seconds that the pages of shelters may take in each generation of one publishing, where older ones can stay: the first
-#: generation has every warning and waits least; further ones finish what is left.
+#: Seconds that the pages of shelters may take in each generation of one publishing: the first generation has every warning
+#: and waits least; further ones finish what is left, and end sooner when another publisher waits.
 ROUNDS = (1.0, 4.0, 16.0, 60.0)
 
 
@@ -112,11 +112,12 @@ def generation(app: Flask, nonce: str, longest: float, courses: Callable[[Publis
     """One generation: warnings, then shelters for `longest` seconds, then what `courses` puts. Gives it back, and how many pages
     of shelters are left as they were. Any error leaves the last generation in force."""
     settings: Settings = app.extensions["anlan"]
-    with locked(root_of(settings)), app.app_context():  # a context of its own: nothing read earlier is used
+    # A context of its own: nothing read earlier is used. And one tree of regions: its token is part of every key.
+    with locked(root_of(settings)) as wanted, app.app_context(), lookup.held():
         now = utcnow()
         building = Building(root_of(settings))
         try:
-            publishing = Publishing(building, settings, now, nonce)
+            publishing = Publishing(building, settings, now, nonce, wanted)
             publishing.fill()
             behind = publishing.fill_shelters(longest)
             guides.fill(publishing, whole=courses is not course_pages.keep)
@@ -140,8 +141,8 @@ def code_version() -> str:
 class Publishing:
     """One run: reads what is public, and puts each file into the building."""
 
-    def __init__(self, building: Building, settings: Settings, now: datetime, nonce: str) -> None:
-        self.building, self.settings, self.now = building, settings, now
+    def __init__(self, building: Building, settings: Settings, now: datetime, nonce: str, wanted: Callable[[], bool]) -> None:
+        self.building, self.settings, self.now, self.wanted = building, settings, now, wanted
         self.salt = [
             code_version(),
             nonce,

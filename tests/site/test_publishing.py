@@ -225,6 +225,27 @@ def test_a_publisher_that_waits_too_long_says_so(site: Flask, monkeypatch: pytes
         publish(site)
 
 
+def test_whoever_waits_comes_before_one_who_lets_go_and_asks_again_at_once(site: Flask) -> None:
+    order: list[str] = []
+
+    def second() -> None:
+        with generations.locked(root(site)):
+            order.append("waited")
+
+    for _time in range(20):
+        order.clear()
+        with generations.locked(root(site)) as wanted:
+            assert not wanted()
+            other = threading.Thread(target=second)
+            other.start()
+            while not wanted():
+                pass
+        with generations.locked(root(site)):
+            order.append("again")
+        other.join(60)
+        assert order == ["waited", "again"]
+
+
 def test_publishing_works_inside_a_request_and_inside_a_context(site: Flask) -> None:
     with site.app_context():
         record("20261122-01")

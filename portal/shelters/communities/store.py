@@ -113,7 +113,11 @@ POSTS, RISKS, HAVES = PARTS = ("posts", "risks", "ten")
 
 def stamp(region_code: str, parts: Sequence[str] = PARTS) -> str:
     """Changes with anything that is kept in these parts; for caches, and to see that two people edit at once."""
-    item = known([region_code])[region_code]
+    return stamp_of(known([region_code])[region_code], parts)
+
+
+def stamp_of(item: Known, parts: Sequence[str] = PARTS) -> str:
+    """The stamp of what was read already."""
     facts = {POSTS: [_facts(row) for row in item.posts], RISKS: [_facts(row) for row in item.risks],
              HAVES: [[h.item, h.there, h.note_zh, h.note_en, str(h.checked_at), h.checked_by] for h in item.ten]}
     text = json.dumps([facts[part] for part in parts], ensure_ascii=False, default=str)

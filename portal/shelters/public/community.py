@@ -66,7 +66,7 @@ class Community:
             [table.facts() for table in self.tables], self.source.view is None,
             [[f.key, f.zh, f.en] for f in self.source.families.values()],
             [[getattr(row, name) for name in _SHOWN_OF_OBSTRUCTION] for row in self._obstructions],
-            communities.stamp(self.node.code),
+            communities.stamp_of(self.known),
         ]
 
     @cached_property
@@ -118,4 +118,4 @@ def _index(press: Press, source: Source) -> None:
     for language in LANGUAGES:
         press.html("public/communities.html", language, f"/{language}/communities/", [warned, counts],
                    lambda: {"streets": [(lookup.get(code), nodes) for code, nodes in streets.items()], "warned": warned,
-                            "counts": counts})
+                            "counts": counts}, needed=True)

@@ -34,7 +34,8 @@ def put(press: Press, source: Source) -> None:
     press.put("/fields/index.json", JSON, press.key("index", families, graph.id if graph else None, view is None),
               partial(_index, source))
     needed = sorted(source.needed(source.warnings))
-    press.put("/fields/shelters.json", JSON, press.key("states", source.facts, families, needed), partial(_states, press, source))
+    press.put("/fields/shelters.json", JSON, press.key("states", source.facts, families, needed), partial(_states, press, source),
+              needed=True)
     if view is not None:
         for node in source.communities:
             if not len(view.community_nodes.get(node.code, ())):

@@ -32,7 +32,8 @@ def put(press: Press, source: Source) -> None:
 def _put(press: Press, source: Source, language: str, family: Family | None) -> None:
     path = f"/{language}/shelters/" + (f"{family.key}/" if family else "")
     facts = [source.facts, [[f.key, f.zh, f.en] for f in source.families.values()]]
-    press.html("public/list.html", language, path, facts, partial(_context, press, source, language, family))
+    press.html("public/list.html", language, path, facts, partial(_context, press, source, language, family),
+               needed=family is None)
 
 
 def _context(press: Press, source: Source, language: str, family: Family | None) -> dict[str, Any]:

@@ -27,8 +27,8 @@ def put(press: Press) -> None:
     source = assets["sw.js"][1].decode()
     version = hashlib.sha256((json.dumps(head) + source).encode()).hexdigest()[:12]
     body = f"self.ANLAN = {json.dumps({'version': version, **head})};\n{source}".encode()
-    press.put("/sw.js", SCRIPT, press.key("sw", version), lambda: body)
-    press.put("/manifest.webmanifest", MANIFEST, press.key("manifest"), lambda: _manifest(press))
+    press.put("/sw.js", SCRIPT, press.key("sw", version), lambda: body, needed=True)
+    press.put("/manifest.webmanifest", MANIFEST, press.key("manifest"), lambda: _manifest(press), needed=True)
 
 
 def _manifest(press: Press) -> bytes:

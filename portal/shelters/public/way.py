@@ -19,5 +19,5 @@ def put(press: Press, source: Source) -> None:
     origin = " · ".join(text for text in (graph.source, graph.licence) if text) if graph else ""  # its licence may ask for it
     for language in LANGUAGES:
         press.html("public/route.html", language, f"/{language}/route/", [facts, origin],
-                   lambda: {"families": source.families, "communities": source.communities, "origin": origin})
-        press.html("public/offline.html", language, f"/{language}/offline/", [], dict)
+                   lambda: {"families": source.families, "communities": source.communities, "origin": origin}, needed=True)
+        press.html("public/offline.html", language, f"/{language}/offline/", [], dict, needed=True)

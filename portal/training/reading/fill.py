@@ -35,6 +35,7 @@ class Publishing(Protocol):
     settings: Settings
     now: datetime
     building: Any
+    wanted: Callable[[], bool]
 
     def key(self, *parts: Any) -> str: ...
 

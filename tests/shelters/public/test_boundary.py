@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import threading
+
 import pytest
+import sqlalchemy
 
 from portal.core.clock import utcnow
-from portal.core.db import transaction
+from portal.core.db import db, transaction
 from portal.shelters.models import Shelter
 from portal.shelters.public import fill, lists, one, press, standing
 from portal.site import publish as publisher
@@ -98,12 +101,83 @@ def test_when_time_is_over_warnings_are_out_first_and_the_rest_follows(site, add
     assert "Open" in read(f"/en/shelters/{code}/", again=False)
 
 
+def test_pages_that_never_were_do_not_hold_a_warning_back_either(site, add, monkeypatch):
+    publish(site)
+    code = add(name_en="New Hall")
+    with site.app_context():
+        record("20261122-01")
+    monkeypatch.setattr(publisher, "ROUNDS", (-1.0,))
+    publish(site)
+    assert (root_of(site.extensions["anlan"]) / "current/zh/warnings/20261122-01/index.html").exists()
+    assert f"en/shelters/{code}/index.html" not in files(site)
+    assert note(site).behind > 0
+    monkeypatch.setattr(publisher, "ROUNDS", (60.0,))
+    publish(site)
+    assert f"en/shelters/{code}/index.html" in files(site)
+    assert note(site).behind == 0
+
+
+def test_what_every_page_leads_to_is_there_from_the_first_generation(site, monkeypatch):
+    monkeypatch.setattr(publisher, "ROUNDS", (-1.0,))
+    publish(site)
+    there = files(site)
+    for path in ("shelters/", "communities/", "route/", "offline/"):
+        assert {f"{language}/{path}index.html" for language in ("zh", "en")} <= there.keys()
+    assert {"sw.js", "manifest.webmanifest", "fields/shelters.json"} <= there.keys()
+
+
+def test_a_long_round_ends_when_another_publisher_waits(site, add, monkeypatch):
+    for number in range(4):
+        add(name_en=f"Hall {number}")
+    monkeypatch.setattr(press, "LEAST_SECONDS", -1.0)
+    monkeypatch.setattr(publisher, "ROUNDS", (1e9,))
+    second = threading.Thread(target=publish, args=(site,))
+    whole, left = lists.put, []
+
+    def put(press_, source):
+        whole(press_, source)
+        if threading.current_thread() is second:
+            return
+        second.start()
+        while not press_.publishing.wanted():
+            pass
+        left.append(press_)
+
+    monkeypatch.setattr(lists, "put", put)
+    publish(site)
+    second.join(60)
+    assert left[0].behind > 0, "the first left its rest"
+    assert note(site).behind == 0, "the second, for whom nobody waited, finished it"
+
+
+def test_a_publishing_asks_the_database_as_often_for_twenty_shelters_as_for_two(site, add, monkeypatch):
+    monkeypatch.setattr(publisher, "ROUNDS", (1e9,))  # all in one generation
+
+    def asked():
+        found = []
+        with site.app_context():
+            engine = db.engine
+        sqlalchemy.event.listen(engine, "before_cursor_execute", listener := lambda *args: found.append(args[2]))
+        try:
+            publish(site, everything=True)
+        finally:
+            sqlalchemy.event.remove(engine, "before_cursor_execute", listener)
+        return len(found)
+
+    add(), add()
+    publish(site)
+    few = asked()
+    for _number in range(18):
+        add()
+    assert asked() == few
+
+
 def test_a_disk_that_fails_stops_the_whole_part_and_not_the_warnings(site, read, monkeypatch):
     publish(site)
     with site.app_context():
         record("20261122-01")
 
-    def full(self, path, content_type, key, make):
+    def full(self, path, content_type, key, make, **_more):
         raise OSError("no space left")
 
     monkeypatch.setattr(press.Press, "put", full)
