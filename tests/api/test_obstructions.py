@@ -172,9 +172,15 @@ def test_a_value_of_another_kind_than_it_should_be_is_refused_at_its_field(place
         assert (answer.status_code, answer.json["errors"][0]["field"]) == (422, at)
 
 
+@pytest.mark.parametrize("odd", [{"name_zh": "\ud800"}, {"external_id": "\ud800"}, {"families": ["\ud800"]}, {"\ud800": 1}])
+def test_half_a_character_is_refused_in_words(place, token, odd):
+    answer = Caller(place, token())("POST", ALL, feature(**odd))
+    assert (answer.status_code, answer.json["errors"][0]["message"]) == (422, "This holds a character that cannot be shown.")
+
+
 def test_characters_that_nobody_sees_are_left_out_and_make_no_second_obstruction(place, token):
     call = Caller(place, token())
-    made = call("POST", ALL, feature(name_zh="六联\ud800\u202e路口\0", external_id=" r \0 1\ud800"))
+    made = call("POST", ALL, feature(name_zh="六联\u202e路口\0", external_id=" r \0 1\u0085"))
     assert (made.status_code, made.json["properties"]["name_zh"], made.json["properties"]["external_id"]) == (
         201, "六联 路口", "r 1")
     slow = call("POST", ALL, feature(external_id="r 1", effect="slows", factor=4))

@@ -97,7 +97,7 @@ def _tell(report: Report, name: str, *, check: bool, skip_bad: bool) -> None:
     if report.warned > len(report.warnings):
         click.echo(f"         … and {report.warned - len(report.warnings):,} more warnings", err=True)
     for note in report.notes:
-        click.echo(f"note     {note}", err=True)
+        click.echo(f"note     {_printable(note)}", err=True)
     if check:
         for change in report.changes:
             fields = "" if change.kind == NEW else f": {', '.join(change.fields)}"
@@ -124,4 +124,9 @@ def _where(report: Report, name: str, finding: Finding) -> str:
     word = "feature" if report.format == "geojson" else "line"
     place = f"{name}: {word} {finding.row}" if finding.row else name
     told = ": ".join(str(part) for part in (place, finding.code, finding.column, finding.reason) if part)
-    return "".join(c if c.isprintable() else "�" for c in told)
+    return _printable(told)
+
+
+def _printable(told: object) -> str:
+    """Without what could command a terminal."""
+    return "".join(c if c.isprintable() else "�" for c in str(told))

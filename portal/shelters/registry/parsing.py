@@ -5,6 +5,7 @@ Each function returns (value, problem): the problem is a lazy sentence, or None.
 
 from __future__ import annotations
 
+import json
 import re
 import unicodedata
 from collections.abc import Mapping
@@ -25,11 +26,23 @@ CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069
 _NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d{1,2})?\Z", re.ASCII)
 _GROUPED = re.compile(r"\d{1,3}(,\d{3})+(\.\d+)?\Z", re.ASCII)
 
+UNSHOWABLE = _l("This holds a character that cannot be shown.")
+
 Parsed = tuple[Any, Any]
 
 
 def is_unknown(value: Any) -> bool:
     return value is None or (isinstance(value, str) and value.strip().lower() in UNKNOWN_WORDS)
+
+
+def is_writable(value: Any) -> bool:
+    """Whether a JSON value can be written out again: one with half a character in it (`"\\ud800"`) can be kept nowhere, nor be
+    named in an answer."""
+    try:
+        json.dumps(value, ensure_ascii=False, default=str).encode()
+    except (UnicodeEncodeError, RecursionError):
+        return False
+    return True
 
 
 def text(value: Any, longest: int) -> Parsed:
@@ -42,7 +55,7 @@ def text(value: Any, longest: int) -> Parsed:
     if line.lower() in UNKNOWN_WORDS and len(line) > 1:  # one sign alone may be a name
         return "", None
     if CONTROL.search(line):
-        return None, _l("This holds a character that cannot be shown.")
+        return None, UNSHOWABLE
     if len(line) > longest:
         return None, _l("This is longer than %(most)s characters.", most=longest)
     return line, None

@@ -15,6 +15,7 @@ from flask_babel import lazy_gettext as _l
 
 from portal.core.errors import Invalid, Problem
 from portal.shelters.models import Obstruction
+from portal.shelters.registry import parsing
 from portal.shelters.roads.obstruction_values import one_line
 from portal.shelters.roads.obstructions import state_of
 
@@ -29,6 +30,8 @@ def values_of(feature: Any, usual: Mapping[str, Any] | None = None) -> dict[str,
     Raises Invalid when it is no feature, or its times cannot be read."""
     if not isinstance(feature, dict) or feature.get("type") != "Feature":
         raise Invalid.one("", _l("This is not a GeoJSON feature."))
+    if not parsing.is_writable(feature):
+        raise Invalid.one("", parsing.UNSHOWABLE)
     properties = feature.get("properties") or {}
     if not isinstance(properties, dict):
         raise Invalid.one("properties", _l("The properties must be an object."))

@@ -37,8 +37,19 @@ def _context(on_sqlite: Flask) -> None:
 def told(report: exchange.Report) -> None:
     assert not report.written
     for finding in (*report.faults, *report.warnings):
-        assert str(finding)
-    assert all(str(note) for note in report.notes)
+        assert "".join((finding.code, str(finding.column), str(finding.reason))).encode()
+    assert all(str(note).encode() for note in report.notes)
+
+
+@pytest.mark.parametrize("odd", [
+    {"code": "\ud800"}, {"\ud800": 1}, {"pets": "\ud800"}, {"level": "\ud800"}, {"region_code": "\ud800"},
+    {"capacity_day": "\ud800"}, {"suitability": {"\ud800": True}}, {"entrances": [{"name_zh": "\ud800"}]},
+])
+def test_half_a_character_anywhere_in_a_feature_is_a_bad_row_that_can_be_named(odd: dict[str, Any]) -> None:
+    feature = {"type": "Feature", "geometry": None, "properties": {"code": "A1", "name_zh": "甲"} | odd}
+    report = exchange.check(io.BytesIO(json.dumps({"type": "FeatureCollection", "features": [feature]}).encode()))
+    told(report)
+    assert (report.bad, str(report.faults[0].reason)) == (1, "含有无法显示的字符。")
 
 
 @FEW

@@ -11,7 +11,7 @@ from flask_babel import lazy_gettext as _l
 from shapely.geometry import shape
 
 from portal.core.errors import Problem
-from portal.shelters.registry import checks
+from portal.shelters.registry import checks, parsing
 from portal.shelters.registry.exchange.reading import Row, features
 from portal.shelters.registry.exchange.table import LIVE
 from portal.shelters.registry.suitability import HAZARDS
@@ -43,6 +43,8 @@ class Features:
         properties = feature.get("properties") if isinstance(feature, dict) else None
         if not isinstance(properties, dict):
             return Row(number, {}, [Problem("", _l("This is no GeoJSON feature with properties."))])
+        if not parsing.is_writable(feature):
+            return Row(number, {}, [Problem("", parsing.UNSHOWABLE)])
         given = {name: value for name, value in properties.items() if name in _FIELDS}
         for name in properties:
             if name not in _FIELDS and name not in LIVE and len(self._unknown) < 100:
