@@ -1,7 +1,6 @@
 """Chinese words, English words and both together find what is meant, in one way on the server and on the phone."""
 
 import json
-import shutil
 import subprocess
 from pathlib import Path
 
@@ -15,6 +14,7 @@ from portal.guides.search import documents, words
 from portal.guides.search.index import GUIDE, SHELTER, Document, Index
 from portal.guides.search.results import excerpt, marked, results
 from portal.site.publish import root_of
+from tests.node import node
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCUMENTS = [
@@ -76,7 +76,6 @@ def test_a_file_that_is_none_of_ours_is_refused():
             documents.load(body)
 
 
-@pytest.mark.skipif(shutil.which("node") is None, reason="node is not installed")
 def test_the_phone_finds_the_same_in_the_same_order(site: Flask):
     root = root_of(site.extensions["anlan"]) / "current" / "search"
     asked = {"zh": ["台风", "台风怎么办", "燃气泄漏", "六联", "水", "避难所", "地下车库 进水", "119", "煤气gas", "龙王", "礼堂"],
@@ -90,7 +89,7 @@ console.log(JSON.stringify(JSON.parse(queries).map(q => find(q).map(h => [h.docu
 """
     for language, queries in asked.items():
         body = root / f"{language}.json"
-        done = subprocess.run(["node", "-e", script, str(ROOT / "portal/guides/static/search.js"), str(body), json.dumps(queries),
+        done = subprocess.run([node(), "-e", script, str(ROOT / "portal/guides/static/search.js"), str(body), json.dumps(queries),
                                language], capture_output=True, text=True, check=True, timeout=60)
         index = Index(documents.load(body.read_bytes()))
         ours = [[[d.path, marked(d.title, words.asked(q)), excerpt(d.text, words.asked(q), language)]

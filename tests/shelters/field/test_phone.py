@@ -1,7 +1,6 @@
 """The phone, with one small file and no network, says what the portal says."""
 
 import json
-import shutil
 import subprocess
 from pathlib import Path
 
@@ -16,17 +15,16 @@ from portal.shelters.field.routes import Route
 from portal.shelters.roads.effects import Effect
 from portal.shelters.roads.graph import divided, make
 from tests.architecture.code import PORTAL
+from tests.node import node
 from tests.shelters.field.town import FAMILY, at_node, block, door, facts, rough, shelter, view
 from tests.shelters.grid import grid
 
 SCRIPT = PORTAL / "site" / "static" / "field.js"
-NODE = shutil.which("node")
 CODE = "440310001001"
-needs_node = pytest.mark.skipif(NODE is None, reason="there is no node on this machine to run the phone's script")
 
 
 def ask(**question):
-    done = subprocess.run([NODE, str(Path(__file__).with_name("field_in_node.js"))], check=True, timeout=60, text=True,
+    done = subprocess.run([node(), str(Path(__file__).with_name("field_in_node.js"))], check=True, timeout=60, text=True,
                           input=json.dumps({"script": str(SCRIPT), **question}), capture_output=True)
     return json.loads(done.stdout)
 
@@ -49,7 +47,6 @@ def _town(seed):
                         families=(FAMILY, "quake"))
 
 
-@needs_node
 @pytest.mark.parametrize("seed", range(6))
 def test_the_phone_gives_the_same_way_in_the_same_words(words, seed):
     graph, made_of = _town(seed)
@@ -76,7 +73,6 @@ def test_the_phone_gives_the_same_way_in_the_same_words(words, seed):
     assert "outside" in reasons
 
 
-@needs_node
 @pytest.mark.parametrize("seed", range(4))
 def test_where_places_run_out_the_phone_says_so_for_the_same_people_and_shows_the_same_way(words, seed):
     graph, made_of = _town(seed)
@@ -99,7 +95,6 @@ def test_where_places_run_out_the_phone_says_so_for_the_same_people_and_shows_th
     assert set(told) == {True, False}
 
 
-@needs_node
 def test_a_phone_at_the_edge_of_its_file_follows_the_way_to_a_door_far_outside(words):
     graph = grid(30, 4)
     made_of = facts(graph, [shelter(1, at_node(graph, 19))], [door(0, at_node(graph, 19))])
@@ -152,7 +147,6 @@ def test_known_coordinates_are_met():
     assert maps_links.gcj02_to_bd09(116.404, 39.915) == pytest.approx((116.41036949, 39.92133699), abs=1e-6)
 
 
-@needs_node
 @settings(max_examples=5, deadline=None)
 @given(st.lists(st.tuples(st.floats(-180, 180), st.floats(-89, 89), st.text(max_size=12).filter(lambda t: t.isprintable())),
                 min_size=1, max_size=20), st.lists(places_on_earth, min_size=1, max_size=20))
