@@ -59,6 +59,11 @@ class Progress:
         return sum(n for state, n in self.by_state.items() if state not in moves.ENDS)
 
     @property
+    def without_arrival(self) -> int:
+        """Households that ended, but not at a shelter."""
+        return sum(n for state, n in self.by_state.items() if state in moves.WITHOUT_ARRIVAL)
+
+    @property
     def deadline(self) -> datetime | None:
         return self.round.deadline if self.round else None
 

@@ -127,6 +127,8 @@ def test_a_refusal_without_a_word_is_asked_for_it_and_what_was_typed_stays(seat)
     form["note"] = "does not want to leave the cat"
     assert here.send(path, form).status_code == 302
     assert fresh(somebody).state == REFUSED
+    assert "1 household did not arrive" in here.get(HERE).text
+    assert "Everybody is done with" not in here.get(HERE).text
 
 
 def test_somebody_is_added_changed_removed_and_each_can_be_undone(seat):
