@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import datetime
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,7 +23,8 @@ from portal.shelters.registry.suitability import families, suits
 from portal.shelters.roads import obstructions
 from portal.shelters.roads.graph import Graph
 
-_grounds: OrderedDict[tuple[int, Any], tuple[NDArray[np.int16], tuple[str, ...]]] = OrderedDict()
+#: Graph → the regions' mark, the community of each node, and their codes; gone with the graph.
+_grounds: WeakKeyDictionary[Graph, tuple[Any, NDArray[np.int16], tuple[str, ...]]] = WeakKeyDictionary()
 
 
 def gather(graph: Graph, now: datetime) -> tuple[Facts, datetime | None]:
@@ -95,15 +96,14 @@ def _changes_at(shelter: Shelter, now: datetime) -> datetime | None:
 def _communities(graph: Graph) -> tuple[NDArray[np.int16], tuple[str, ...]]:
     """The community of each node as a position in a list of codes, -1 outside of all. Kept, because it takes longer than all
     else, until the graph or the regions change."""
-    key = (id(graph), lookup.current().token)
-    if key not in _grounds:
+    token = lookup.current().token
+    kept = _grounds.get(graph)
+    if kept is None or kept[0] != token:
         found = lookup.at_points(list(zip(graph.lon.tolist(), graph.lat.tolist(), strict=True)))
         codes = tuple(sorted({code for code in found if code}))
         at = {code: n for n, code in enumerate(codes)}
-        while len(_grounds) >= 4:
-            _grounds.popitem(last=False)
-        _grounds[key] = (np.array([at[code] if code else -1 for code in found], np.int16), codes)
-    return _grounds[key]
+        kept = _grounds[graph] = (token, np.array([at[code] if code else -1 for code in found], np.int16), codes)
+    return kept[1:]
 
 
 def _people(community: NDArray[np.int16], codes: Sequence[str]) -> NDArray[np.float64]:

@@ -102,7 +102,7 @@
   function walk(field, here, start, layer, lang, say) {
     var file = field.file, speed = file.speed[layer.split(".")[1]], slow = file.slow[field.layers[layer].ground];
     var node = start.node, line = [here, [field.lon[node], field.lat[node]]], ways = [], slowed = [];
-    var time = 0, hop, link, far, way, tight = file.tight[field.layers[layer].tree].charAt(node) === "1";
+    var time = 0, hop, link, far, way, tight = ((file.tight || [])[field.layers[layer].tree] || "").charAt(node) === "1";
     while ((hop = state(field, node, layer)) >= "0" && hop <= "9") {
       link = field.first[node] + Number(hop);
       way = file.ways[file.way[link]];

@@ -322,6 +322,14 @@ def test_a_shelter_far_from_every_way_is_told(town):
     assert field.current().summary["shelters"]["without_door"] == ["T-NO"]
 
 
+def test_the_communities_of_a_graph_that_is_gone_are_not_those_of_the_next_one(context):
+    for columns in (3, 5, 4, 7, 6):  # each of the same size in memory, and so likely at the address of the one before
+        graph = grid(columns, 2)
+        assert len(facts._communities(graph)[0]) == graph.nodes
+        assert facts._communities(graph)[0] is facts._communities(graph)[0]
+        del graph
+
+
 @pytest.mark.parametrize("night", [True, False, None])
 def test_the_room_is_the_fewer_of_day_and_night_where_people_may_stay(context, night):
     with transaction() as session:
