@@ -83,7 +83,8 @@ def assign(search: Search, people: Floats, room: Floats, limit: float, hint: Flo
 
 def _show_the_way(first: _Found, tight: NDArray[np.bool_], seconds: Floats, hop: Ints) -> None:
     """Give nodes without a place the nearest way, in place. It comes nearer to a shelter with each step, until a door or a node
-    that has a place, from which only nodes with one follow: it never turns in a circle."""
+    that has a place, from which only nodes with one follow: it never turns in a circle. Joining whoever keeps a place farther
+    away it may take longer than the limit, at most twice as long."""
     hop[tight] = first.hop[tight]
     own = np.arange(len(hop), dtype=np.int32)
     end = np.where(tight & (hop >= 0), hop, own)

@@ -95,6 +95,16 @@ def test_where_places_run_out_the_phone_says_so_for_the_same_people_and_shows_th
     assert set(told) == {True, False}
 
 
+def test_a_file_that_a_phone_kept_from_before_places_were_told_still_shows_the_way(words):
+    graph, made_of = _town(1)
+    field = view(graph, made_of)
+    file = json.loads(field.community_file(CODE))
+    del file["tight"]
+    route = next(r for n in range(graph.nodes) if isinstance(r := field.route_from_node(n, f"{FAMILY}.walk"), Route))
+    answer = ask(file=json.dumps(file), ask=[[*route.start, f"{FAMILY}.walk", "en"]])["routes"][0]
+    assert (answer["ok"], answer["tight"], answer["seconds"]) == (True, False, route.seconds)
+
+
 def test_a_phone_at_the_edge_of_its_file_follows_the_way_to_a_door_far_outside(words):
     graph = grid(30, 4)
     made_of = facts(graph, [shelter(1, at_node(graph, 19))], [door(0, at_node(graph, 19))])
