@@ -50,7 +50,8 @@ def clean(question: Question, drawn: Drawn, raw: Any) -> Any:
     if of == LINE:
         if not isinstance(raw, str):
             raise Malformed
-        return raw.replace("\0", "").strip()[:LONGEST] or None
+        held = raw.replace("\0", "").encode("utf-8", "ignore").decode()  # half an emoji, cut by a field's length, is no text
+        return held.strip()[:LONGEST] or None
     if of == ONE:
         return _place(raw, size)
     if not isinstance(raw, list) or len(raw) > size:

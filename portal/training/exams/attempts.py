@@ -94,9 +94,10 @@ def has_passed(learner_id: int, slug: str) -> bool:
     return any(one.passed for one in past(learner_id, slug))
 
 
-def standing(exam: Exam, attempts: Sequence[Attempt]) -> rules.Standing:
-    """Where somebody stands now who made these attempts."""
-    return rules.standing(exam, [rules.Past(one.started_at, one.ended_at, one.passed) for one in attempts], utcnow())
+def standing(exam: Exam, attempts: Sequence[Attempt], *, offered: bool = True) -> rules.Standing:
+    """Where somebody stands now who made these attempts; `offered`: whether the course still has an exam."""
+    past = [rules.Past(one.started_at, one.ended_at, one.passed) for one in attempts]
+    return rules.standing(exam, past, utcnow(), offered=offered)
 
 
 def seconds_left(attempt: Attempt) -> float:
@@ -141,7 +142,7 @@ def start(learner_id: int, slug: str) -> tuple[Attempt, str]:
     answer no more. Raises Invalid where the rules do not allow another attempt, LookupError where there is no exam."""
     current(learner_id, slug)
     loaded = courses_store.current(slug)
-    if loaded is None or loaded[1].exam is None:
+    if loaded is None:
         raise LookupError(slug)
     version_id, course = loaded
     with transaction() as session:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import wraps
 from typing import Any
 
@@ -45,14 +45,23 @@ def make_blueprint() -> Blueprint:
 
 
 def _inside(view_: Callable[..., Any]) -> Callable[..., Any]:
-    """A view for learners of a course that has an exam: it gets the learner, the course as it is now, and its exam."""
+    """A view for learners of a course that has an exam: it gets the learner, the course as it is now, and its exam. Where the
+    exam was withdrawn, whoever has attempted it gets the version of the last attempt: to finish it, and for the results."""
     @wraps(view_)
     def guarded(learner: Learner, slug: str, **kwargs: Any) -> Any:
         found = courses_store.current(slug)
-        if found is None or found[1].exam is None:
+        course = found[1] if found else None
+        if course is not None and course.exam is None and (past := attempts.past(learner.id, slug)):
+            course = courses_store.of(past[0].version_id)
+        if course is None or course.exam is None:
             abort(404)
-        return view_(learner, found[1], found[1].exam, **kwargs)
+        return view_(learner, course, course.exam, **kwargs)
     return door.required(guarded)
+
+
+def _standing(course: Course, exam: Exam, past: Sequence[Attempt]) -> rules.Standing:
+    now = courses_store.current(course.id)
+    return attempts.standing(exam, past, offered=now is not None and now[1].exam is not None)
 
 
 def _secret() -> str:
@@ -63,7 +72,7 @@ def _secret() -> str:
 def rules_page(learner: Learner, course: Course, exam: Exam, problems: list[Problem] | None = None, status: int = 200) -> Any:
     attempts.current(learner.id, course.id)  # ends what is over
     past = attempts.past(learner.id, course.id)
-    stand = attempts.standing(exam, past)
+    stand = _standing(course, exam, past)
     return render_template("exams/rules.html", course=course, exam=exam, past=past, stand=stand, problems=problems or [],
                            feedback=FEEDBACK[exam.feedback],
                            live=bool(past) and past[0].ended_at is None and attempts.is_live(past[0], _secret())), status
@@ -78,6 +87,8 @@ def start(learner: Learner, course: Course, exam: Exam) -> Any:
         attempt, secret = attempts.start(learner.id, course.id)
     except Invalid as refusal:
         return rules_page(learner, course, exam, refusal.problems, 422)
+    except LookupError:  # withdrawn
+        abort(404)
     answer: Any = redirect(url_for("exams.sit", slug=course.id))
     path = url_for("exams.rules", slug=course.id)
     answer.set_cookie(COOKIE, secret, expires=attempt.closes_at, path=path, httponly=True, samesite="Lax",
@@ -170,8 +181,8 @@ def save(learner: Learner, course: Course, exam: Exam) -> Any:
     """JSON ``{attempt, answers: [{at, seq, value}]}``; the reply says which count is kept at each place, and the time left."""
     if request.content_length is None or request.content_length > LARGEST:
         abort(413)
-    sent: Any = request.get_json(silent=True)
     try:
+        sent: Any = request.get_json(silent=True)
         attempt_id = uuid.UUID(sent["attempt"])
         said = [Said(int(one["at"]), int(one["seq"]), one.get("value")) for one in sent["answers"]]
         kept = attempts.save(learner.id, attempt_id, _secret(), said)
@@ -181,7 +192,7 @@ def save(learner: Learner, course: Course, exam: Exam) -> Any:
         return jsonify(state="over", message=str(refusal.message)), 410
     except LookupError:  # also a key that is missing
         return jsonify(state="gone", message=_("There is no such attempt.")), 404
-    except (TypeError, ValueError, AttributeError):
+    except (TypeError, ValueError, AttributeError, OverflowError, RecursionError):  # also 1e999, and lists without an end
         return jsonify(state="bad", message=_("This could not be understood; reload the page.")), 422
     attempt = attempts.mine(learner.id, attempt_id)
     return jsonify(state="saved", kept=[{"at": at, "seq": one.seq} for at, one in kept.items()], **_time(attempt))
@@ -214,6 +225,6 @@ def result(learner: Learner, course: Course, exam: Exam, attempt_id: uuid.UUID) 
     may = rules.may_show_feedback(told, ended=True, passed=attempt.passed)
     past = attempts.past(learner.id, course.id)
     return render_template("exams/result.html", course=course, exam=exam, attempt=attempt, late="late" in request.args,
-                           titles=view.module_titles(then, language), stand=attempts.standing(exam, past),
+                           titles=view.module_titles(then, language), stand=_standing(course, exam, past),
                            feedback=FEEDBACK[told],
                            looked=view.looked_at(attempt, language, attempts.points(attempt.id)) if may else None)

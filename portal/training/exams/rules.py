@@ -13,7 +13,7 @@ from fractions import Fraction
 from portal.training.content.values import Exam
 
 #: Why nobody may begin now.
-OPEN, PASSED, USED_UP, WAIT = "open", "passed", "used_up", "wait"
+OPEN, PASSED, WITHDRAWN, USED_UP, WAIT = "open", "passed", "withdrawn", "used_up", "wait"
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,8 +27,8 @@ class Past:
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """Whether an attempt may begin. `hindrance`: OPEN (one is under way), PASSED, USED_UP, WAIT (until `since`) or empty.
-    `left`: attempts that are left, this one counted."""
+    """Whether an attempt may begin. `hindrance`: OPEN (one is under way), PASSED, WITHDRAWN, USED_UP, WAIT (until `since`) or
+    empty. `left`: attempts that are left, this one counted."""
 
     hindrance: str
     left: int
@@ -39,13 +39,15 @@ class Standing:
         return not self.hindrance
 
 
-def standing(exam: Exam, past: Sequence[Past], now: datetime) -> Standing:
-    """Where somebody stands who made the attempts `past`, in any order."""
+def standing(exam: Exam, past: Sequence[Past], now: datetime, *, offered: bool = True) -> Standing:
+    """Where somebody stands who made the attempts `past`, in any order. Not `offered`: the course has no exam any more."""
     left = max(0, exam.attempts - len(past))
     if any(one.ended_at is None for one in past):
         return Standing(OPEN, left)
     if any(one.passed for one in past):
         return Standing(PASSED, left)
+    if not offered:
+        return Standing(WITHDRAWN, left)
     if not left:
         return Standing(USED_UP, left)
     ends = [one.ended_at for one in past if one.ended_at is not None]

@@ -192,6 +192,13 @@ def test_attempts_are_limited_and_one_waits_between_them(learner, clock):
         attempts.start(learner, "sample")
 
 
+def test_what_no_database_can_hold_of_a_text_is_left_out(learner, typed):
+    attempt, secret, at = typed
+    assert attempts.save(learner, attempt.id, secret, [Said(at, 10, "a\0b\ud800c")])[at].value == "abc"
+    db.session.expire_all()
+    assert attempts.kept(attempt.id)[at].value == "abc"
+
+
 def test_a_bank_that_is_edited_meanwhile_changes_nothing_in_the_attempt(learner, change):
     attempt, secret = attempts.start(learner, "sample")
     before = attempts.questions(attempt)

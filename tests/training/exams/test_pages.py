@@ -11,6 +11,7 @@ from flask import g
 from werkzeug.test import TestResponse
 
 from portal.core.db import db
+from portal.training import courses_store
 from portal.training.content.values import Matching, Ordering
 from portal.training.exam_models import Attempt
 from portal.training.exams import attempts, pages, view
@@ -184,7 +185,8 @@ def test_what_comes_after_the_grace_is_refused_in_words_and_ends_the_attempt(pho
 
 
 @pytest.mark.parametrize("body", ["", "[]", "{}", '{"attempt": 1}', '{"attempt": "x", "answers": []}',
-                                  '{"attempt": null, "answers": 5}', "nonsense", '{"answers": [{"at": "x"}]}'])
+                                  '{"attempt": null, "answers": 5}', "nonsense", '{"answers": [{"at": "x"}]}', "[" * 60_000,
+                                  '{"attempt": "0192a1b2-0000-7000-8000-000000000000", "answers": [{"at": 1e999, "seq": 1}]}'])
 def test_what_is_no_answer_is_refused_without_a_fault(phone, body):
     phone.begin()
     assert phone.post("answers", body, content_type="application/json", headers=JSON).status_code in (404, 413, 422)
@@ -214,6 +216,24 @@ def test_the_course_leads_to_its_exam_once_one_takes_it(phone):
 
 def test_a_course_without_an_exam_has_no_such_page(phone):
     assert phone.client.get("/learn/nothing/exam/").status_code == 404
+
+
+def test_an_exam_that_is_withdrawn_is_finished_by_whoever_began_it_and_by_nobody_else(loaded, phone, change):
+    attempt = phone.begin()
+    change("course.yaml", "exam: {minutes: 20, grace_seconds: 30, attempts: 3, wait_hours: 24, one_at_a_time: false,"
+           " feedback: after_pass, draw: {fire: 5}}\n", "")
+    assert courses_store.sync(faulty=True)[0].new
+    other = Phone(loaded, make_learner("0007"))
+    assert other.get("").status_code == other.post("start", {"ready": "1"}).status_code == 404
+    assert phone.post("start").headers["Location"] == EXAM + "sit"  # goes on, as on another phone
+    assert phone.save(attempt, {"at": 0, "seq": 5_000_000, "value": None}).json["state"] == "saved"
+    done = phone.post("sit", form_of(attempt, {1: None}, 5_000_001, "submit"))
+    assert "未通过" in phone.client.get(done.headers["Location"]).text
+    rules = phone.get("")
+    assert rules.status_code == 200
+    assert "已不再设考试" in rules.text
+    assert 'name="ready"' not in rules.text
+    assert phone.post("start", {"ready": "1"}).status_code == 404
 
 
 def test_the_time_left_is_the_servers_whatever_the_phone_believes(phone, clock):
