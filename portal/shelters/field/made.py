@@ -15,7 +15,7 @@ import shapely
 from numpy.typing import NDArray
 from shapely.geometry.base import BaseGeometry
 
-from portal.shelters.roads.effects import Effect, Ground
+from portal.shelters.roads.effects import Effect
 
 WALK, STEP_FREE = PROFILES = ("walk", "step_free")
 #: Metres per second. Walking: 1.2, the default of the Highway Capacity Manual (Transportation Research Board, 2000, chapter 18).
@@ -111,9 +111,6 @@ class Field:
     community: NDArray[np.int16]
     communities: tuple[str, ...]
     summary: dict[str, Any] = field(default_factory=dict)
-
-    def blocked_ground(self, family: str) -> Ground:
-        return Ground(self.cuts[self.ground[family]])
 
 
 def to_bytes(made: Field) -> bytes:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-import numpy as np
 from sqlalchemy import func, select
 from sqlalchemy.orm import lazyload
 
@@ -14,7 +13,6 @@ from portal.core.db import db
 from portal.identity.models import Account
 from portal.regions import lookup
 from portal.regions.snapshot import Node
-from portal.shelters.field.made import NO_TIME
 from portal.shelters.field.view import FieldView
 from portal.shelters.living import reports
 from portal.shelters.models import UNSAFE, Shelter
@@ -90,7 +88,7 @@ class Live:
 def rows(district: str, view: FieldView | None, layer: str) -> list[Row]:
     """Every community of the district, by code."""
     capacities = store.capacity_by_community([district])
-    covered = coverage(view, layer) if view and layer in view.layers else {}
+    covered = view.communities(layer) if view and layer in view.layers else {}
     family = suitability.families().get(layer.partition(".")[0])
     expected = family.expected if family else 1.0
     found = []
@@ -98,22 +96,9 @@ def rows(district: str, view: FieldView | None, layer: str) -> list[Row]:
         node = lookup.get(code)
         if node is not None:
             street, capacity = lookup.get(code[:9] + "000"), capacities.get(code, _NOTHING)
-            share, minutes, tight = covered.get(code, (None, None, 0.0))
+            ways = covered.get(code)
+            share, minutes, tight = (ways.share, ways.median_minutes, ways.tight) if ways else (None, None, 0.0)
             found.append(Row(node, street, capacity, share, minutes, tight, expected))
-    return found
-
-
-def coverage(view: FieldView, layer: str) -> dict[str, tuple[float, float | None, float]]:
-    """Community → share of its nodes with a way, the middle of their minutes, and the share for whom no place is kept. People
-    are spread evenly over the nodes of a community, so shares of nodes are shares of people."""
-    seconds, tight = view.made.layers[layer].seconds, view.made.layers[layer].tight
-    found: dict[str, tuple[float, float | None, float]] = {}
-    for code, nodes in view.community_nodes.items():
-        if len(nodes):
-            own = seconds[nodes]
-            has = own[own != NO_TIME]
-            middle = round(float(np.median(has)) / 60, 1) if len(has) else None
-            found[code] = (len(has) / len(own), middle, float(tight[nodes].mean()))
     return found
 
 
