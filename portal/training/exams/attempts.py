@@ -17,7 +17,7 @@ from typing import Any
 
 from flask import Flask
 from flask_babel import lazy_gettext as _l
-from sqlalchemy import func, select, update
+from sqlalchemy import select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
@@ -285,11 +285,6 @@ def sweep(app: Flask) -> int:
             except Exception:
                 log.exception("the attempt %s could not be ended", attempt_id)
     return ended
-
-
-def open_count() -> int:
-    """How many attempts are under way now, over all courses."""
-    return db.session.execute(select(func.count()).select_from(Attempt).where(Attempt.ended_at.is_(None))).scalar_one()
 
 
 def _trail(session: Session, attempt: Attempt, action: str, details: dict[str, Any]) -> None:
