@@ -131,9 +131,10 @@ def tell_post(opening_id: uuid.UUID) -> Any:
     decision = opening.get(opening_id)
     if decision is None or decision.warning_id != warning.id:
         abort(404)
-    shelters = store.by_ids(decision.shelter_ids).values()
+    shelters = list(store.by_ids(decision.shelter_ids).values())
     if not any(opening.may_open(account, s) for s in shelters):
-        raise Forbidden(_("Your duty does not cover these shelters: %(names)s", names=""))
+        names = "、".join(s.name(select_language()) for s in shelters[:5])
+        raise Forbidden(_("Your duty does not cover these shelters: %(names)s", names=names))
     return _act(warning, lambda: texts.tell(account, decision, again=True)) or _back(warning)
 
 

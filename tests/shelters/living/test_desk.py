@@ -145,6 +145,19 @@ def test_a_street_duty_sees_its_own_and_a_viewer_only_reads(seat, shelter, bulle
     assert viewer.post("/desk/shelters/open", bulletin=str(call.id), shelter=str(shelter.id)).status_code == 403
 
 
+def test_who_has_no_duty_over_any_of_its_shelters_tells_nobody(seat, office, shelter, keeper, bulletin):
+    call = bulletin()
+    made = opening.open_shelters(office, call, [shelter.id])
+    stranger = seat(district.office("kengzi", (SHELTERS, "440310005000", "red")))
+    page = stranger.get(page_of(call)).text
+    got = stranger.send(f"/desk/shelters/open/{made.id}/tell", stranger.form(page, f"/{made.id}/tell"))
+    assert got.status_code == 403
+    assert shelter.name_en in got.text
+    viewer = seat(district.office("viewer", (VIEWER, district.DISTRICT, "red")))
+    assert "/tell" not in viewer.get(page_of(call)).text
+    assert phones.page(phones.Filter(digits=PHONE))[0] == []
+
+
 @pytest.mark.parametrize("named", ["", "x", "00000000-0000-0000-0000-000000000000"])
 def test_a_bulletin_that_is_not_there_is_not_found(desk, named):
     assert desk.get(f"/desk/shelters/open?bulletin={named}").status_code == 404

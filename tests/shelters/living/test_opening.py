@@ -163,6 +163,21 @@ def test_after_the_all_clear_all_are_closed_but_what_another_warning_holds(offic
         opening.close_for(office, one.warning_id, seen=made.id)
 
 
+def test_a_street_closes_its_own_and_leaves_the_rest_open(office, shelter, bulletin):
+    with transaction() as session:
+        outside = make_shelter(session, region_code="440310005001")
+    call = bulletin()
+    made = opening.open_shelters(office, call, [shelter.id, outside.id])
+    end(call.warning_id)
+    street = district.office("street", (SHELTERS, district.PINGSHAN, "red"))
+    closed = opening.close_for(street, call.warning_id, seen=made.id)
+    assert closed.shelter_ids == [shelter.id]
+    assert (shown(shelter).status, shown(outside).status) == ("closing", "opening")
+    with pytest.raises(Invalid):
+        opening.close_for(street, call.warning_id, seen=closed.id)
+    assert opening.close_for(office, call.warning_id, seen=closed.id).shelter_ids == [outside.id]
+
+
 def test_a_drill_opens_nothing_that_the_public_sees(office, shelter, bulletin):
     drill = bulletin(exercise=True)
     opening.open_shelters(office, drill, [shelter.id])
