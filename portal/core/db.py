@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from flask_sqlalchemy_lite import SQLAlchemy
-from sqlalchemy import JSON, BigInteger, DateTime, Integer, MetaData, event
+from sqlalchemy import JSON, BigInteger, DateTime, Integer, MetaData, event, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.engine import Dialect, Engine
 from sqlalchemy.orm import DeclarativeBase, Session
@@ -113,6 +113,18 @@ def tune(engine: Engine) -> None:
     def _begin(connection: Any) -> None:
         writes = connection.get_execution_options().get("writes")
         connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+
+@contextmanager
+def impatient(seconds: float) -> Iterator[None]:
+    """Within it no query waits longer than this for what others have locked: PostgreSQL raises OperationalError then, after
+    which the session must be rolled back. SQLite's readers wait for nobody."""
+    if db.engine.dialect.name == "sqlite":
+        yield
+        return
+    db.session.execute(text(f"SET LOCAL lock_timeout = {int(seconds * 1000)}"))
+    yield
+    db.session.execute(text("SET LOCAL lock_timeout TO DEFAULT"))
 
 
 class FairLock:

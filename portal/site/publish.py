@@ -24,7 +24,7 @@ from flask import Flask, current_app
 
 from portal.config import Settings
 from portal.core.clock import local, utcnow
-from portal.core.db import db
+from portal.core.db import db, impatient
 from portal.core.i18n import LANGUAGES
 from portal.guides import fill as guides
 from portal.guides import shelf as guide_shelf
@@ -61,6 +61,8 @@ ASSET_TYPES = {
 }
 #: Past warnings on the front page, and on one page of the archive.
 RECENT, ARCHIVE_PAGE = 5, 50
+#: Seconds that a publishing waits for tables which somebody has locked, as a migration does, where its last pages can stay.
+LOCK_SECONDS = 1.0
 #: Guides that a warning leads to.
 MOST_GUIDES = 2
 #: Seconds that the pages of shelters may take in each generation of one publishing: the first generation has every warning
@@ -120,7 +122,8 @@ def generation(app: Flask, nonce: str, longest: float, courses: Callable[[Publis
             publishing = Publishing(building, settings, now, nonce, wanted)
             publishing.fill()
             behind = publishing.fill_shelters(longest)
-            guides.fill(publishing, whole=courses is not course_pages.keep)
+            with impatient(LOCK_SECONDS):
+                guides.fill(publishing, whole=courses is not course_pages.keep)
             courses(publishing)
             building.finish(now.isoformat())
         except BaseException:
@@ -181,7 +184,8 @@ class Publishing:
         warning back: the files of the generation before stay, and the doctor says so. How many were left for the next
         round because time was over."""
         try:
-            press = shelters.fill(self, time.monotonic() + longest)
+            with impatient(LOCK_SECONDS):
+                press = shelters.fill(self, time.monotonic() + longest)
             trouble, kept, behind = press.trouble, press.kept, press.behind
         except Exception as error:
             logger.exception("the pages of shelters could not be rendered; the last ones stay")
@@ -232,10 +236,12 @@ class Publishing:
     def _opened(self) -> dict[uuid.UUID, list[Opened]]:
         """The shelters that were opened for each warning in force. A warning is published without them rather than not."""
         try:
-            return opened_for([w.id for w in self.warnings if self._state(w) == IN_FORCE], self.now)
+            with impatient(LOCK_SECONDS):
+                return opened_for([w.id for w in self.warnings if self._state(w) == IN_FORCE], self.now)
         except Exception:
             logger.exception("what was opened for warnings could not be read; they are published without it")
             db.session.rollback()
+            archive.public_warnings()  # what was read is stale now: read it again at once, not warning by warning
             return {}
 
     def _guides(self) -> guide_shelf.Shelf:

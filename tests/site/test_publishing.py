@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 from flask import Flask
+from sqlalchemy import text
 
 from portal.core.db import db
 from portal.site import generations
@@ -217,6 +218,23 @@ def test_publishers_at_the_same_time_take_turns(site: Flask) -> None:
         process.wait(10)
     assert len({one.generation for one in done}) == 4
     assert whole(root(site) / "current")
+
+
+@pytest.mark.parametrize("table", ["shelter", "shelter_opening", "field_version"])
+def test_a_warning_does_not_wait_for_tables_of_shelters_that_somebody_has_locked(
+    site: Flask, table: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    publish(site)
+    with site.app_context():
+        record("20261122-01")
+        server = db.engine.dialect.name == "postgresql"
+        with db.engine.execution_options(writes=True).connect() as other:
+            if server:  # as a migration does; SQLite's readers never wait
+                other.execute(text(f"LOCK TABLE {table} IN ACCESS EXCLUSIVE MODE"))
+            publish(site)
+    assert (root(site) / "current/zh/warnings/20261122-01/index.html").exists()
+    assert ("lock timeout" in caplog.text) == server
+    assert "statement timeout" not in caplog.text
 
 
 def test_a_publisher_that_waits_too_long_says_so(site: Flask, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,6 +11,8 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Any, Protocol
 
+from sqlalchemy.exc import SQLAlchemyError
+
 from portal.config import Settings
 
 logger = logging.getLogger(__name__)
@@ -72,8 +74,8 @@ class Press:
             return
         try:
             self.publishing.put(path, content_type, key, make)
-        except OSError:
-            raise  # the disk, not the page
+        except (OSError, SQLAlchemyError):
+            raise  # the disk or the database, not the page
         except Exception as error:
             logger.exception("%s could not be rendered; its last form stays", path)
             self.trouble = self.trouble or error
