@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import re
+import threading
 from datetime import timedelta
 
 import pytest
@@ -155,6 +156,21 @@ def test_when_the_carrier_is_down_everybody_is_told_so_and_the_log_names_nobody(
     later(minutes=2)
     codes.send_code(PHONE, "keeper", "zh")
     assert codes.trouble("keeper") is None
+
+
+def test_a_code_for_which_there_is_no_room_left_is_not_said_to_be_on_its_way(context, monkeypatch, caplog):
+    go_on = threading.Event()
+    monkeypatch.setattr(codes, "WAITING_MOST", 1)
+    monkeypatch.setattr(codes, "_deliver", lambda *_what: go_on.wait(20))
+    try:
+        codes.send_code(PHONE, "keeper", "zh")
+        assert codes.trouble("keeper") is None
+        codes.send_code(OTHER, "keeper", "zh")
+        assert codes.trouble("keeper") is not None
+    finally:
+        go_on.set()
+    assert "too many one-time codes" in caplog.text
+    assert OTHER[-8:] not in caplog.text
 
 
 def test_a_code_that_could_not_be_sent_does_not_end_the_one_before(at_once):

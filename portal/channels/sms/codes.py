@@ -47,7 +47,8 @@ SEND_LIMIT, CHECK_LIMIT = "20 per 10 minutes; 200 per day", "40 per 10 minutes; 
 SILENT, UNSENT = "-", "unsent"
 #: In front of the hash (whose last sign gives way) of a code whose handing over ended without an answer: it may arrive.
 DOUBTFUL = "?"
-WAITING_MOST = 200
+#: Codes that wait to be sent: a school that signs in for an exam at once, and no more than leave while they are good.
+WAITING_MOST = 1000
 
 log = logging.getLogger(__name__)
 Courier = Callable[[Callable[[], None]], None]
@@ -69,7 +70,11 @@ def send_code(phone: str, purpose: str, language: str, *, known: bool = True) ->
             row.code_hash = _hash(row.id, purpose, code)
         session.add(row)
     if known:
-        _courier()(lambda: _deliver(row.id, phone, code, language, row.expires_at))
+        try:
+            _courier()(lambda: _deliver(row.id, phone, code, language, row.expires_at))
+        except _Full:
+            log.error("too many one-time codes wait to be sent; one was dropped")
+            _not_sent(row.id, aside.NOT_TAKEN)  # so that the door says that messages do not go out
 
 
 def check_code(phone: str, purpose: str, code: str) -> bool:
@@ -163,14 +168,23 @@ def _deliver(row_id: uuid.UUID, phone: str, code: str, language: str, expires_at
         log.error("a one-time code could not be sent: %s", type(error).__name__)
         outcome = aside.NOT_TAKEN
     if outcome != aside.TAKEN:
-        with transaction() as session:
-            row = session.get(OneTimeCode, row_id)
-            if row is not None:
-                row.code_hash = _doubtful(row.code_hash) if outcome == aside.UNSURE else UNSENT
+        _not_sent(row_id, outcome)
+
+
+def _not_sent(row_id: uuid.UUID, outcome: str) -> None:
+    """Write down that a code did not go out, or with the outcome UNSURE that it may not have."""
+    with transaction() as session:
+        row = session.get(OneTimeCode, row_id)
+        if row is not None:
+            row.code_hash = _doubtful(row.code_hash) if outcome == aside.UNSURE else UNSENT
 
 
 # -- after the answer ----------------------------------------------------------------------------------------
 _making = threading.Lock()
+
+
+class _Full(Exception):
+    """Too many codes wait to be sent."""
 
 
 def _courier() -> Courier:
@@ -182,7 +196,7 @@ def _courier() -> Courier:
 
 
 def _make_courier(app: Flask) -> Courier:
-    """Runs what it is given in one of two threads, in the order in which it came; beyond 200 that wait, not at all."""
+    """Runs what it is given in one of two threads, in the order in which it came. Raises _Full when too many wait."""
     pool, room = ThreadPoolExecutor(2, thread_name_prefix="codes"), threading.BoundedSemaphore(WAITING_MOST)
 
     def run(work: Callable[[], None]) -> None:
@@ -195,8 +209,7 @@ def _make_courier(app: Flask) -> Courier:
             room.release()
 
     def take(work: Callable[[], None]) -> None:
-        if room.acquire(blocking=False):
-            pool.submit(run, work)
-        else:
-            log.error("too many one-time codes wait to be sent; one was dropped")
+        if not room.acquire(blocking=False):
+            raise _Full
+        pool.submit(run, work)
     return take
