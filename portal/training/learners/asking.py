@@ -24,6 +24,7 @@ from portal.training.content.values import (
     Choice,
     Hotspot,
     Matching,
+    Node,
     Numeric,
     Ordering,
     Question,
@@ -60,11 +61,20 @@ def order(question: Question, ref: str) -> list[int]:
     many = {Choice: "options", Ordering: "items", Matching: "pairs", Hotspot: "areas"}.get(type(question))
     numbers = list(range(len(getattr(question, many)))) if many else []
     if question.type != TRUEFALSE:
-        seed = hashlib.sha256(f"{ref}|{question.id}".encode()).digest()
-        shuffle = random.Random(seed)  # noqa: S311  (an order to look at, no secret)
-        shuffle.shuffle(numbers)
+        _shuffle(numbers, f"{ref}|{question.id}")
         if isinstance(question, Ordering) and numbers == sorted(numbers):
             numbers.reverse()
+    return numbers
+
+
+def _shuffle(numbers: list[int], seed: str) -> None:
+    random.Random(hashlib.sha256(seed.encode()).digest()).shuffle(numbers)  # noqa: S311  (an order to look at, no secret)
+
+
+def ways(question: Scenario, node: Node, ref: str) -> list[int]:
+    """Place → number of a way of `node`, the same for the same `ref`: who writes a story begins with the good one."""
+    numbers = list(range(len(node.ways)))
+    _shuffle(numbers, f"{ref}|{question.id}|{node.id}")
     return numbers
 
 
@@ -91,7 +101,7 @@ def ask(question: Question, ref: str, language: str, pictures: Mapping[str, Pict
                       "choices": tuple(_line(question.areas[n].label[language]) for n in places), "alt": question.alt[language],
                       "picture": pictures.get(question.image[language])}
         case Scenario():
-            shown |= _story(question, path, language, pictures)
+            shown |= _story(question, ref, path, language, pictures)
     return Asked(**shown)
 
 
@@ -102,12 +112,12 @@ def story(question: Scenario, answer: Any, language: str, pictures: Mapping[str,
                  for node, way in steps)
 
 
-def _story(question: Scenario, path: str, language: str, pictures: Mapping[str, Picture]) -> dict[str, Any]:
+def _story(question: Scenario, ref: str, path: str, language: str, pictures: Mapping[str, Picture]) -> dict[str, Any]:
     taken = steps(path)
     _gone, here = walk(question, taken)
     return {"form": "story", "path": path, "told": story(question, taken, language, pictures),
             "situation": _text(here.words[language], pictures),
-            "choices": tuple(_line(way.words[language]) for way in here.ways)}
+            "choices": tuple(_line(here.ways[n].words[language]) for n in ways(question, here, ref))}
 
 
 def steps(path: str) -> list[int]:
@@ -124,6 +134,8 @@ def is_over(question: Scenario, path: list[int]) -> bool:
 
 def read(question: Question, ref: str, form: Any) -> tuple[Any, list[Problem]]:
     """(the answer as :mod:`portal.training.grading` takes it, what is missing in it) of a form's fields."""
+    if isinstance(question, Scenario):
+        return _way(question, ref, form)
     return _READERS[type(question)](question, order(question, ref), form)
 
 
@@ -161,12 +173,13 @@ def _typed(_question: Question, _places: list[int], form: Any) -> tuple[Any, lis
     return (typed, []) if typed else (None, [Problem(FIELD, _("Type an answer."))])
 
 
-def _way(question: Scenario, _places: list[int], form: Any) -> tuple[Any, list[Problem]]:
+def _way(question: Scenario, ref: str, form: Any) -> tuple[Any, list[Problem]]:
     path = steps(form.get("path", ""))
     gone, here = walk(question, path)
     path = path[:len(gone)]
     value = form.get(FIELD, "")
-    return ([*path, int(value)], []) if _is_place(value, len(here.ways)) else (path, [_missing()])
+    places = ways(question, here, ref)
+    return ([*path, places[int(value)]], []) if _is_place(value, len(places)) else (path, [_missing()])
 
 
 def _missing() -> Problem:
@@ -192,5 +205,4 @@ def _plain(words: str) -> str:
 
 _READERS: dict[type[Question], Callable[[Any, list[int], Any], tuple[Any, list[Problem]]]] = {
     Choice: _choice, Ordering: _ordering, Matching: _matching, Numeric: _typed, ShortText: _typed, Hotspot: _hotspot,
-    Scenario: _way,
 }

@@ -7,9 +7,11 @@ import re
 import lxml.html
 import pytest
 from sqlalchemy import func, select, update
+from werkzeug.datastructures import MultiDict
 
 from portal.core.clock import utcnow
 from portal.core.db import db, transaction
+from portal.training.grading import walk
 from portal.training.learners import asking, practice
 from portal.training.models import Learner, LessonProgress, PracticeAnswer, ReviewCard
 from tests.shelters.living.one_database import database_url  # noqa: F401
@@ -130,9 +132,22 @@ def play(phone, page, question, answer):
     _action, hidden = phone.form(page)
     if question.type != "scenario":
         return phone.submit(page, **fields_for(question, hidden["ref"], answer))
-    for way in answer[:-1]:
-        page = phone.submit(page, answer=way).text
-    return phone.submit(page, answer=answer[-1])
+    places = [asking.ways(question, walk(question, answer[:n])[1], hidden["ref"]).index(way) for n, way in enumerate(answer)]
+    for place in places[:-1]:
+        page = phone.submit(page, answer=place).text
+    return phone.submit(page, answer=places[-1])
+
+
+def test_in_a_story_the_good_way_stands_in_no_place_of_its_own(sample):
+    question = practice.find(sample[1], "fir-009")[1]
+    node = question.nodes[0]
+    refs = [practice.new_ref() for _n in range(60)]
+    assert {asking.ways(question, node, ref)[0] for ref in refs} == set(range(len(node.ways)))
+    for ref in refs:
+        shown = asking.ask(question, ref, "en", {}).choices
+        for place, words in enumerate(shown):
+            (taken,), problems = asking.read(question, ref, MultiDict({"answer": str(place)}))
+            assert (node.ways[taken].words.en, problems) == (str(words.striptags()), [])
 
 
 def test_all_nine_types_are_answered_by_plain_forms_and_judged_at_once(phone, sample):
