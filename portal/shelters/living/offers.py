@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from portal.core.clock import utcnow
@@ -90,7 +90,7 @@ def decisions(warning: Warning) -> list[Decision]:
 
 def page(account: Account, warning: Warning) -> dict[str, Any] | None:
     """All that the page of opening shows; None where the warning has no bulletin that says what happens. Lists hold what
-    the account's duty covers; `outside` counts the rest."""
+    the account's duty covers, `beyond` counts what they leave out of it, and `outside` the rest."""
     bulletin = newest(warning)
     if bulletin is None:
         return None
@@ -99,12 +99,12 @@ def page(account: Account, warning: Warning) -> dict[str, Any] | None:
     over = warning.state != IN_FORCE or warning.expires <= utcnow()
     still = opening.open_now_for(warning.id)
     held = opening.held_elsewhere(warning.id, [s.id for s in still], exercise=warning.exercise)
-    mine = _mine(account, call) if call else None
+    mine, outside, beyond = _mine(account, call) if call else (None, 0, 0)
     return {
         "bulletin": bulletin, "warning": warning, "call": mine, "decisions": decided, "over": over, "still": still,
         "held": [s for s in still if s.id in held], "seen": decided[0].opening.id if decided else "",
         "may": _has_duty(account, bulletin.region_codes),
-        "outside": len(call.proposed) + len(call.unknown) - len(mine.proposed) - len(mine.unknown) if call and mine else 0,
+        "outside": outside, "beyond": beyond,
         "proposed_sum": Sum.of(mine.proposed if mine else []), "standing_sum": Sum.of(call.standing if call else []),
         "closable": [s for s in still if s.id not in held and opening.may_open(account, s)],
     }
@@ -116,8 +116,10 @@ def _has_duty(account: Account, region_codes: Iterable[str]) -> bool:
     return any(codes.contains(duty, code) or codes.contains(code, duty) for code in region_codes for duty in duties)
 
 
-def _mine(account: Account, call: Call) -> Call:
-    def covered(shelters: list[Shelter]) -> list[Shelter]:
-        return [s for s in shelters if opening.may_open(account, s)][:opening.MOST_SHELTERS]
-    return Call(call.bulletin, call.family, covered(call.proposed), covered(call.unknown), call.standing, call.unsafe,
-                call.busy)
+def _mine(account: Account, call: Call) -> tuple[Call, int, int]:
+    """The call with what the account may open of it, as far as one step can; how many lie outside the duty, and how many of
+    its own are left out."""
+    own = [[s for s in shelters if opening.may_open(account, s)] for shelters in (call.proposed, call.unknown)]
+    listed = [shelters[:opening.MOST_SHELTERS] for shelters in own]
+    outside = len(call.proposed) + len(call.unknown) - sum(map(len, own))
+    return replace(call, proposed=listed[0], unknown=listed[1]), outside, sum(map(len, own)) - sum(map(len, listed))

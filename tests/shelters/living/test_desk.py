@@ -89,6 +89,16 @@ def test_where_nothing_is_left_to_open_the_page_says_so_and_offers_no_button(des
     assert "needs the duty" not in page
 
 
+def test_what_one_step_cannot_hold_is_counted_and_not_called_outside_the_duty(desk, shelter, bulletin, monkeypatch):
+    monkeypatch.setattr(opening, "MOST_SHELTERS", 1)
+    with transaction() as session:
+        make_shelter(session)
+    page = desk.get(page_of(bulletin())).text
+    assert len(ticked(page)) == 1
+    assert "1 more shelter is not listed" in page
+    assert "outside your duty" not in page
+
+
 def test_declining_asks_why(desk, bulletin, shelter):
     call = bulletin()
     assert "Say in a sentence why" in press(desk, call, "/decline").text
