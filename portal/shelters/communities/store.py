@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -16,7 +16,6 @@ from typing import Any
 from sqlalchemy import select
 
 from portal.core.db import db
-from portal.regions import lookup
 from portal.shelters.communities import words
 from portal.shelters.models import CommunityPost, Preparedness, RiskPoint
 
@@ -99,12 +98,6 @@ def known(codes: Sequence[str]) -> dict[str, Known]:
         for code in chunk:
             found[code] = Known(code, by_post.get(code, []), by_risk.get(code, []), _ten(by_have.get(code, [])))
     return found
-
-
-def risk_points_in(codes: Iterable[str]) -> list[RiskPoint]:
-    """The risk points of all communities in these regions (a street's code includes its communities)."""
-    wanted = lookup.communities_under(codes)
-    return [risk for item in known(wanted).values() for risk in item.risks]
 
 
 #: Parts of what is kept, each edited by itself.
