@@ -256,7 +256,7 @@ def test_whoever_waits_comes_before_one_who_lets_go_and_asks_again_at_once(site:
             assert not wanted()
             other = threading.Thread(target=second)
             other.start()
-            while not wanted():
+            while other.is_alive() and not wanted():
                 pass
         with generations.locked(root(site)):
             order.append("again")

@@ -180,7 +180,7 @@ def test_a_warning_gets_in_between_two_slices(site: Flask, monkeypatch: pytest.M
             with site.app_context():
                 record("20261122-01")
             warned.start()
-            while not self._publishing.wanted():  # it waits for this slice
+            while warned.is_alive() and not self._publishing.wanted():  # it waits for this slice
                 pass
 
     clock = SimpleNamespace(monotonic=lambda: float(next(ticks)))  # each look at it takes a second

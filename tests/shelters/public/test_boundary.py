@@ -139,7 +139,7 @@ def test_a_long_round_ends_when_another_publisher_waits(site, add, monkeypatch):
         if threading.current_thread() is second:
             return
         second.start()
-        while not press_.publishing.wanted():
+        while second.is_alive() and not press_.publishing.wanted():
             pass
         left.append(press_)
 
