@@ -176,9 +176,9 @@ class _Links:
         return {str(n): slowed[edge] for n, edge in enumerate(self._edges) if edge in slowed}
 
     def doors(self) -> list[list[Any]]:
-        """Place, longitude, latitude, names of each door."""
+        """Place, longitude, latitude, names, hours of each door."""
         all_ = self._view.made.doors
-        return [[all_[d].shelter, all_[d].lon, all_[d].lat, all_[d].zh, all_[d].en] for d in self._doors]
+        return [[all_[d].shelter, all_[d].lon, all_[d].lat, all_[d].zh, all_[d].en, all_[d].hours] for d in self._doors]
 
 
 def _places(view: FieldView) -> list[list[Any]]:

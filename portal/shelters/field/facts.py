@@ -18,7 +18,7 @@ from portal.core.db import db
 from portal.regions import lookup
 from portal.shelters.field.made import FORM, Door, Facts, Place
 from portal.shelters.models import FULL, UNSAFE, Shelter
-from portal.shelters.registry import freshness, status_rules
+from portal.shelters.registry import freshness, hours, status_rules
 from portal.shelters.registry.suitability import families, suits
 from portal.shelters.roads import obstructions
 from portal.shelters.roads.graph import Graph
@@ -79,7 +79,7 @@ def _doors(shelter: Shelter, number: int) -> list[Door]:
     """Its entrances; where none is known, its own point."""
     if shelter.entrances:
         return [Door(number, e.id, e.longitude, e.latitude, shelter.step_free if e.step_free is None else e.step_free,
-                     e.name_zh, e.name_en) for e in shelter.entrances]
+                     e.name_zh, e.name_en, "" if e.hours == hours.ALWAYS else e.hours) for e in shelter.entrances]
     if shelter.longitude is None or shelter.latitude is None:
         return []
     return [Door(number, None, shelter.longitude, shelter.latitude, shelter.step_free)]

@@ -35,7 +35,8 @@ NO_TIME = 65535
 
 @dataclass(frozen=True)
 class Door:
-    """An entrance. `shelter`: position among the field's shelters; `id` None: the shelter's own point stands for it."""
+    """An entrance. `shelter`: position among the field's shelters; `id` None: the shelter's own point stands for it; `hours`: as
+    registered, empty where unknown or always."""
 
     shelter: int
     id: int | None
@@ -44,6 +45,7 @@ class Door:
     step_free: bool | None
     zh: str = ""
     en: str = ""
+    hours: str = ""
 
     def name(self, language: str) -> str:
         return self.zh if language == "zh" else self.en or self.zh

@@ -31,6 +31,7 @@ _PHRASES: dict[str, Any] = {
     "end": _l("Leave the way towards the entrance, about {far}."),
     "arrive": _l("Arrive at {shelter}, entrance {door}."),
     "arrive_plain": _l("Arrive at {shelter}."),
+    "hours": _l("This entrance is registered as open {hours}. If it is closed, look for another or call the shelter."),
     "no_safe_route": _l("No safe route: stay where you are, go up to a higher floor, call 119."),
     "outside": _l("This place is more than {far} from every way that we know."),
     "obstruction": _l("This place lies where the ways are closed now."),

@@ -88,6 +88,8 @@ class Route:
                 street=step.way.name(language, say) if step.way else ""))
         door = self.door.name(language)
         told.append(telling.filled(say["arrive" if door else "arrive_plain"], shelter=name, door=door))
+        if self.door.hours:
+            told.append(telling.filled(say["hours"], hours=self.door.hours))
         if self.profile == STEP_FREE:
             told.append(say["step_free"])
         return told

@@ -199,6 +199,7 @@
     far = distance(line[count - 2][0], line[count - 2][1], line[count - 1][0], line[count - 1][1]);
     if (far >= 15) tell("end", far);
     tell(entrance ? "arrive" : "arrive_plain", 0);
+    if (door[5]) told.push(say.hours.replace("{hours}", door[5]));
     if (layer.split(".")[1] === "step_free") told.push(say.step_free);
     return told;
   }

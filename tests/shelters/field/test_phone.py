@@ -2,6 +2,7 @@
 
 import json
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 
 import brotli
@@ -41,6 +42,7 @@ def _town(seed):
     places = [shelter(i, spot, room=int(rng.integers(0, 60)), state=("open", "full", "ready", "open")[(i + seed) % 4],
                       families=(FAMILY, "quake") if i else ("quake",)) for i, spot in enumerate(spots)]
     doors = [door(i, spot, bool(rng.random() < 0.7) or None, n) for i, spot in enumerate(spots) for n in range(1 + i % 2)]
+    doors = [replace(d, hours="08:00-22:00") if d.shelter % 2 else d for d in doors]
     shapes = [block(1.2, 2.2, 3.4, 3.6, graph), block(5, 4, 7, 6, graph, "slows", 2.5),
               Effect({"type": "Point", "coordinates": list(at_node(graph, 30))}, 60.0, "cuts")]
     return graph, facts(graph, places, doors, effects=shapes[: 1 + seed % 3], people=np.ones(graph.nodes),

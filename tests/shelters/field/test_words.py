@@ -1,5 +1,7 @@
 """A way is told as people tell it, in both languages, and what is not certain is said."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -135,6 +137,16 @@ def test_tables_begin_at_crossings_that_people_know(words):
     assert (lon, lat) == at_node(graph, node)
     assert {0, 7, 56, 63} & {n for *_, n, _x, _y in told}
     assert field.origins("440310009999") == []
+
+
+def test_the_registered_hours_of_the_entrance_are_told_where_it_is_not_always_open(words):
+    graph = grid(3, 1)
+    always, evening = door(0, at_node(graph, 0)), replace(door(0, at_node(graph, 0)), hours="08:00-22:00")
+    told = [view(graph, facts(graph, [shelter(1, at_node(graph, 0))], [one])).route_from_node(2, WALK).words("en")
+            for one in (always, evening)]
+    assert told[1][:-1] == told[0]
+    assert told[1][-1] == ("This entrance is registered as open 08:00-22:00. If it is closed, look for another or call the"
+                           " shelter.")
 
 
 def test_a_community_without_named_streets_has_a_middle(words):
