@@ -10,7 +10,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from portal.core.db import Base, BigId, Json, UtcDateTime, uuid7
 
-#: A transfer, from first to last; the last two are ends without arrival.
+#: A transfer, from first to last; of the last two only the first is an end: who is not reached is gone after again.
 WAITING, CONTACTED, ON_THE_WAY, ARRIVED, REFUSED, UNREACHABLE = TRANSFER_STATES = (
     "waiting", "contacted", "on_the_way", "arrived", "refused", "unreachable")
 

@@ -13,10 +13,11 @@ MOVES: dict[str, tuple[str, ...]] = {
     REFUSED: (CONTACTED, ON_THE_WAY, ARRIVED, UNREACHABLE),
     UNREACHABLE: (CONTACTED, ON_THE_WAY, ARRIVED, REFUSED),
 }
-#: Nobody has to be gone after any more: arrived, or known not to come.
-ENDS = (ARRIVED, REFUSED, UNREACHABLE)
-#: Ends without arrival: whoever leads must read why.
-WITHOUT_ARRIVAL = (REFUSED, UNREACHABLE)
+#: Nobody has to be gone after any more: arrived, or known not to come. Whoever does not answer the door may lie behind it: that
+#: is no end, somebody has to go again.
+ENDS = (ARRIVED, REFUSED)
+#: Not on the way for a reason: whoever leads must read it.
+NOT_COMING = (REFUSED, UNREACHABLE)
 
 
 def may(before: str, after: str) -> bool:
@@ -25,8 +26,8 @@ def may(before: str, after: str) -> bool:
 
 
 def needs_note(before: str, after: str) -> bool:
-    """Whether the step must be explained: an end without arrival, and taking back an arrival."""
-    return after in WITHOUT_ARRIVAL or (before == ARRIVED and after != ARRIVED)
+    """Whether the step must be explained: why somebody does not come, and taking back an arrival."""
+    return after in NOT_COMING or (before == ARRIVED and after != ARRIVED)
 
 
 def contradicts(earlier: str, later: str) -> bool:

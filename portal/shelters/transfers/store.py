@@ -16,7 +16,7 @@ from sqlalchemy import ColumnElement, Select, and_, case, func, or_, select
 from portal.core.db import db
 from portal.regions import codes, lookup
 from portal.regions.codes import code_range
-from portal.shelters.models import ARRIVED, TRANSFER_STATES, TransferEvent, TransferPerson, TransferRound
+from portal.shelters.models import ARRIVED, REFUSED, TRANSFER_STATES, TransferEvent, TransferPerson, TransferRound
 from portal.shelters.transfers import moves
 
 #: Rounds that are open at the same time; far more than a city has streets.
@@ -59,9 +59,9 @@ class Progress:
         return sum(n for state, n in self.by_state.items() if state not in moves.ENDS)
 
     @property
-    def without_arrival(self) -> int:
-        """Households that ended, but not at a shelter."""
-        return sum(n for state, n in self.by_state.items() if state in moves.WITHOUT_ARRIVAL)
+    def refused(self) -> int:
+        """Households that are done with, and did not go."""
+        return self.by_state.get(REFUSED, 0)
 
     @property
     def deadline(self) -> datetime | None:

@@ -10,7 +10,7 @@ import pytest
 from flask import Flask
 
 from portal.identity.rights import ADMINISTRATOR, APPROVER, DRAFTER, SHELTERS, VIEWER
-from portal.shelters.models import ARRIVED, CONTACTED, REFUSED
+from portal.shelters.models import ARRIVED, CONTACTED, REFUSED, UNREACHABLE
 from portal.shelters.transfers import looks, rounds, steps, store
 from tests import district
 from tests.shelters.transfers.people import (
@@ -127,7 +127,7 @@ def test_a_refusal_without_a_word_is_asked_for_it_and_what_was_typed_stays(seat)
     form["note"] = "does not want to leave the cat"
     assert here.send(path, form).status_code == 302
     assert fresh(somebody).state == REFUSED
-    assert "1 household did not arrive" in here.get(HERE).text
+    assert "1 household refused to leave" in here.get(HERE).text
     assert "Everybody is done with" not in here.get(HERE).text
 
 
@@ -299,3 +299,11 @@ def test_the_overview_of_shelters_tells_transfers_only_to_those_with_the_duty(se
     assert ("DRILL" in page) is round_.exercise
     assert first.code not in page
     assert second.code not in page
+
+
+def test_who_could_not_be_reached_stays_on_the_list_of_those_to_go_after(seat):
+    account = staff()
+    somebody, round_ = person(account), start(account)
+    steps.record(account, [seen(somebody, round_, UNREACHABLE, note="nobody answers the door")])
+    assert somebody.code in seat(account).get(HERE).text
+    assert store.progress([LIULIAN])[0].open == 1
