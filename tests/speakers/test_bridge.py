@@ -38,15 +38,17 @@ def test_a_horn_that_cannot_sound_says_so(mosquitto, portal, horns) -> None:
 def test_a_silent_horn_is_asked_again_and_does_not_hold_up_the_others(mosquitto, portal, horns) -> None:
     desk, command = portal(mosquitto.url, ack_seconds=0.5), order()
     addresses = horns(mosquitto.url, 10, silent=lambda all_: all_[:1])
-    asked = []
+    asked, listening = [], threading.Event()
     spy = paho.Client(paho.CallbackAPIVersion.VERSION2)
     spy.on_message = lambda _c, _d, message: asked.append(message.retain)
     spy.on_connect = lambda client, *_: client.subscribe(f"anlan/speaker/{addresses[0]}/command", 1)
+    spy.on_subscribe = lambda *_: listening.set()
     spy.connect("127.0.0.1", mosquitto.port)
     spy.loop_start()
     try:
-        until(spy.is_connected, "the spy is there")
+        assert listening.wait(30), "the spy listens"
         order_of_results = list(desk.command(command, addresses).items())
+        until(lambda: len(asked) >= TRIES, "the spy heard every try")
     finally:
         spy.loop_stop()
     assert [a for a, r in order_of_results if r.status == "accepted"] == [a for a, _ in order_of_results[:9]]

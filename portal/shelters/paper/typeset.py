@@ -9,7 +9,8 @@ from portal.shelters.paper import fonts
 
 _NEVER_FIRST = set("，。、；：？！）》」』】〕…—％%·,.;:?!)]}”’℃、～")
 _NEVER_LAST = set("（《「『【〔([{“‘¥￥")
-_CHINESE = r"\u2e80-\u9fff\uf900-\ufaff\uff00-\uffef\u3000-\u303f\U00020000-\U0003ffff"
+# The curly quotes are neither, and stand beside both: each alone, so that one that closes never holds one that opens.
+_CHINESE = r"\u201c\u201d\u2e80-\u9fff\uf900-\ufaff\uff00-\uffef\u3000-\u303f\U00020000-\U0003ffff"
 #: What stays whole: a number with its Chinese unit, one Chinese character, spaces at which a line may end (not U+00A0, which
 #: holds a number to its unit), a word or its part up to a hyphen.
 _PIECE = re.compile(rf"\d[\d.,]*(?:公里|分钟|米|人|级|号)|[{_CHINESE}]|[ \t]+|"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from portal.shelters.paper import fonts, typeset
@@ -23,6 +23,7 @@ def test_every_character_is_kept_and_every_line_fits(text, room):
 @settings(max_examples=40, deadline=None)
 @given(st.lists(st.sampled_from(["疏", "散，", "路。", "（图）", "“线”"]), min_size=1, max_size=60).map("".join),
        st.floats(60, 200))
+@example("“线”“线”“线”", 63.0)
 def test_no_line_begins_with_a_closing_mark_or_ends_with_an_opening_one(text, room):
     for line in typeset.wrap(text, fonts.REGULAR, 9, room):
         assert line[0] not in "，。）”"

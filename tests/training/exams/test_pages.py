@@ -66,7 +66,7 @@ def form_of(attempt: Attempt, answers: dict[int, Any], seq: int, do: str) -> dic
     for at, value in answers.items():
         of = attempts.answers.kind(attempts.questions(attempt)[at][1])
         if of == "each":
-            form |= {f"q{at}.{place}": "" if one is None else str(one) for place, one in enumerate(value)}
+            form |= {f"q{at}.{place}": "" if one is None else str(one) for place, one in enumerate(value or ())}
         elif value is not None:
             form[f"q{at}"] = value
     return form
