@@ -26,6 +26,17 @@ _numbers = itertools.count(1)
 hypothesis.settings.register_profile("portal", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
 hypothesis.settings.load_profile("portal")
 
+#: Files that take longest, begun first: a long one at the end would leave all cores but one idle.
+_LONGEST = ("tests/whole/test_run.py", "tests/browser/test_scenario.py", "tests/whole/test_apart.py",
+            "tests/browser/test_desk_live.py", "tests/browser/test_shelters_scenario.py", "tests/browser/test_transfers.py",
+            "tests/dispatch/test_crash.py", "tests/shelters/office/test_in_a_browser.py")
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    order = {name: place for place, name in enumerate(_LONGEST)}
+    items.sort(key=lambda item: order.get(item.nodeid.partition("::")[0], len(order)))
+
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from portal.training.content import markdown, yaml_text
@@ -102,6 +102,7 @@ def test_lines_are_those_of_the_file() -> None:
      ">", "|", "---", "`", "**", "烟", "&lt;", "https://a.example/", "data:text/html,x", '"', "'", "\\", "[a]: javascript:x",
      "<a:b@c>"]),
     max_size=30).map("".join))
+@example("[词]()")
 def test_whatever_is_written_the_html_is_safe(text: str) -> None:
     page = markdown.html(text, {"a.svg": Picture('/assets/"a".svg', 1, 1)})
     tags = re.findall(r"<\s*/?\s*([A-Za-z0-9]+)", page)

@@ -128,7 +128,8 @@ def _parser(*, raw: bool) -> MarkdownIt:
     made.inline.ruler.at("emphasis", _emphasis)
     if not raw:
         made.validateLink = _is_safe  # type: ignore[method-assign]
-        for name, rule in (("image", _image), ("table_open", _table_open), ("table_close", _table_close)):
+        for name, rule in (("image", _image), ("link_open", _link_open), ("table_open", _table_open),
+                           ("table_close", _table_close)):
             made.add_render_rule(name, rule)
     else:
         made.validateLink = lambda url: True  # type: ignore[method-assign]
@@ -147,6 +148,11 @@ def _image(_renderer: Any, tokens: Sequence[Token], index: int, _options: Any, e
         return str(escapeHtml(token.content))
     size = f' width="{picture.width}" height="{picture.height}"' if picture.width and picture.height else ""
     return f'<img src="{escapeHtml(picture.url)}" alt="{escapeHtml(token.content)}"{size} loading="lazy">'
+
+
+def _link_open(renderer: Any, tokens: Sequence[Token], index: int, options: Any, env: Mapping[str, Any]) -> str:
+    """A link that names no address leads nowhere, and not to the page on which it stands."""
+    return str(renderer.renderToken(tokens, index, options, env)) if tokens[index].attrs.get("href") else "<a>"
 
 
 def _table_open(*_given: Any) -> str:
