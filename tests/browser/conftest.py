@@ -149,6 +149,7 @@ def snapshot(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Page, str], 
 
 def assert_accessible(page: Page) -> None:
     """Fail with each violation of WCAG 2.2 AA that axe finds: the rule, what to do, and the elements."""
+    page.wait_for_load_state()
     found = Axe().run(page, options=AXE).response["violations"]
     lines = [f"{v['id']} ({v['impact']}): {v['help']}\n" + "\n".join(
         f"    {' '.join(map(str, node['target']))}\n      {node['failureSummary']}" for node in v["nodes"][:5])

@@ -61,6 +61,7 @@ def open_page(browser: Browser, address: str, request: pytest.FixtureRequest):
 @pytest.mark.parametrize("path", ["guides/", "guides/rainstorm/", "guides/emergency-kit/", "search/?q=water"])
 def test_pages_have_no_faults_for_readers_and_fit_the_screen(open_page, language: str, viewport: dict, path: str):
     page = open_page(f"/{language}/{path}", viewport)
+    page.wait_for_load_state()
     found = Axe().run(page, options=AXE)
     assert found.violations_count == 0, found.generate_report()
     assert page.evaluate("document.documentElement.scrollWidth") <= viewport["width"]

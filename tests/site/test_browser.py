@@ -72,6 +72,7 @@ def test_axe_finds_nothing_and_nothing_is_wider_than_the_screen(address: str, br
         for language in ("zh", "en"):
             for path in PAGES:
                 page.goto(f"{address}/{language}{path}")
+                page.wait_for_load_state()
                 found = Axe().run(page)
                 assert found.violations_count == 0, f"{language}{path} {width}: {found.generate_report()}"
                 assert page.evaluate("document.documentElement.scrollWidth") <= width, (language, path, width)

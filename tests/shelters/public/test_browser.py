@@ -148,6 +148,7 @@ def test_no_barrier_nothing_too_wide_and_nothing_too_small_to_tap(
     for path in pages(language):
         page.goto(address + path)
         page.evaluate("document.querySelectorAll('details').forEach(d => d.open = true)")
+        page.wait_for_load_state()
         found = Axe().run(page, options=AXE)
         assert found.violations_count == 0, f"{path}: {found.generate_report()}"
         assert page.evaluate("document.documentElement.scrollWidth") <= 390, path
@@ -194,6 +195,7 @@ def test_from_where_i_am_to_the_shelter_in_words_with_the_location_kept_on_the_d
     steps, drawn = page.locator("[data-steps]").bounding_box(), page.locator("#way-map").bounding_box()
     assert steps["y"] < drawn["y"], "words first, map second"
     assert page.locator("#way-map path").count() > 3
+    page.wait_for_load_state()
     found = Axe().run(page, options=AXE)
     assert found.violations_count == 0, found.generate_report()
     assert page.evaluate("document.documentElement.scrollWidth") <= 390

@@ -146,6 +146,7 @@ def saved(page: Page) -> None:
 
 
 def accessible(page: Page, name: str) -> None:
+    page.wait_for_load_state()
     found = Axe().run(page)
     assert found.violations_count == 0, f"{page.url}: {found.generate_report()}"
     assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]

@@ -86,6 +86,7 @@ def browser() -> Iterator[Browser]:
 
 
 def judged(page: Page, seen: list[str]) -> None:
+    page.wait_for_load_state()
     found = Axe().run(page, options=AXE)
     assert found.violations_count == 0, f"{page.url}: {found.generate_report()}"
     assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth"), f"{page.url} is wider than the screen"
