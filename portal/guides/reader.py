@@ -19,7 +19,7 @@ from portal.core.i18n import LANGUAGES
 from portal.guides import text
 from portal.guides.text import Text
 from portal.guides.values import ADVICE, GROUPS, KINDS, OPTIONAL, SECTIONS, TICKS, Guide, Section
-from portal.training.content import media
+from portal.training.content import files, media
 from portal.training.content.faults import Fault, Notes
 from portal.training.content.markdown import LEAST_ALT
 from portal.training.content.values import Lists, Medium
@@ -46,14 +46,14 @@ def read(content: Path, events: Collection[str] | None = None) -> Reading:
     folder = content / FOLDER
     found: list[Fault] = []
     pictures = media.read(folder / "media", FOLDER, found)
-    files: dict[str, dict[str, Path]] = {}
+    pairs: dict[str, dict[str, Path]] = {}
     for path in sorted(folder.glob("*.md")) if folder.is_dir() else ():
         if (match := _NAME.match(path.name)) and not path.is_symlink():
-            files.setdefault(match[1], {})[match[2]] = path
+            pairs.setdefault(match[1], {})[match[2]] = path
         else:
             Notes(f"{FOLDER}/{path.name}", found).add(1, _("guides are named <id>.zh.md and <id>.en.md, in small letters"))
-    names = list(files)[:MOST]
-    guides = [guide for name in names if (guide := _guide(name, files[name], pictures, files, events, found))]
+    names = list(pairs)[:MOST]
+    guides = [guide for name in names if (guide := _guide(name, pairs[name], pictures, pairs, events, found))]
     order = list(GROUPS)
     return Reading(tuple(sorted(guides, key=lambda g: (order.index(g.group), g.id))), tuple(sorted(found)))
 
@@ -67,10 +67,7 @@ def _guide(name: str, paths: dict[str, Path], pictures: dict[str, Medium], known
         if language not in paths:
             notes[language].add(1, _("is missing: every guide is there in both languages"))
             continue
-        try:
-            body = paths[language].read_text(encoding="utf-8")
-        except (OSError, ValueError):
-            notes[language].add(1, _("cannot be read as UTF-8"))
+        if (body := files.text(paths[language], notes[language])) is None:
             continue
         if one := text.read(body, notes[language]):
             texts[language] = one
@@ -107,8 +104,8 @@ def _check(name: str, one: Text, language: str, pictures: Collection[str], known
     for code in front.get("hazards", []) if _is_list(front.get("hazards", [])) else ():
         if events is not None and code not in events:
             notes.add(line("hazards"), _("the hazard %(code)s is not in content/hazards", code=code))
-    if (figure := front.get("figure")) is not None and figure not in pictures:
-        notes.add(line("figure"), _("the picture %(name)s is not in guides/media, or has faults", name=str(figure)))
+    if isinstance(figure := front.get("figure"), str) and figure not in pictures:
+        notes.add(line("figure"), _("the picture %(name)s is not in guides/media, or has faults", name=figure))
     if figure is not None and len(str(front.get("alt", ""))) < LEAST_ALT:
         notes.add(line("figure"), _("“alt” says what the picture shows, in at least %(n)s characters", n=LEAST_ALT))
     for target, at in one.links:

@@ -6,10 +6,9 @@ import re
 from dataclasses import dataclass, field
 from typing import Any
 
-import yaml
 from flask_babel import gettext as _
 
-from portal.training.content import markdown
+from portal.training.content import markdown, yaml_text
 from portal.training.content.faults import Notes
 
 #: Characters of one file.
@@ -49,23 +48,15 @@ def read(text: str, notes: Notes) -> Text | None:
         notes.add(1, _("begin the file with its front matter between two lines of ---"))
         return None
     end = next(n for n, row in enumerate(rows[1:], 1) if row.strip() == "---")
-    try:
-        front = yaml.safe_load("\n".join(rows[1:end]))
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        notes.add(mark.line + 2 if mark else 1, _("the front matter cannot be read: %(problem)s",
-                                                  problem=getattr(error, "problem", "") or "YAML"))
+    front = yaml_text.load("\n".join(rows[1:end]), notes, before=1)
+    if front is None:
         return None
-    if not isinstance(front, dict):
-        notes.add(1, _("the front matter is a list of “key: value”"))
-        return None
-    lines = {match[1]: n for n, row in enumerate(rows[:end], 1) if (match := re.match(r"([a-z_]+):", row))}
     links: list[tuple[str, int]] = []
     parts = _parts(rows[end + 1:], end + 2, notes)
     for part in parts:
         for item, line in zip(part.items, part.lines, strict=True):
             links += markdown.check(item, line, notes, (markdown.LESSONS,)).lessons
-    return Text({str(k): v for k, v in front.items()}, lines, parts, links)
+    return Text(front, front.lines, parts, links)
 
 
 def _parts(rows: list[str], first: int, notes: Notes) -> list[Part]:
