@@ -16,7 +16,6 @@ import uuid
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
-from typing import Any
 
 from flask import Flask, current_app
 from flask_babel import force_locale
@@ -31,7 +30,6 @@ from portal.core.clock import utcnow
 from portal.core.db import db, transaction
 from portal.core.errors import Invalid
 from portal.core.phones import PhoneBook
-from portal.identity.limits import limiter
 
 DIGITS, GUESSES = 6, 5
 LASTS = timedelta(minutes=10)
@@ -120,11 +118,6 @@ def trouble(purpose: str) -> datetime | None:
     if last is None or not last.code_hash.startswith((UNSENT, DOUBTFUL)) or last.sent_at < utcnow() - TROUBLE:
         return None
     return last.sent_at
-
-
-def limit_addresses(view: Callable[..., Any], limit: str) -> Callable[..., Any]:
-    """The view, answering 429 to an address that comes too often."""
-    return limiter.limit(limit)(view)
 
 
 _WIDE = str.maketrans("０１２３４５６７８９", "0123456789")

@@ -22,7 +22,6 @@ from portal.shelters.models import Keeper, KeeperSession, Shelter
 PURPOSE = "keeper"
 #: It lasts a shift of a large operation and the days around it, without a code each time.
 PASS = Pass(KeeperSession, "phone_index", "anlan_staff", "/staff/", lasts=timedelta(days=14), most=5)
-hand_over = PASS.hand_over
 
 
 @dataclass(frozen=True)

@@ -10,10 +10,9 @@ from typing import Any
 from flask import Blueprint, Response, abort, jsonify, make_response, redirect, render_template, request, url_for
 from flask_babel import gettext as _
 
-from portal.channels.sms import codes
+from portal.channels.sms.door_pages import DoorPages
 from portal.core.clock import utcnow
 from portal.core.errors import Conflict, Invalid, Problem
-from portal.core.phones import parse
 from portal.shelters.living import door, post
 from portal.shelters.models import StatusReport
 from portal.shelters.registry import words
@@ -30,10 +29,7 @@ def make_blueprint() -> Blueprint:
                           static_folder="static", static_url_path="/static")
     rule = blueprint.add_url_rule
     rule("/", "mine", _inside(mine))
-    rule("/sign-in", "sign_in", sign_in_page)
-    rule("/sign-in", "ask_code", codes.limit_addresses(ask_code, codes.SEND_LIMIT), methods=["POST"])
-    rule("/code", "enter", codes.limit_addresses(enter, codes.CHECK_LIMIT), methods=["POST"])
-    rule("/sign-out", "sign_out", sign_out, methods=["POST"])
+    DOOR.register(blueprint)
     rule("/<int:shelter_id>/", "shelter", _inside(shelter_page))
     rule("/<int:shelter_id>/now", "now", _inside(now_part))
     rule("/<int:shelter_id>/report", "report", _inside(report), methods=["POST"])
@@ -63,49 +59,8 @@ def _is_program() -> bool:
     return request.accept_mimetypes.best_match(["text/html", "application/json"]) == "application/json"
 
 
-# -- the door ------------------------------------------------------------------------------------------------
-def sign_in_page() -> Any:
-    if door.holder() is not None:
-        return redirect(url_for("shelter_living.mine"))
-    return _door()
-
-
-def _door(problems: Sequence[Problem] = (), *, phone: str = "", number: str = "", status: int = 200) -> Any:
-    """The form for the phone, or with a `number` (E.164) the one for the code."""
-    return render_template("shelter_living/door.html", problems=problems, phone=phone, number=number,
-                           trouble=codes.trouble(door.PURPOSE)), status
-
-
-def ask_code() -> Any:
-    phone = request.form.get("phone", "")[:40]
-    try:
-        number = parse(phone.strip())
-    except ValueError:
-        problem = Problem("phone", _("This cannot be a phone number. Write it as 13800000000 or +8613800000000."))
-        return _door([problem], phone=phone, status=422)
-    try:
-        door.ask(number)
-    except Invalid as refusal:
-        return _door(refusal.problems, phone=phone, number=number if request.form.get("again") else "", status=422)
-    return _door(phone=phone, number=number)
-
-
-def enter() -> Any:
-    try:
-        number = parse(request.form.get("phone", "")[:40].strip())
-    except ValueError:
-        return redirect(url_for("shelter_living.sign_in"))
-    secret = door.enter(number, request.form.get("code", "")[:20])
-    if secret is None:
-        problem = Problem("code", _("This code does not open the door: it is wrong, older than 10 minutes, or was tried too"
-                                    " often. Try again, or ask for a new one."))
-        return _door([problem], number=number, status=422)
-    return door.hand_over(redirect(url_for("shelter_living.mine")), secret)  # type: ignore[arg-type]
-
-
-def sign_out() -> Any:
-    door.leave()
-    return door.hand_over(redirect(url_for("shelter_living.sign_in")), "")  # type: ignore[arg-type]
+DOOR = DoorPages(door.PURPOSE, door.PASS, "shelter_living/door.html", door.ask, door.enter, door.leave,
+                 is_inside=lambda: door.holder() is not None, home=lambda: url_for("shelter_living.mine"))
 
 
 # -- inside --------------------------------------------------------------------------------------------------

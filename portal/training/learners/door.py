@@ -30,7 +30,6 @@ LASTS = timedelta(days=60)
 #: Sessions of one learner.
 MOST = 6
 PASS = Pass(LearnerSession, "learner_id", COOKIE, PATH, lasts=LASTS, most=MOST)
-hand_over = PASS.hand_over
 #: How exactly the time of the last visit is kept.
 SEEN_EVERY = timedelta(hours=1)
 

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 from flask import Blueprint, Response, abort, redirect, render_template, request, url_for
-from flask_babel import gettext as _
 
-from portal.channels.sms import codes
+from portal.channels.sms.door_pages import DoorPages
 from portal.core.clock import utcnow
-from portal.core.errors import Invalid, Problem
 from portal.core.i18n import select_language
-from portal.core.phones import parse
 from portal.training import courses_store
 from portal.training.content.values import Course
 from portal.training.learners import door, learning, practice_pages, review
@@ -28,10 +24,7 @@ def make_blueprint() -> Blueprint:
                           static_url_path="/static")
     rule = blueprint.add_url_rule
     rule("/", "mine", door.required(mine))
-    rule("/sign-in", "sign_in", sign_in_page)
-    rule("/sign-in", "ask_code", codes.limit_addresses(ask_code, codes.SEND_LIMIT), methods=["POST"])
-    rule("/code", "enter", codes.limit_addresses(enter, codes.CHECK_LIMIT), methods=["POST"])
-    rule("/sign-out", "sign_out", sign_out, methods=["POST"])
+    DOOR.register(blueprint)
     rule("/media/<sha256>.<any(svg, png, webp):ending>", "media", media)
     rule("/courses/<slug>/", "course", door.required(course_page))
     rule("/courses/<slug>/start", "start", door.required(start), methods=["POST"])
@@ -55,47 +48,8 @@ def _target() -> str:
     return target if target.startswith(door.PATH) else url_for("learners.mine")
 
 
-def sign_in_page() -> Any:
-    return redirect(_target()) if door.here() is not None else _door()
-
-
-def _door(problems: Sequence[Problem] = (), *, phone: str = "", number: str = "", status: int = 200) -> Any:
-    """The form for the phone, or with a `number` (E.164) the one for the code."""
-    return render_template("learners/door.html", problems=problems, phone=phone, number=number, target=_target(),
-                           trouble=codes.trouble(door.PURPOSE)), status
-
-
-def ask_code() -> Any:
-    phone = request.form.get("phone", "")[:40]
-    try:
-        number = parse(phone.strip())
-    except ValueError:
-        problem = Problem("phone", _("This cannot be a phone number. Write it as 13800000000 or +8613800000000."))
-        return _door([problem], phone=phone, status=422)
-    try:
-        door.ask(number)
-    except Invalid as refusal:
-        # Whoever asked a moment ago has a code on its way: the form for it stays at hand.
-        return _door([Problem("code", problem.message) for problem in refusal.problems], number=number, status=422)
-    return _door(phone=phone, number=number)
-
-
-def enter() -> Any:
-    try:
-        number = parse(request.form.get("phone", "")[:40].strip())
-    except ValueError:
-        return redirect(url_for("learners.sign_in"))
-    secret = door.enter(number, request.form.get("code", "")[:20])
-    if secret is None:
-        problem = Problem("code", _("This code does not open the door: it is wrong, older than 10 minutes, or was tried too"
-                                    " often. Try again, or ask for a new one."))
-        return _door([problem], number=number, status=422)
-    return door.hand_over(redirect(_target()), secret)  # type: ignore[arg-type]
-
-
-def sign_out() -> Any:
-    door.leave()
-    return door.hand_over(redirect(url_for("learners.sign_in")), "")  # type: ignore[arg-type]
+DOOR = DoorPages(door.PURPOSE, door.PASS, "learners/door.html", door.ask, door.enter, door.leave,
+                 is_inside=lambda: door.here() is not None, home=_target, more=lambda: {"target": _target()})
 
 
 # -- courses and lessons -------------------------------------------------------------------------------------

@@ -50,7 +50,7 @@ def test_a_code_lets_a_keeper_in_and_a_stranger_gets_the_same_answer(district_, 
 @pytest.mark.parametrize(("scheme", "secure"), [("https", True), ("http", False)])
 def test_over_https_the_cookie_is_for_https_only(district_, scheme, secure):
     with district_.test_request_context("/staff/", base_url=f"{scheme}://localhost"):
-        answer = door.hand_over(district_.response_class(), "secret")
+        answer = door.PASS.hand_over(district_.response_class(), "secret")
     assert ("Secure" in answer.headers["Set-Cookie"]) is secure
 
 
