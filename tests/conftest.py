@@ -18,6 +18,7 @@ from portal.config import Settings
 from portal.core import i18n
 from portal.core.db import db
 from portal.models import Base
+from tests.chromium import chromium  # noqa: F401  (a fixture for all)
 from tests.postgres import postgres_server
 
 _numbers = itertools.count(1)
@@ -30,6 +31,11 @@ hypothesis.settings.load_profile("portal")
 _LONGEST = ("tests/whole/test_run.py", "tests/browser/test_scenario.py", "tests/whole/test_apart.py",
             "tests/browser/test_desk_live.py", "tests/browser/test_shelters_scenario.py", "tests/browser/test_transfers.py",
             "tests/dispatch/test_crash.py", "tests/shelters/office/test_in_a_browser.py")
+
+
+def pytest_itemcollected(item: pytest.Item) -> None:
+    if "chromium" in getattr(item, "fixturenames", ()):
+        item.add_marker(pytest.mark.browser)
 
 
 @pytest.hookimpl(trylast=True)

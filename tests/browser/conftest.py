@@ -1,10 +1,10 @@
-"""A real Chromium, a real server, and the questions that every page must answer.
+"""Windows and real servers for tests in a browser.
 
 `serve(make)` puts the application that `make()` makes on a free port. `demonstration` is `anlan run` in a process
 of its own, as a newcomer starts it. `page_phone` and `page_desktop` are windows of 390 and 1280 pixels.
 
-Playwright keeps an event loop in the thread of the test, and an application context cannot be left where one
-runs: applications live in threads or processes of their own here, and the browser ends with each module.
+An application context cannot be left where Playwright's event loop runs: applications live in threads or processes of their
+own here.
 """
 
 from __future__ import annotations
@@ -20,39 +20,15 @@ from pathlib import Path
 
 import pytest
 import waitress
-from axe_playwright_python.sync_playwright import Axe
 from flask import Flask
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page
 
 from tests.browser.waiting import until_listening
+from tests.chromium import DESKTOP, PHONE
 from tests.postgres import free_port
 
 ROOT = Path(__file__).resolve().parents[2]
-CHROMIUM = "/usr/bin/chromium"
-ARGUMENTS = ["--disable-background-networking", "--disable-component-update", "--disable-sync",
-             "--no-first-run", "--disable-dev-shm-usage",
-             "--disable-features=Translate,OptimizationHints"]
-PHONE, DESKTOP = {"width": 390, "height": 844}, {"width": 1280, "height": 900}
 OURS = ("http://127.0.0.1:", "http://localhost:", "data:", "blob:")
-#: WCAG 2.2 level AA and what lies below it.
-AXE = {"runOnly": {"type": "tag", "values": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]}}
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    for item in items:
-        if "tests/browser/" in item.path.as_posix():
-            item.add_marker(pytest.mark.browser)
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Browser]:
-    if not Path(CHROMIUM).exists():
-        pytest.fail("Chromium is not installed; on Debian: apt-get install chromium")
-    arguments = [*ARGUMENTS, "--no-sandbox"] if os.geteuid() == 0 else ARGUMENTS
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=arguments)
-        yield browser
-        browser.close()
 
 
 @pytest.fixture
@@ -145,20 +121,3 @@ def snapshot(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Page, str], 
         page.screenshot(path=path, full_page=True)
         return path
     return take
-
-
-def assert_accessible(page: Page) -> None:
-    """Fail with each violation of WCAG 2.2 AA that axe finds: the rule, what to do, and the elements."""
-    page.wait_for_load_state()
-    found = Axe().run(page, options=AXE).response["violations"]
-    lines = [f"{v['id']} ({v['impact']}): {v['help']}\n" + "\n".join(
-        f"    {' '.join(map(str, node['target']))}\n      {node['failureSummary']}" for node in v["nodes"][:5])
-        for v in found]
-    assert not found, f"{page.url} has {len(found)} kinds of barriers:\n" + "\n".join(lines)
-
-
-def assert_fits(page: Page) -> None:
-    """Fail where the page must be scrolled sideways."""
-    root = "document.documentElement"
-    wide = page.evaluate(f"{root}.scrollWidth - {root}.clientWidth")
-    assert wide <= 0, f"{page.url} is {wide} px wider than its window"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from playwright.sync_api import Page, expect
 
 from portal.identity.demo import PASSWORD
-from tests.browser.conftest import assert_accessible, assert_fits
+from tests.chromium import assert_accessible, assert_fits
 from tests.whole.machine import Machine, until
 
 TABS = 400  # a keyboard user is lost long before

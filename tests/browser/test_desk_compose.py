@@ -16,7 +16,7 @@ from portal.core.db import db
 from portal.identity import demo as accounts
 from portal.models import Base
 from tests import district
-from tests.browser.conftest import DESKTOP, PHONE, assert_accessible, assert_fits
+from tests.chromium import DESKTOP, PHONE, assert_accessible, assert_fits
 from tests.district import KENGZI, LIULIAN, PINGSHAN
 
 LEAFLET = Path(__file__).resolve().parents[2] / "portal" / "web" / "static" / "vendor" / "leaflet" / "leaflet.js"

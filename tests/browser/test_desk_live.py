@@ -22,7 +22,7 @@ from portal.identity.models import Account
 from portal.models import Base
 from portal.warnings.models import CANCEL
 from tests import district
-from tests.browser.conftest import DESKTOP, PHONE, assert_accessible, assert_fits
+from tests.chromium import DESKTOP, PHONE, assert_accessible, assert_fits
 from tests.district import DISTRICT, LIULIAN
 
 

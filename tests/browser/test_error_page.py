@@ -5,7 +5,7 @@ from flask import Flask
 
 from portal import create_app
 from portal.config import Settings
-from tests.browser.conftest import DESKTOP, PHONE, assert_accessible, assert_fits
+from tests.chromium import DESKTOP, PHONE, assert_accessible, assert_fits
 
 
 @pytest.fixture

@@ -12,8 +12,8 @@ from lxml import etree
 from playwright.sync_api import Page, expect
 
 from tests.browser import steps
-from tests.browser.conftest import DESKTOP, PHONE
 from tests.browser.steps import looked_at, sign_in
+from tests.chromium import DESKTOP, PHONE
 from tests.whole.filing import issue_one_that_soon_ends
 from tests.whole.machine import Machine, running, until
 

@@ -25,7 +25,7 @@ from portal.shelters.living import keepers, opening, reports
 from portal.shelters.models import Keeper, Shelter, StatusReport
 from portal.warnings import bulletins
 from tests import district
-from tests.browser.conftest import DESKTOP, PHONE, assert_accessible, assert_fits
+from tests.chromium import DESKTOP, PHONE, assert_accessible, assert_fits
 from tests.shelters.places import make_shelter
 
 NUMBER, OTHER = "+8612900000001", "+8612900000002"

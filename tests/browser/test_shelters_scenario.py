@@ -13,8 +13,8 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from portal.shelters.demo import KEEPER
-from tests.browser.conftest import DESKTOP, PHONE, assert_accessible
 from tests.browser.steps import looked_at, sign_in
+from tests.chromium import DESKTOP, PHONE, assert_accessible
 from tests.whole.machine import Machine, running, until
 from tests.whole.operator import Operator
 

@@ -16,9 +16,9 @@ from portal.core.db import db, transaction
 from portal.identity.models import Account, DeskSession
 from portal.shelters.models import ARRIVED, REFUSED, WAITING, TransferEvent, TransferPerson, TransferRound
 from portal.shelters.transfers import steps
-from tests.browser.conftest import DESKTOP, PHONE, assert_accessible, assert_fits
 from tests.browser.test_desk_compose import sign_in
 from tests.browser.test_unsaved_words import Desk
+from tests.chromium import DESKTOP, PHONE, assert_accessible, assert_fits
 from tests.shelters.transfers import people
 from tests.shelters.transfers.people import ADDRESS, LIULIAN, NAME, person, seen, start
 from tests.shelters.transfers.people import PHONE as NUMBER

@@ -24,8 +24,8 @@ from portal.identity.rights import DRAFTER
 from portal.models import Base
 from portal.warnings.models import Draft
 from tests import district
-from tests.browser.conftest import DESKTOP, PHONE, assert_accessible, assert_fits
 from tests.browser.test_desk_compose import sign_in
+from tests.chromium import DESKTOP, PHONE, assert_accessible, assert_fits
 from tests.district import KENGZI, PINGSHAN
 
 HEADLINE = "[id='words.zh.headline']"

@@ -4,21 +4,15 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from flask import Flask
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 from waitress import create_server
 
-AXE = {"runOnly": {"type": "tag", "values": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]}}
-PHONE, WIDE = {"width": 390, "height": 844}, {"width": 1280, "height": 900}
+from tests.chromium import assert_accessible
 
-pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.skipif(not Path("/usr/bin/chromium").exists(), reason="/usr/bin/chromium is not installed"),
-]
+PHONE, WIDE = {"width": 390, "height": 844}, {"width": 1280, "height": 900}
 
 
 @pytest.fixture(scope="module")
@@ -31,21 +25,12 @@ def address(site: Flask) -> Iterator[str]:
     thread.join(10)
 
 
-@pytest.fixture(scope="module")
-def browser(address: str) -> Iterator[Browser]:
-    """The site is made first: it may not be made inside of Playwright's loop."""
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=["--no-sandbox"])
-        yield browser
-        browser.close()
-
-
 @pytest.fixture
-def open_page(browser: Browser, address: str, request: pytest.FixtureRequest):
+def open_page(address: str, chromium: Browser, request: pytest.FixtureRequest):
     contexts = []
 
     def opened(path: str, viewport: dict, **more: object) -> Page:
-        context = browser.new_context(viewport=viewport, base_url=address, **more)
+        context = chromium.new_context(viewport=viewport, base_url=address, **more)
         contexts.append(context)
         page = context.new_page()
         page.on("pageerror", lambda error: pytest.fail(str(error)))
@@ -61,9 +46,7 @@ def open_page(browser: Browser, address: str, request: pytest.FixtureRequest):
 @pytest.mark.parametrize("path", ["guides/", "guides/rainstorm/", "guides/emergency-kit/", "search/?q=water"])
 def test_pages_have_no_faults_for_readers_and_fit_the_screen(open_page, language: str, viewport: dict, path: str):
     page = open_page(f"/{language}/{path}", viewport)
-    page.wait_for_load_state()
-    found = Axe().run(page, options=AXE)
-    assert found.violations_count == 0, found.generate_report()
+    assert_accessible(page)
     assert page.evaluate("document.documentElement.scrollWidth") <= viewport["width"]
     small = page.evaluate("""[...document.querySelectorAll('main a, main button, header a, main label')]
         .filter(e => e.getClientRects().length && !e.closest('p, .guide li') && e.getBoundingClientRect().height < 43

@@ -10,8 +10,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser
 from waitress import create_server
 
 from portal import create_app
@@ -21,15 +20,11 @@ from portal.core.db import db
 from portal.regions.importer import import_files
 from portal.site.publish import publish
 from portal.warnings.models import ALERT, CANCEL, UPDATE
+from tests.chromium import assert_accessible
 from tests.site.records import record
 
 CONTENT = Path(__file__).resolve().parents[2] / "content" / "regions"
 PAGES = ("/", "/warnings/20261122-01/", "/warnings/20261121-01/", "/archive/", "/about/")
-
-pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.skipif(not Path("/usr/bin/chromium").exists(), reason="/usr/bin/chromium is not installed"),
-]
 
 
 @pytest.fixture(scope="module")
@@ -54,17 +49,9 @@ def address(tmp_path_factory: pytest.TempPathFactory, sqlite_template: Path) -> 
         db.engine.dispose()
 
 
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=["--no-sandbox"])
-        yield browser
-        browser.close()
-
-
-def test_axe_finds_nothing_and_nothing_is_wider_than_the_screen(address: str, browser: Browser) -> None:
+def test_axe_finds_nothing_and_nothing_is_wider_than_the_screen(address: str, chromium: Browser) -> None:
     for width in (390, 1280):
-        page = browser.new_page(viewport={"width": width, "height": 800})
+        page = chromium.new_page(viewport={"width": width, "height": 800})
         errors: list[str] = []
         page.on(
             "console", lambda message, to=errors: to.append(message.text) if message.type == "error" else None
@@ -72,16 +59,14 @@ def test_axe_finds_nothing_and_nothing_is_wider_than_the_screen(address: str, br
         for language in ("zh", "en"):
             for path in PAGES:
                 page.goto(f"{address}/{language}{path}")
-                page.wait_for_load_state()
-                found = Axe().run(page)
-                assert found.violations_count == 0, f"{language}{path} {width}: {found.generate_report()}"
+                assert_accessible(page, rules={})
                 assert page.evaluate("document.documentElement.scrollWidth") <= width, (language, path, width)
         assert errors == []
         page.close()
 
 
-def test_everything_is_there_without_scripts(address: str, browser: Browser) -> None:
-    context = browser.new_context(java_script_enabled=False, locale="en-GB")
+def test_everything_is_there_without_scripts(address: str, chromium: Browser) -> None:
+    context = chromium.new_context(java_script_enabled=False, locale="en-GB")
     page = context.new_page()
     page.goto(address + "/")
     assert page.url.endswith("/en/")
@@ -96,9 +81,9 @@ def test_everything_is_there_without_scripts(address: str, browser: Browser) -> 
 
 
 def test_a_warning_whose_time_has_passed_does_not_look_live_though_nobody_rendered_it_again(
-    address: str, browser: Browser
+    address: str, chromium: Browser
 ) -> None:
-    page = browser.new_page()
+    page = chromium.new_page()
     page.clock.install(time=utcnow() + timedelta(hours=4, minutes=30))
     page.goto(f"{address}/zh/warnings/20261122-01/")
     banner = page.get_by_text("按本机时间，本预警已过有效期。")
@@ -112,8 +97,8 @@ def test_a_warning_whose_time_has_passed_does_not_look_live_though_nobody_render
     page.close()
 
 
-def test_the_keyboard_reaches_the_content_and_the_warning(address: str, browser: Browser) -> None:
-    page = browser.new_page()
+def test_the_keyboard_reaches_the_content_and_the_warning(address: str, chromium: Browser) -> None:
+    page = chromium.new_page()
     page.goto(f"{address}/zh/")
     page.keyboard.press("Tab")
     assert page.evaluate("document.activeElement.className") == "skip"

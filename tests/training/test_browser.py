@@ -8,8 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser
 from waitress import create_server
 
 from portal import create_app
@@ -17,14 +16,10 @@ from portal.config import Settings
 from portal.core.db import db
 from portal.site.course_pages import publish_courses
 from portal.site.publish import publish
+from tests.chromium import assert_accessible
 from tests.training.conftest import SAMPLE, link_the_rest
 
 PAGES = ("/courses/", "/courses/sample/", "/courses/sample/smoke/")
-
-pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.skipif(not Path("/usr/bin/chromium").exists(), reason="/usr/bin/chromium is not installed"),
-]
 
 
 @pytest.fixture(scope="module")
@@ -47,34 +42,24 @@ def address(tmp_path_factory: pytest.TempPathFactory, sqlite_template: Path) -> 
         db.engine.dispose()
 
 
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=["--no-sandbox"])
-        yield browser
-        browser.close()
-
-
-def test_axe_finds_nothing_and_nothing_is_wider_than_the_screen(address: str, browser: Browser) -> None:
+def test_axe_finds_nothing_and_nothing_is_wider_than_the_screen(address: str, chromium: Browser) -> None:
     for width in (390, 1280):
-        page = browser.new_page(viewport={"width": width, "height": 844})
+        page = chromium.new_page(viewport={"width": width, "height": 844})
         errors: list[str] = []
         page.on("console", lambda message, to=errors: to.append(message.text) if message.type == "error" else None)
         for language in ("zh", "en"):
             for path in PAGES:
                 page.goto(f"{address}/{language}{path}")
                 page.evaluate("document.querySelectorAll('details').forEach(one => one.open = true)")
-                page.wait_for_load_state()
-                found = Axe().run(page)
-                assert found.violations_count == 0, f"{language}{path} {width}: {found.generate_report()}"
+                assert_accessible(page, rules={})
                 assert page.evaluate("document.documentElement.scrollWidth") <= width, (language, path, width)
                 assert page.evaluate("[...document.images].every(one => one.complete && one.naturalWidth > 0)"), path
         assert errors == []
         page.close()
 
 
-def test_links_that_are_tapped_are_large_enough(address: str, browser: Browser) -> None:
-    page = browser.new_page(viewport={"width": 390, "height": 844})
+def test_links_that_are_tapped_are_large_enough(address: str, chromium: Browser) -> None:
+    page = chromium.new_page(viewport={"width": 390, "height": 844})
     for path in PAGES:
         page.goto(f"{address}/zh{path}")
         small = page.evaluate("""[...document.querySelectorAll(".crumbs a, .course h2 a, .lessons a, .steps a, summary")]
@@ -83,8 +68,8 @@ def test_links_that_are_tapped_are_large_enough(address: str, browser: Browser) 
     page.close()
 
 
-def test_a_course_is_read_from_the_first_page_to_the_last_without_scripts(address: str, browser: Browser) -> None:
-    context = browser.new_context(java_script_enabled=False, locale="en-GB")
+def test_a_course_is_read_from_the_first_page_to_the_last_without_scripts(address: str, chromium: Browser) -> None:
+    context = chromium.new_context(java_script_enabled=False, locale="en-GB")
     page = context.new_page()
     page.goto(address + "/")
     page.get_by_role("link", name="Courses").click()
@@ -104,8 +89,8 @@ def test_a_course_is_read_from_the_first_page_to_the_last_without_scripts(addres
     context.close()
 
 
-def test_on_paper_stands_the_lesson_and_not_the_way_to_it(address: str, browser: Browser) -> None:
-    page = browser.new_page()
+def test_on_paper_stands_the_lesson_and_not_the_way_to_it(address: str, chromium: Browser) -> None:
+    page = chromium.new_page()
     page.goto(f"{address}/zh/courses/sample/smoke/")
     page.emulate_media(media="print")
     assert not page.locator(".steps").is_visible()

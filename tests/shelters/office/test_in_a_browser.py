@@ -18,13 +18,13 @@ from portal.identity.accounts import Grant
 from portal.identity.rights import SHELTERS
 from portal.shelters.roads import obstructions
 from portal.shelters.roads import store as roads
-from tests.browser.conftest import DESKTOP, PHONE, assert_accessible, assert_fits, chromium, serve, snapshot, window  # noqa: F401  (fixtures)
+from tests.browser.conftest import serve, snapshot, window  # noqa: F401  (fixtures)
+from tests.chromium import DESKTOP, PHONE, assert_accessible, assert_fits
 from tests.district import DISTRICT
 from tests.shelters.grid import grid
 from tests.shelters.places import make_shelter
 from tests.shelters.roads.obstacles import middle, values
 
-pytestmark = pytest.mark.browser
 PAGES = {"dashboard": "/desk/shelters/", "list": "/desk/shelters/list/", "shelter": "/desk/shelters/1/",
          "edit": "/desk/shelters/1/edit", "shelter-import": "/desk/shelters/import", "obstructions": "/desk/obstructions/",
          "new": "/desk/obstructions/new", "obstruction-import": "/desk/obstructions/import"}

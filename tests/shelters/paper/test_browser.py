@@ -18,20 +18,11 @@ from portal.models import Base
 from portal.shelters.models import PaperJob
 from portal.shelters.paper import jobs
 from tests import district
-from tests.browser.conftest import (  # noqa: F401  (fixtures)
-    DESKTOP,
-    PHONE,
-    assert_accessible,
-    assert_fits,
-    chromium,
-    serve,
-    snapshot,
-    window,
-)
+from tests.browser.conftest import serve, snapshot, window  # noqa: F401  (fixtures)
+from tests.chromium import DESKTOP, PHONE, assert_accessible, assert_fits
 from tests.district import LIULIAN
 from tests.shelters.communities.conftest import bring_in
 
-pytestmark = pytest.mark.browser
 PAGES = {"communities": "/desk/communities/", "community": f"/desk/communities/{LIULIAN}/", "paper": "/desk/paper/",
          "card": f"/desk/paper/card?region={LIULIAN}"}
 

@@ -12,8 +12,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, expect
 from waitress import create_server
 
 from portal import create_app
@@ -24,6 +23,7 @@ from portal.regions import lookup
 from portal.shelters.field import recompute
 from portal.shelters.roads import store as roads
 from portal.site.publish import publish
+from tests.chromium import assert_accessible
 from tests.district import LIULIAN, PINGSHAN, settle_regions
 from tests.shelters.grid import STEP_LAT, STEP_LON, grid
 from tests.shelters.places import make_shelter
@@ -32,12 +32,6 @@ from tests.site.records import record
 #: A place in the community, between its streets.
 MIDDLE = (114.3270, 22.7129)
 PHONE = {"width": 390, "height": 844}
-AXE = {"runOnly": {"type": "tag", "values": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]}}
-
-pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.skipif(not Path("/usr/bin/chromium").exists(), reason="/usr/bin/chromium is not installed"),
-]
 
 
 class Moods:
@@ -96,22 +90,14 @@ def served(tmp_path_factory: pytest.TempPathFactory, sqlite_template: Path) -> I
         db.engine.dispose()
 
 
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=["--no-sandbox"])
-        yield browser
-        browser.close()
-
-
 @pytest.fixture
-def phone(browser: Browser) -> Iterator[Callable[..., Page]]:
+def phone(chromium: Browser) -> Iterator[Callable[..., Page]]:
     """Opens a phone. A script that breaks, or a policy that is broken, fails the test."""
     contexts: list[BrowserContext] = []
     wrong: list[str] = []
 
     def take(language: str = "zh-CN", **options: object) -> Page:
-        context = browser.new_context(viewport=PHONE, locale=language, **options)
+        context = chromium.new_context(viewport=PHONE, locale=language, **options)
         context.set_default_timeout(20_000)
         contexts.append(context)
         page = context.new_page()
@@ -148,9 +134,7 @@ def test_no_barrier_nothing_too_wide_and_nothing_too_small_to_tap(
     for path in pages(language):
         page.goto(address + path)
         page.evaluate("document.querySelectorAll('details').forEach(d => d.open = true)")
-        page.wait_for_load_state()
-        found = Axe().run(page, options=AXE)
-        assert found.violations_count == 0, f"{path}: {found.generate_report()}"
+        assert_accessible(page)
         assert page.evaluate("document.documentElement.scrollWidth") <= 390, path
         small = page.evaluate("""() => [...document.querySelectorAll("main button, main select, main input[type=search],"
             + " main summary, main .button, main .name, main .links a, main .tel, main .filters label, main .crumbs a, header a")]
@@ -195,9 +179,7 @@ def test_from_where_i_am_to_the_shelter_in_words_with_the_location_kept_on_the_d
     steps, drawn = page.locator("[data-steps]").bounding_box(), page.locator("#way-map").bounding_box()
     assert steps["y"] < drawn["y"], "words first, map second"
     assert page.locator("#way-map path").count() > 3
-    page.wait_for_load_state()
-    found = Axe().run(page, options=AXE)
-    assert found.violations_count == 0, found.generate_report()
+    assert_accessible(page)
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
     assert not [url for url in asked if f"{MIDDLE[0]}"[:7] in url or f"{MIDDLE[1]}"[:6] in url]
 

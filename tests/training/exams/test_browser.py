@@ -14,8 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, expect
 from waitress import create_server
 
 from portal import create_app
@@ -27,14 +26,11 @@ from portal.training.exam_models import Attempt
 from portal.training.exams import attempts
 from portal.training.learners import door
 from portal.training.models import Learner
+from tests.chromium import assert_accessible
 from tests.training.conftest import CONTENT, SAMPLE
 from tests.training.exams.conftest import make_learner
 from tests.training.exams.test_attempts import right
 
-pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.skipif(not Path("/usr/bin/chromium").exists(), reason="/usr/bin/chromium is not installed"),
-]
 PHONE = {"width": 390, "height": 844}
 
 
@@ -94,14 +90,6 @@ def served(tmp_path_factory: pytest.TempPathFactory, sqlite_template: Path) -> I
         db.engine.dispose()
 
 
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=["--no-sandbox"])
-        yield browser
-        browser.close()
-
-
 @pytest.fixture
 def device(chromium: Browser, served: Served) -> Iterator[Callable[..., Page]]:
     """Opens a phone that is signed in; scripts that break fail the test."""
@@ -146,9 +134,7 @@ def saved(page: Page) -> None:
 
 
 def accessible(page: Page, name: str) -> None:
-    page.wait_for_load_state()
-    found = Axe().run(page)
-    assert found.violations_count == 0, f"{page.url}: {found.generate_report()}"
+    assert_accessible(page, rules={})
     assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
     small = page.evaluate("""
         [...document.querySelectorAll("main button, main a, main .choice, main select, main input[type=text]")]

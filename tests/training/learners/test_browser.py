@@ -11,8 +11,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page
 from waitress import create_server
 
 from portal import create_app
@@ -20,13 +19,8 @@ from portal.channels.sms import phones
 from portal.config import Settings
 from portal.core.db import db
 from portal.training import courses_store
-from tests.browser.conftest import AXE
+from tests.chromium import assert_accessible
 from tests.training.conftest import SAMPLE, link_the_rest
-
-pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.skipif(not Path("/usr/bin/chromium").exists(), reason="/usr/bin/chromium is not installed"),
-]
 
 
 class School:
@@ -77,18 +71,8 @@ def school(tmp_path_factory: pytest.TempPathFactory, sqlite_template: Path) -> I
     made.close()
 
 
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=["--no-sandbox"])
-        yield browser
-        browser.close()
-
-
 def judged(page: Page, seen: list[str]) -> None:
-    page.wait_for_load_state()
-    found = Axe().run(page, options=AXE)
-    assert found.violations_count == 0, f"{page.url}: {found.generate_report()}"
+    assert_accessible(page)
     assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth"), f"{page.url} is wider than the screen"
     low = page.evaluate("""[...document.querySelectorAll('main button, main a.button, main select, main .choice, nav a')]
                            .filter(one => one.offsetHeight && one.offsetHeight < 44).map(one => one.outerHTML)""")
@@ -109,9 +93,9 @@ def answer(page: Page) -> None:
 
 
 @pytest.mark.parametrize(("width", "language", "number"), [(390, "zh-CN", "+8612900000071"), (1280, "en", "+8612900000072")])
-def test_a_trainee_gets_in_learns_practises_and_is_told_why(school: School, browser: Browser, width: int, language: str,
+def test_a_trainee_gets_in_learns_practises_and_is_told_why(school: School, chromium: Browser, width: int, language: str,
                                                             number: str) -> None:
-    context = browser.new_context(viewport={"width": width, "height": 844}, locale=language)
+    context = chromium.new_context(viewport={"width": width, "height": 844}, locale=language)
     page, seen = context.new_page(), list[str]()
     page.goto(f"{school.address}/learn/courses/sample/")
     judged(page, seen)
@@ -141,9 +125,9 @@ def test_a_trainee_gets_in_learns_practises_and_is_told_why(school: School, brow
     context.close()
 
 
-def test_a_question_is_answered_by_the_keyboard_alone(school: School, browser: Browser,
+def test_a_question_is_answered_by_the_keyboard_alone(school: School, chromium: Browser,
                                                       sign_in: Callable[[Page, str], None]) -> None:
-    context = browser.new_context(viewport={"width": 390, "height": 844}, locale="en")
+    context = chromium.new_context(viewport={"width": 390, "height": 844}, locale="en")
     page = context.new_page()
     sign_in(page, "+8612900000073")
     page.goto(f"{school.address}/learn/courses/sample/practice/fire/")
