@@ -152,6 +152,35 @@ def test_an_error_at_any_write_leaves_the_last_state_in_force(
     assert not list(root(site).glob(".building-*"))
 
 
+def test_every_directory_is_on_the_disk_before_a_generation_is_swapped_in(site: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
+    publish(site)
+    before, real = os.readlink(root(site) / "current"), generations._sync
+    synced: set[Path] = set()
+
+    def note(directory: Path) -> None:
+        if os.readlink(root(site) / "current") == before:
+            synced.add(directory)
+        real(directory)
+
+    monkeypatch.setattr(generations, "_sync", note)
+    done = publish(site)
+    made = root(site) / done.generation
+    aside = root(site) / f".building-{done.generation}"
+    folders = {aside / path.relative_to(made) for path in made.rglob("*") if path.is_dir()} | {aside}
+    assert len(folders) > 5
+    assert folders <= synced
+
+    def fail(directory: Path) -> None:
+        if directory.name == "feeds":
+            raise OSError(5, "Input/output error")
+        real(directory)
+
+    monkeypatch.setattr(generations, "_sync", fail)
+    with pytest.raises(OSError, match="Input/output"):
+        publish(site)
+    assert os.readlink(root(site) / "current") == done.generation
+
+
 CHILD = """
 import sys, time
 from portal import create_app
