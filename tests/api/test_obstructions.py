@@ -21,6 +21,7 @@ from portal.identity.limits import limiter
 from portal.identity.models import Account, ApiToken
 from portal.identity.rights import SHELTERS, TRANSFERS
 from portal.identity.token_commands import token as group
+from portal.shelters.field import wish
 from portal.shelters.models import Obstruction
 from portal.shelters.registry import store
 from portal.shelters.roads import obstructions
@@ -84,6 +85,29 @@ def test_a_feature_is_made_changed_and_ended_and_sending_it_twice_makes_one(plac
     with place.app_context():
         assert {e.actor for e in db.session.scalars(select(AuditEntry).where(AuditEntry.subject.startswith("obstruction:")))} == {
             "keeper"}
+
+
+def test_each_call_that_changes_something_asks_for_new_ways_once_and_no_other_does(place, token):
+    call = Caller(place, token())
+
+    def wanted() -> int:
+        with place.app_context():
+            row = wish.state()
+            return row.wanted if row else 0
+
+    began, made = wanted(), call("POST", ALL, feature())
+    where, version = made.headers["Location"], made.json["properties"]["version"]
+    assert wanted() == began + 1
+    call("POST", ALL, feature())
+    call("PATCH", where, {"properties": {"effect": "slows"}}, If_Match=f'"{version + 1}"')
+    assert wanted() == began + 1, "nothing changed"
+    both = [feature(name_zh="六联桥下"), feature(external_id="r-2")]
+    assert call("POST", ALL, {"type": "FeatureCollection", "features": both}).status_code == 200
+    assert wanted() == began + 2
+    call("PATCH", where, {"properties": {"effect": "slows", "factor": 4}})
+    assert wanted() == began + 3
+    call("DELETE", where)
+    assert wanted() == began + 4
 
 
 def test_what_the_desk_ended_a_feed_does_not_begin_again(place, token):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 import uuid
 from datetime import timedelta
 from typing import Any
@@ -14,6 +15,7 @@ from werkzeug.test import TestResponse
 
 from portal.core.clock import utcnow
 from portal.core.db import db, transaction
+from portal.regions import lookup
 from portal.shelters import field
 from portal.shelters.living import reports
 from portal.shelters.office import figures
@@ -85,6 +87,25 @@ def test_coverage_is_whole_or_names_who_has_no_way(sit, town):
     assert none[LIULIAN].share is None
 
 
+def test_who_is_not_covered_is_listed_by_name_and_only_full_coverage_is_called_that(sit, town, monkeypatch):
+    node, far = lookup.get(LIULIAN), lookup.get(FAR)
+    room = store.Capacity(300, 200, 300, node.population * 1.5, 1)
+    rows = [figures.Row(node, None, room, 1.0, 4.0)]
+    monkeypatch.setattr(figures, "rows", lambda *_: rows)
+    assert "Coverage 100 %: everybody reaches a shelter." in text(sit.get(HOME))
+    rows.append(figures.Row(far, None, room, 0.75, 9.0))
+    missing = round(far.population / 4)
+    page = sit.get(HOME)
+    listed = lxml.html.fromstring(page.text).xpath("//div[contains(@class, 'notice-problem')]//li")
+    assert [" ".join(li.text_content().split()) for li in listed] == [
+        f"{far.name_en}: about {missing:,} people (25.0 %)"]
+    assert "Coverage 100 %" not in text(page)
+    told = list(csv.reader(io.StringIO(sit.get(f"{HOME}coverage.csv").text.removeprefix("\ufeff"))))
+    mine = [dict(zip(told[0], row, strict=True)) for row in told[1:]]
+    assert [(r["People"], r["m² for each inhabitant"], r["People who reach none"]) for r in mine] == [
+        (str(node.population), "1.50", "0"), (str(far.population), f"{room.area_m2 / far.population:.2f}", str(missing))]
+
+
 def test_a_stale_state_is_greyed_dated_and_not_counted(sit):
     now = utcnow()
     make(name_en="Fresh", status="open", status_at=now, occupancy=30, occupancy_at=now)
@@ -98,7 +119,7 @@ def test_a_stale_state_is_greyed_dated_and_not_counted(sit):
     assert "too old to rely on" in row.text_content()
 
 
-def test_head_counts_over_time_carry_the_last_one_forward(keeper):
+def test_head_counts_over_time_carry_the_last_one_forward(sit):
     assert figures.occupancy(utcnow()) == []
     first, second, now = make(), make(), utcnow().replace(minute=30)
     for shelter, hours, people in ((first, 5, 10), (second, 3, 7), (first, 1, 40)):
@@ -107,6 +128,11 @@ def test_head_counts_over_time_carry_the_last_one_forward(keeper):
                            source="desk", reporter="x")
     series = figures.occupancy(now)
     assert [(n, counted) for _at, n, counted in series] == [(10, 1), (10, 1), (17, 2), (17, 2), (47, 2), (47, 2)]
+    page = lxml.html.fromstring(sit.get(HOME).text)
+    drawn = json.loads(page.get_element_by_id("occupancy").get("data-series"))
+    rows = page.xpath("//details//tbody/tr/td[1]")
+    assert drawn["people"] == [int(cell.text_content()) for cell in rows][::-1] != []
+    assert len(drawn["at"]) == len(drawn["words"]) == len(rows)
 
 
 def test_ways_are_computed_anew_at_the_desk_by_those_with_the_duty(sit, seat, town):

@@ -161,10 +161,10 @@ def test_without_scripts_lists_filters_pages_and_route_tables_work(address: str,
     expect(page.locator("[data-ask]")).to_be_hidden()
 
 
-@pytest.mark.parametrize(("language", "minutes", "stays"), [
-    ("zh", "步行", "位置信息只留在本机"), ("en", "minutes on foot", "stays on this device")])
+@pytest.mark.parametrize(("language", "minutes", "stays", "kerbs"), [
+    ("zh", "步行", "位置信息只留在本机", "台阶"), ("en", "minutes on foot", "stays on this device", "Kerbs and slopes")])
 def test_from_where_i_am_to_the_shelter_in_words_with_the_location_kept_on_the_device(
-    address: str, phone: Callable[..., Page], language: str, minutes: str, stays: str
+    address: str, phone: Callable[..., Page], language: str, minutes: str, stays: str, kerbs: str
 ) -> None:
     page = phone("zh-CN" if language == "zh" else "en-GB", **at(MIDDLE))
     asked: list[str] = []
@@ -175,12 +175,21 @@ def test_from_where_i_am_to_the_shelter_in_words_with_the_location_kept_on_the_d
     expect(page.locator("[data-sum]")).to_contain_text(minutes)
     assert page.locator("[data-steps] li").count() >= 2
     expect(page.locator("[data-steps]")).to_contain_text("六联小学" if language == "zh" else "Liulian School")
-    expect(page.locator("[data-links] a").first).to_be_visible()
+    expect(page.locator("[data-links] a")).to_have_count(4)
     steps, drawn = page.locator("[data-steps]").bounding_box(), page.locator("#way-map").bounding_box()
     assert steps["y"] < drawn["y"], "words first, map second"
     assert page.locator("#way-map path").count() > 3
     assert_accessible(page)
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    page.locator("input[name=profile][value=step_free]").check()
+    expect(page.locator("[data-steps]")).to_contain_text(kerbs)
+    page.evaluate("window.print = () => { window.printed = true; }")
+    page.locator("[data-print]").click()
+    assert page.evaluate("window.printed") is True
+    page.emulate_media(media="print")
+    expect(page.locator("[data-steps] li").last).to_be_visible()
+    expect(page.locator("#way-map")).to_be_visible()
+    expect(page.locator("[data-ask]")).to_be_hidden()
     assert not [url for url in asked if f"{MIDDLE[0]}"[:7] in url or f"{MIDDLE[1]}"[:6] in url]
 
 

@@ -6,11 +6,14 @@ import json
 import re
 from datetime import timedelta
 
+import lxml.html
 import time_machine
 
 from portal.core.clock import utcnow
 from portal.core.db import transaction
+from portal.shelters.field import maps_links
 from portal.shelters.models import Shelter
+from portal.shelters.public import one
 from portal.shelters.public.view import slug_of
 from portal.shelters.registry.suitability import HAZARDS
 from portal.site.publish import publish
@@ -37,6 +40,15 @@ def test_the_list_and_the_page_are_there_without_scripts_and_small(add, read):
         for body in (text, page):
             assert len(body.encode()) < 30_000
             assert not re.search(r"<script(?![^>]*\bsrc=)|\sstyle=|\son[a-z]+=", body)
+
+
+def test_a_shelters_page_has_its_own_code_and_leads_into_each_map_in_its_own_coordinates(add, read):
+    code = add(name_zh="六联小学", name_en="Liulian School", longitude=114.35, latitude=22.69)
+    for language, name in (("zh", "六联小学"), ("en", "Liulian School")):
+        page = lxml.html.fromstring(read(f"/{language}/shelters/{code}/", again=language == "zh"))
+        drawn = page.xpath("//svg[contains(@class, 'qr')]/path[last()]/@d")
+        assert drawn == lxml.html.fromstring(one.qr(f"http://localhost/{language}/shelters/{code}/")).xpath("./path[last()]/@d")
+        assert page.xpath("//ul[@class='links']//a/@href") == list(maps_links.links(114.35, 22.69, name).values())
 
 
 def test_when_none_is_open_the_plan_is_shown_as_a_plan(add, read):

@@ -14,6 +14,7 @@ from portal.core.audit import AuditEntry
 from portal.core.clock import utcnow
 from portal.core.db import db
 from portal.identity.rights import SHELTERS
+from portal.shelters.field import wish
 from portal.shelters.models import Obstruction
 from portal.shelters.roads import obstruction_import as rules
 from portal.shelters.roads import obstructions
@@ -106,6 +107,20 @@ def test_an_import_is_one_entry_of_the_trail_beside_those_of_its_obstructions(ke
     rules.apply(keeper, file(feature(), feature(external_id="r-2")))
     acts = list(db.session.scalars(select(AuditEntry.action).where(AuditEntry.action.startswith("obstruction."))))
     assert sorted(acts) == ["obstruction.create", "obstruction.create", "obstruction.import"]
+
+
+def test_an_import_asks_for_new_ways_once_and_one_that_changes_nothing_does_not(keeper, file):
+    def wanted() -> int:
+        district.forget()
+        row = wish.state()
+        return row.wanted if row else 0
+
+    began, path = wanted(), file(feature(), feature(external_id="r-2"))
+    rules.check(keeper, path)
+    assert wanted() == began
+    for _ in range(2):
+        rules.apply(keeper, path)
+        assert wanted() == began + 1
 
 
 def test_the_command_names_what_is_bad_and_ends_with_an_error(keeper, file, make_settings, monkeypatch):
