@@ -6,7 +6,8 @@ from playwright.sync_api import Page, expect
 
 from portal.identity.demo import PASSWORD
 from tests.chromium import assert_accessible, assert_fits
-from tests.whole.machine import Machine, until
+from tests.waiting import until
+from tests.whole.machine import Machine
 
 TABS = 400  # a keyboard user is lost long before
 

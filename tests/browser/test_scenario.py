@@ -14,8 +14,9 @@ from playwright.sync_api import Page, expect
 from tests.browser import steps
 from tests.browser.steps import looked_at, sign_in
 from tests.chromium import DESKTOP, PHONE
+from tests.waiting import until
 from tests.whole.filing import issue_one_that_soon_ends
-from tests.whole.machine import Machine, running, until
+from tests.whole.machine import Machine, running
 
 PINGSHAN, KENGZI, BILING = "440310001000", "440310005000", "440310003000"
 CAP = "{urn:oasis:names:tc:emergency:cap:1.2}"

@@ -15,7 +15,8 @@ from playwright.sync_api import Page, expect
 from portal.shelters.demo import KEEPER
 from tests.browser.steps import looked_at, sign_in
 from tests.chromium import DESKTOP, PHONE, assert_accessible
-from tests.whole.machine import Machine, running, until
+from tests.waiting import until
+from tests.whole.machine import Machine, running
 from tests.whole.operator import Operator
 
 LIULIAN = "440310001001"

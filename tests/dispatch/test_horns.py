@@ -20,15 +20,9 @@ from portal.regions import lookup
 from portal.warnings.models import CANCEL
 from tests import district
 from tests.speakers.conftest import KEY, own_mosquitto  # noqa: F401  (fixture)
+from tests.waiting import until
 
 HORNS_ONLY = {"regions": [district.PINGSHAN], "area": None, "audiences": [], "channels": ["speakers"]}
-
-
-def until(true, what, seconds=40):
-    deadline = time.monotonic() + seconds
-    while not true():
-        assert time.monotonic() < deadline, what
-        time.sleep(0.05)
 
 
 def counts(bulletin, channel="speakers"):

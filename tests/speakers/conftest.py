@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import subprocess
 import sys
-import time
 import uuid
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
@@ -17,6 +16,7 @@ from portal.channels.speakers.protocol import public_hex
 from portal.channels.speakers.simulator import Simulator
 from portal.core.clock import utcnow
 from tests.mosquitto import Mosquitto
+from tests.waiting import until
 
 KEY = Ed25519PrivateKey.from_private_bytes(bytes(range(32)))
 STRANGER = Ed25519PrivateKey.from_private_bytes(bytes(range(1, 33)))
@@ -30,14 +30,6 @@ def order(now: datetime | None = None, **overrides: object) -> Command:
                     "language": "zh", "text": "坪山街道暴雨红色预警，请立即转移。", "issued_at": now, "start_at": now,
                     "expires_at": now + timedelta(seconds=lasts), "repeats": 1}
     return Command(**(values | overrides))
-
-
-def until(true: Callable[[], object], what: str, seconds: float = 20) -> None:
-    """Wait for an event, boundedly; fail with its name."""
-    deadline = time.monotonic() + seconds
-    while not true():
-        assert time.monotonic() < deadline, f"did not happen within {seconds} s: {what}"
-        time.sleep(0.02)
 
 
 class Portal:

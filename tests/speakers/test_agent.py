@@ -13,7 +13,8 @@ from click.testing import CliRunner
 
 from portal.channels.speakers.bridge import STOP
 from portal.cli import main
-from tests.speakers.conftest import order, until
+from tests.speakers.conftest import order
+from tests.waiting import until
 
 LONG = "请立即转移到安全的地方。" * 20
 

@@ -14,7 +14,8 @@ from portal.channels.speakers.link import Broker
 from portal.channels.speakers.mqtt import TRIES, MqttBridge
 from portal.channels.speakers.simulator import Simulator
 from tests.mosquitto import Mosquitto
-from tests.speakers.conftest import KEY, STRANGER, order, until
+from tests.speakers.conftest import KEY, STRANGER, order
+from tests.waiting import until
 
 
 def test_every_horn_hears_plays_and_finishes(mosquitto, portal, horns) -> None:

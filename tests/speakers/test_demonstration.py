@@ -12,7 +12,8 @@ from portal.channels.speakers import demo
 from portal.channels.speakers.broker import EmbeddedBroker
 from portal.channels.speakers.simulator import Simulator
 from tests.postgres import free_port
-from tests.speakers.conftest import KEY, order, until
+from tests.speakers.conftest import KEY, order
+from tests.waiting import until
 
 
 def test_195_horns_hear_a_command_and_show_the_truth_about_the_five_that_cannot(portal, caplog: pytest.LogCaptureFixture) -> None:

@@ -149,7 +149,7 @@ def test_a_failing_database_loses_no_state(district: Flask, monkeypatch: pytest.
 
 
 def test_the_buffer_writes_by_itself(district: Flask) -> None:
-    from tests.speakers.conftest import until
+    from tests.waiting import until
 
     address = everyone()[0].address
     buffer = StateBuffer(district)

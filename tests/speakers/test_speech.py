@@ -14,7 +14,8 @@ import pytest
 
 from portal.channels.speakers import player, speech
 from portal.channels.speakers.player import SilentPlayer, SpeakingPlayer
-from tests.speakers.conftest import order, until
+from tests.speakers.conftest import order
+from tests.waiting import until
 
 ZH = "坪山街道暴雨红色预警，预计未来三小时降雨将达一百毫米以上，请立即转移到安全地方，不要涉水，远离低洼路段。"
 EN = "Red rainstorm warning for Pingshan. More than one hundred millimetres of rain are expected. Move to a safe place now."

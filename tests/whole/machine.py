@@ -15,7 +15,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -23,8 +23,8 @@ from sqlalchemy import create_engine, text
 
 from portal.config import ROOT
 from tests.postgres import free_port
+from tests.waiting import LONGEST, until
 
-LONGEST = 90.0  # seconds for anything that is waited for
 NO_NETWORK = '''
 import sys
 def _only_this_machine(event, args):
@@ -41,15 +41,6 @@ def _only_this_machine(event, args):
         raise OSError(101, "Network is unreachable")
 sys.addaudithook(_only_this_machine)
 '''
-
-
-def until(true: Callable[[], Any], what: str, seconds: float = LONGEST) -> Any:
-    """What `true` returns once it is not false; fails with `what` when that takes too long."""
-    deadline = time.monotonic() + seconds
-    while not (found := true()):
-        assert time.monotonic() < deadline, f"after {seconds:.0f} s still not: {what}"
-        time.sleep(0.02)
-    return found
 
 
 class Machine:

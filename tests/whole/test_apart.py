@@ -8,8 +8,9 @@ from collections.abc import Callable
 import psycopg
 
 from tests.mosquitto import Mosquitto
+from tests.waiting import until
 from tests.whole.filing import issue_one_that_soon_ends
-from tests.whole.machine import Machine, running, until
+from tests.whole.machine import Machine, running
 from tests.whole.operator import Operator
 
 PARTS = {"web": "  web", "worker": "worker is running", "scheduler": "scheduler is running"}

@@ -13,8 +13,9 @@ import pytest
 
 from portal.config import Settings
 from portal.identity.demo import PASSWORD, SAMPLES
+from tests.waiting import until
 from tests.whole.conftest import Filled
-from tests.whole.machine import Machine, running, until
+from tests.whole.machine import Machine, running
 from tests.whole.operator import Operator
 
 TEXTS = "SELECT count(*) FROM sandbox_message"

@@ -47,6 +47,16 @@ def test_a_code_lets_a_keeper_in_and_a_stranger_gets_the_same_answer(district_, 
     assert secret not in db.session.execute(select(KeeperSession.token_hash)).scalars().all()
 
 
+def test_whoever_asks_again_too_soon_can_still_type_the_code_that_is_on_its_way(district_, keeper):
+    one, other = Phone(district_, PHONE), Phone(district_, PHONE)
+    one.send("/staff/sign-in", {"phone": PHONE})
+    got = other.send("/staff/sign-in", {"phone": PHONE})
+    assert got.status_code == 422
+    assert "less than a minute ago" in got.text
+    assert "on its way" not in got.text
+    assert other.send("/staff/code", {"phone": PHONE, "code": one.code()}).status_code == 302
+
+
 @pytest.mark.parametrize(("scheme", "secure"), [("https", True), ("http", False)])
 def test_over_https_the_cookie_is_for_https_only(district_, scheme, secure):
     with district_.test_request_context("/staff/", base_url=f"{scheme}://localhost"):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 from datetime import timedelta
 
 import pytest
@@ -29,6 +28,7 @@ from portal.shelters.roads import obstructions
 from tests import district
 from tests.district import DISTRICT, KENGZI, LIULIAN, PINGSHAN
 from tests.shelters.roads.obstacles import FAR, middle, point, square, values
+from tests.waiting import until_somebody_waits_for_a_lock
 
 
 @pytest.fixture
@@ -225,7 +225,7 @@ def test_a_feed_that_writes_many_and_who_changes_one_of_them_never_wait_for_each
             if not number:
                 begun.set()
                 assert waits.wait(20)
-                time.sleep(0.5)  # time enough to take the second row, if it may
+                until_somebody_waits_for_a_lock(str(db.engine.url.render_as_string(hide_password=False)))
     thread.join(30)
     assert [type(one) for one in told] == [Conflict]
     assert (obstructions.get(first.id).name_zh, obstructions.get(second.id).ended_at) == ("改0", None)

@@ -6,8 +6,8 @@ from __future__ import annotations
 import re
 import shutil
 import threading
-import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -21,6 +21,7 @@ from portal.core.db import db
 from portal.training import courses_store
 from tests.chromium import assert_accessible
 from tests.training.conftest import SAMPLE, link_the_rest
+from tests.waiting import until
 
 
 class School:
@@ -38,20 +39,12 @@ class School:
 
     def code(self, number: str) -> str:
         """The code that the phone received; it is sent after the answer."""
-        found: list[str] = []
-
-        def look() -> None:
-            for _many in range(200):
-                with self.app.app_context():
-                    shown, _older = phones.page(phones.Filter(digits=number))
-                    if shown:
-                        found.append(re.search(r"\d{6}", shown[0].body)[0])
-                        return
-                time.sleep(0.05)
-        thread = threading.Thread(target=look)
-        thread.start()
-        thread.join()
-        return found[0]
+        def shown() -> str:
+            with self.app.app_context():
+                messages, _older = phones.page(phones.Filter(digits=number))
+                return re.search(r"\d{6}", messages[0].body)[0] if messages else ""
+        with ThreadPoolExecutor(1) as aside:  # Playwright has a loop in this thread
+            return aside.submit(until, shown, "a code is sent").result()
 
     def close(self) -> None:
         self.server.close()
