@@ -67,6 +67,7 @@ def upgrade() -> None:
     sa.PrimaryKeyConstraint('token_hash', name=op.f('pk_learner_session'))
     )
     with op.batch_alter_table('learner_session', schema=None) as batch_op:
+        batch_op.create_index(batch_op.f('ix_learner_session_expires_at'), ['expires_at'], unique=False)
         batch_op.create_index(batch_op.f('ix_learner_session_learner_id'), ['learner_id'], unique=False)
 
     op.create_table('lesson_progress',
@@ -127,6 +128,7 @@ def downgrade() -> None:
     op.drop_table('lesson_progress')
     with op.batch_alter_table('learner_session', schema=None) as batch_op:
         batch_op.drop_index(batch_op.f('ix_learner_session_learner_id'))
+        batch_op.drop_index(batch_op.f('ix_learner_session_expires_at'))
 
     op.drop_table('learner_session')
     with op.batch_alter_table('enrolment', schema=None) as batch_op:

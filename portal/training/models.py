@@ -34,7 +34,7 @@ class LearnerSession(Base):
     token_hash: Mapped[str] = mapped_column(String(64), primary_key=True)
     learner_id: Mapped[int] = mapped_column(BigId, ForeignKey("learner.id", ondelete="CASCADE"), index=True)
     started_at: Mapped[datetime] = mapped_column(UtcDateTime)
-    expires_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    expires_at: Mapped[datetime] = mapped_column(UtcDateTime, index=True)
 
 
 class CourseVersion(Base):
