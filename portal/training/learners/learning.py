@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import Select, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
@@ -35,25 +35,31 @@ class Standing:
     """How far somebody is in a course. `resume`: the lesson to go on with, None where the course has no lessons; `begun`:
     whether any was opened; `done_ids`: the lessons that are done."""
 
+    learner_id: int
     course: Course
     version_id: int
     enrolled: bool
-    parts: tuple[Part, ...]
     resume: Lesson | None
     begun: bool
     done_ids: frozenset[str]
 
     @property
     def done(self) -> int:
-        return sum(part.done for part in self.parts)
+        return sum(lesson.id in self.done_ids for lesson in self.course.lessons)
 
     @property
     def lessons(self) -> int:
-        return sum(part.lessons for part in self.parts)
+        return sum(1 for _lesson in self.course.lessons)
 
     @property
     def finished(self) -> bool:
         return self.lessons > 0 and self.done == self.lessons
+
+    def parts(self) -> list[Part]:
+        """Module by module. Asks for what was answered in practice, which grows as one practises: only the page that shows it
+        needs it."""
+        latest = practice.latest(self.learner_id, self.course.id) if self.enrolled else {}
+        return [_part(module, self.done_ids, latest) for module in self.course.modules]
 
 
 def enrol(learner_id: int, slug: str, version_id: int) -> None:
@@ -91,22 +97,33 @@ def mark(learner_id: int, slug: str, lesson_id: str, *, done: bool) -> None:
 
 def standings(learner_id: int) -> list[Standing]:
     """Every course that is loaded, those that the learner takes first."""
-    found = [standing(learner_id, version_id, course) for version_id, course in courses_store.currents()]
+    enrolments = {one.slug: one for one in db.session.execute(
+        select(Enrolment).where(Enrolment.learner_id == learner_id)).scalars()}
+    done: dict[str, set[str]] = {}
+    for slug, lesson_id in db.session.execute(_done(learner_id)):
+        done.setdefault(slug, set()).add(lesson_id)
+    found = [_standing(learner_id, version_id, course, enrolments.get(course.id), done.get(course.id, ()))
+             for version_id, course in courses_store.currents()]
     return sorted(found, key=lambda one: not one.enrolled)
 
 
 def standing(learner_id: int, version_id: int, course: Course) -> Standing:
     enrolment = db.session.get(Enrolment, (learner_id, course.id))
-    done = frozenset(db.session.execute(select(LessonProgress.lesson_id).where(
-        LessonProgress.learner_id == learner_id, LessonProgress.slug == course.id,
-        LessonProgress.done_at.is_not(None))).scalars()) if enrolment else frozenset()
-    latest = practice.latest(learner_id, course.id) if enrolment else {}
-    return Standing(course, version_id, enrolment is not None, tuple(_part(module, done, latest) for module in course.modules),
-                    _resume(course.lessons, done, enrolment.at_lesson if enrolment else None),
-                    bool(enrolment and enrolment.at_lesson), done)
+    done = db.session.execute(_done(learner_id).where(LessonProgress.slug == course.id)).all() if enrolment else ()
+    return _standing(learner_id, version_id, course, enrolment, [row.lesson_id for row in done])
 
 
-def _part(module: Module, done: frozenset[str], latest: dict[str, bool]) -> Part:
+def _done(learner_id: int) -> Select[str, str]:
+    return select(LessonProgress.slug, LessonProgress.lesson_id).where(
+        LessonProgress.learner_id == learner_id, LessonProgress.done_at.is_not(None))
+
+
+def _standing(learner_id: int, version_id: int, course: Course, enrolment: Enrolment | None, done: Iterable[str]) -> Standing:
+    ids, at = frozenset(done) if enrolment else frozenset(), enrolment.at_lesson if enrolment else None
+    return Standing(learner_id, course, version_id, enrolment is not None, _resume(course.lessons, ids, at), at is not None, ids)
+
+
+def _part(module: Module, done: Collection[str], latest: dict[str, bool]) -> Part:
     answered = [latest[question.id] for question in module.questions if question.id in latest]
     return Part(module, sum(lesson.id in done for lesson in module.lessons), len(module.lessons), len(answered), sum(answered),
                 len(module.questions))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import wraps
 from typing import Any
 
 from flask import Blueprint, abort, redirect, render_template, request, url_for
@@ -10,17 +12,31 @@ from portal.core.clock import utcnow
 from portal.core.i18n import select_language
 from portal.training import courses_store
 from portal.training.content.values import Course, Module, Question, Scenario
-from portal.training.learners import asking, door, learning, practice, review, told
+from portal.training.learners import asking, door, exam_time, learning, practice, review, told
 from portal.training.learners.media import pictures
 from portal.training.models import Learner
 
 
 def add(blueprint: Blueprint) -> None:
     rule = blueprint.add_url_rule
-    rule("/courses/<slug>/practice/<module_id>/", "practice", door.required(practice_page))
-    rule("/courses/<slug>/practice/<module_id>/", "answer", door.required(answer), methods=["POST"])
-    rule("/courses/<slug>/answers/<ref>/", "told", door.required(told_page))
+    rule("/courses/<slug>/practice/<module_id>/", "practice", _outside_exams(practice_page))
+    rule("/courses/<slug>/practice/<module_id>/", "answer", _outside_exams(answer), methods=["POST"])
+    rule("/courses/<slug>/answers/<ref>/", "told", _outside_exams(told_page))
     rule("/review/", "review", door.required(review_page))
+
+
+def _outside_exams(view: Callable[..., Any]) -> Callable[..., Any]:
+    """A view of a course's bank, for learners. While they sit the exam of the course it says that it waits, and keeps nothing:
+    the count of right answers on the page of the course would tell what an answer was worth."""
+    @wraps(view)
+    def guarded(learner: Learner, slug: str, **kwargs: Any) -> Any:
+        closes_at = exam_time.under_way(learner.id).get(slug)
+        if closes_at is None:
+            return view(learner, slug, **kwargs)
+        answered = request.method == "POST"
+        return render_template("learners/waits.html", exams=[(_course(slug)[1], closes_at)], answered=answered,
+                               came=request.values.get("came", "")), 409 if answered else 200
+    return door.required(guarded)
 
 
 def _course(slug: str) -> tuple[int, Course]:
@@ -44,6 +60,9 @@ def practice_page(learner: Learner, slug: str, module_id: str) -> Any:
 
 def review_page(learner: Learner) -> Any:
     waiting = review.due(learner.id, utcnow())
+    if not waiting and (exams := exam_time.under_way(learner.id)):
+        return render_template("learners/waits.html", came="review",
+                               exams=[(_course(slug)[1], closes_at) for slug, closes_at in exams.items()])
     if not waiting:
         return render_template("learners/nothing_due.html", next_at=review.next_at(learner.id, utcnow()))
     first = waiting[0]

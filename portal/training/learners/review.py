@@ -14,7 +14,8 @@ from sqlalchemy.orm import Session
 from portal.core.db import db
 from portal.training import courses_store
 from portal.training.content.values import Course, Module, Question
-from portal.training.models import ReviewCard
+from portal.training.learners import exam_time
+from portal.training.models import CourseVersion, ReviewCard
 
 #: Due cards that are looked at; whoever has more begins with the oldest.
 MOST = 300
@@ -51,11 +52,14 @@ def note(session: Session, learner_id: int, slug: str, question_id: str, *, righ
 
 
 def due(learner_id: int, now: datetime) -> list[Due]:
-    """What is due, longest waiting first. Questions that their course no longer has are left out."""
-    rows = db.session.execute(select(ReviewCard.slug, ReviewCard.question_id).where(
-        ReviewCard.learner_id == learner_id, ReviewCard.due_at <= now).order_by(ReviewCard.due_at).limit(MOST)).all()
-    known = {slug: _questions(slug) for slug in {slug for slug, _question in rows}}
-    return [known[slug][question_id] for slug, question_id in rows if question_id in known[slug]]
+    """What is due, longest waiting first. Left out are questions that their course no longer has, and courses whose exam the
+    learner sits now. One query: every page of a learner counts them."""
+    newest = select(func.max(CourseVersion.id)).where(CourseVersion.slug == ReviewCard.slug).scalar_subquery()
+    rows = db.session.execute(select(newest, ReviewCard.question_id).where(
+        ReviewCard.learner_id == learner_id, ReviewCard.due_at <= now, ReviewCard.slug.not_in(exam_time.slugs(learner_id, now)),
+    ).order_by(ReviewCard.due_at).limit(MOST)).all()
+    known = {version_id: _questions(version_id) for version_id in {row[0] for row in rows} - {None}}
+    return [found for version_id, question_id in rows if (found := known.get(version_id, {}).get(question_id))]
 
 
 def next_at(learner_id: int, now: datetime) -> datetime | None:
@@ -64,9 +68,6 @@ def next_at(learner_id: int, now: datetime) -> datetime | None:
         ReviewCard.learner_id == learner_id, ReviewCard.due_at > now)).scalar_one()
 
 
-def _questions(slug: str) -> dict[str, Due]:
-    current = courses_store.current(slug)
-    if current is None:
-        return {}
-    version_id, course = current
+def _questions(version_id: int) -> dict[str, Due]:
+    course = courses_store.of(version_id)
     return {question.id: Due(version_id, course, module, question) for module in course.modules for question in module.questions}
