@@ -69,6 +69,14 @@ class Kept:
     seq: int
 
 
+@dataclass(frozen=True, slots=True)
+class Saved:
+    """An attempt after an act, and what is kept then at the places that were said."""
+
+    attempt: Attempt
+    kept: dict[int, Kept]
+
+
 def past(learner_id: int, slug: str) -> list[Attempt]:
     """All attempts of a learner at a course, the newest first."""
     mine = select(Attempt).where(Attempt.slug == slug, Attempt.learner_id == learner_id).order_by(Attempt.number.desc())
@@ -77,7 +85,8 @@ def past(learner_id: int, slug: str) -> list[Attempt]:
 
 def current(learner_id: int, slug: str) -> Attempt | None:
     """The attempt that is under way; one whose time is over is ended now."""
-    found = next((one for one in past(learner_id, slug) if one.ended_at is None), None)
+    under_way = select(Attempt).where(Attempt.learner_id == learner_id, Attempt.slug == slug, Attempt.ended_at.is_(None))
+    found = db.session.execute(under_way).scalar_one_or_none()
     if found is None or not rules.is_over(found.closes_at, utcnow()):
         return found
     _end_if_over(found.id)
@@ -115,9 +124,11 @@ def questions(attempt: Attempt) -> list[tuple[Drawn, Question]]:
     return [(one, found[one.id]) for one in drawn(attempt)]
 
 
-def kept(attempt_id: uuid.UUID) -> dict[int, Kept]:
-    """Place → what is kept there."""
+def kept(attempt_id: uuid.UUID, places: Sequence[int] | None = None) -> dict[int, Kept]:
+    """Place → what is kept there, of all places or of these."""
     rows = select(AttemptAnswer.at, AttemptAnswer.value, AttemptAnswer.seq).where(AttemptAnswer.attempt_id == attempt_id)
+    if places is not None:
+        rows = rows.where(AttemptAnswer.at.in_(places))
     return {at: Kept(value, seq) for at, value, seq in db.session.execute(rows).all()}
 
 
@@ -185,19 +196,19 @@ def _begin(session: Session, learner_id: int, version_id: int, course: Course, b
     return attempt
 
 
-def save(learner_id: int, attempt_id: uuid.UUID, secret: str, said: Sequence[Said]) -> dict[int, Kept]:
-    """Keep answers; what is kept then at their places, which may be newer than what was said. Sent twice, nothing changes.
+def save(learner_id: int, attempt_id: uuid.UUID, secret: str, said: Sequence[Said]) -> Saved:
+    """Keep answers; what is kept then at their places may be newer than what was said. Sent twice, nothing changes.
     Raises LookupError, :class:`Over`, :class:`Elsewhere`, :class:`answers.Malformed`."""
-    return _act(learner_id, attempt_id, secret, said, end=False)[1]
+    return _act(learner_id, attempt_id, secret, said, end=False)
 
 
 def submit(learner_id: int, attempt_id: uuid.UUID, secret: str, said: Sequence[Said] = ()) -> Attempt:
     """Keep the last answers and end the attempt, at once. Raises what :func:`save` raises."""
-    return _act(learner_id, attempt_id, secret, said, end=True)[0]
+    return _act(learner_id, attempt_id, secret, said, end=True).attempt
 
 
-def _act(learner_id: int, attempt_id: uuid.UUID, secret: str, said: Sequence[Said], *, end: bool,
-         ) -> tuple[Attempt, dict[int, Kept]]:
+def _act(learner_id: int, attempt_id: uuid.UUID, secret: str, said: Sequence[Said], *, end: bool) -> Saved:
+    known: dict[int, Kept] = {}
     with transaction() as session:
         attempt = _locked(session, attempt_id)
         if attempt is None or attempt.learner_id != learner_id:
@@ -212,12 +223,12 @@ def _act(learner_id: int, attempt_id: uuid.UUID, secret: str, said: Sequence[Sai
             raise Elsewhere
         else:
             _keep(session, attempt, said, now)
+            known = kept(attempt_id, [one.at for one in said]) if said else {}  # afterwards it would need a transaction more
             if end:
                 _end(session, attempt, HANDED_IN, now)
     if late:
         raise Over(_l("The time and the seconds of grace are over. What reached us before counts; this came too late."))
-    known = kept(attempt_id)
-    return attempt, {one.at: known[one.at] for one in said}
+    return Saved(attempt, known)
 
 
 def _locked(session: Session, attempt_id: uuid.UUID) -> Attempt | None:

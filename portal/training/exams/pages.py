@@ -137,7 +137,7 @@ def send(learner: Learner, course: Course, exam: Exam) -> Any:
         if act == "submit":
             attempts.submit(learner.id, attempt.id, _secret(), said)
             return redirect(url_for("exams.result", slug=course.id, attempt_id=attempt.id))
-        kept = attempts.save(learner.id, attempt.id, _secret(), said)
+        kept = attempts.save(learner.id, attempt.id, _secret(), said).kept
     except attempts.Elsewhere:
         return _elsewhere(attempt, course, 409)
     except attempts.Over:
@@ -185,7 +185,7 @@ def save(learner: Learner, course: Course, exam: Exam) -> Any:
         sent: Any = request.get_json(silent=True)
         attempt_id = uuid.UUID(sent["attempt"])
         said = [Said(int(one["at"]), int(one["seq"]), one.get("value")) for one in sent["answers"]]
-        kept = attempts.save(learner.id, attempt_id, _secret(), said)
+        saved = attempts.save(learner.id, attempt_id, _secret(), said)
     except attempts.Elsewhere as refusal:
         return jsonify(state="elsewhere", message=str(refusal.message)), 409
     except attempts.Over as refusal:
@@ -194,8 +194,7 @@ def save(learner: Learner, course: Course, exam: Exam) -> Any:
         return jsonify(state="gone", message=_("There is no such attempt.")), 404
     except (TypeError, ValueError, AttributeError, OverflowError, RecursionError):  # also 1e999, and lists without an end
         return jsonify(state="bad", message=_("This could not be understood; reload the page.")), 422
-    attempt = attempts.mine(learner.id, attempt_id)
-    return jsonify(state="saved", kept=[{"at": at, "seq": one.seq} for at, one in kept.items()], **_time(attempt))
+    return jsonify(state="saved", kept=[{"at": at, "seq": one.seq} for at, one in saved.kept.items()], **_time(saved.attempt))
 
 
 def clock(learner: Learner, course: Course, exam: Exam) -> Any:
@@ -208,13 +207,13 @@ def clock(learner: Learner, course: Course, exam: Exam) -> Any:
     return jsonify(state="live", **_time(attempt))
 
 
-def _time(attempt: Attempt | None) -> dict[str, Any]:
-    return {} if attempt is None else {"left": round(attempts.seconds_left(attempt), 1)}
+def _time(attempt: Attempt) -> dict[str, Any]:
+    return {"left": round(attempts.seconds_left(attempt), 1)}
 
 
 # -- after ---------------------------------------------------------------------------------------------------
 def result(learner: Learner, course: Course, exam: Exam, attempt_id: uuid.UUID) -> Any:
-    attempts.current(learner.id, course.id)  # ends what is over
+    under_way = attempts.current(learner.id, course.id) is not None  # ends what is over
     attempt = attempts.mine(learner.id, attempt_id)
     if attempt is None or attempt.slug != course.id:
         abort(404)
@@ -223,8 +222,9 @@ def result(learner: Learner, course: Course, exam: Exam, attempt_id: uuid.UUID) 
     then, language = courses_store.of(attempt.version_id), select_language()
     told = then.exam.feedback if then.exam else "never"
     may = rules.may_show_feedback(told, ended=True, passed=attempt.passed)
+    waits = may and under_way  # the attempt that goes on may ask the same
     past = attempts.past(learner.id, course.id)
     return render_template("exams/result.html", course=course, exam=exam, attempt=attempt, late="late" in request.args,
                            titles=view.module_titles(then, language), stand=_standing(course, exam, past),
-                           feedback=FEEDBACK[told],
-                           looked=view.looked_at(attempt, language, attempts.points(attempt.id)) if may else None)
+                           feedback=_("The right answers are shown here when your exam is over.") if waits else FEEDBACK[told],
+                           looked=view.looked_at(attempt, language, attempts.points(attempt.id)) if may and not waits else None)

@@ -20,6 +20,7 @@ from portal.training.exams import answers, attempts
 from portal.training.exams.attempts import Said
 from portal.training.models import LearnerSession
 from tests.training.exams.conftest import make_learner
+from tests.waiting import until_somebody_waits_for_a_lock
 
 
 def right(question, drawn):
@@ -118,10 +119,10 @@ def test_a_start_and_a_sign_in_of_the_same_learner_do_not_wait_for_each_other(lo
 def test_saving_again_changes_nothing_and_an_older_count_never_overwrites_a_newer(learner, typed):
     attempt, secret, at = typed
     attempts.save(learner, attempt.id, secret, [Said(at, 10, "new")])
-    assert attempts.save(learner, attempt.id, secret, [Said(at, 9, "old")])[at] == attempts.Kept("new", 10)
-    assert attempts.save(learner, attempt.id, secret, [Said(at, 10, "other")])[at] == attempts.Kept("new", 10)
-    assert attempts.save(learner, attempt.id, secret, [Said(at, 12, "last"), Said(at, 11, "middle")])[at].value == "last"
-    assert attempts.save(learner, attempt.id, secret, [Said(at, 13, None)])[at] == attempts.Kept(None, 13)
+    assert attempts.save(learner, attempt.id, secret, [Said(at, 9, "old")]).kept[at] == attempts.Kept("new", 10)
+    assert attempts.save(learner, attempt.id, secret, [Said(at, 10, "other")]).kept[at] == attempts.Kept("new", 10)
+    assert attempts.save(learner, attempt.id, secret, [Said(at, 12, "last"), Said(at, 11, "middle")]).kept[at].value == "last"
+    assert attempts.save(learner, attempt.id, secret, [Said(at, 13, None)]).kept[at] == attempts.Kept(None, 13)
 
 
 @settings(max_examples=12, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
@@ -144,7 +145,7 @@ def test_a_device_that_took_over_outranks_what_the_other_left_unsent(learner, ty
     attempts.save(learner, attempt.id, second, [Said(at, seq, "second device")])
     _attempt, third = attempts.start(learner, "sample")
     late = attempts.GENERATION + 77  # what the first device had typed without a network
-    assert attempts.save(learner, attempt.id, third, [Said(at, late, "first device")])[at].value == "second device"
+    assert attempts.save(learner, attempt.id, third, [Said(at, late, "first device")]).kept[at].value == "second device"
 
 
 def test_the_clock_of_the_server_takes_answers_within_the_grace_and_none_after_it(learner, typed, clock):
@@ -161,6 +162,26 @@ def test_the_clock_of_the_server_takes_answers_within_the_grace_and_none_after_i
         attempts.submit(learner, attempt.id, secret)
 
 
+def test_an_answer_that_comes_while_another_process_ends_the_attempt_is_refused_and_changes_no_mark(loaded, learner):
+    attempt, secret = attempts.start(learner, "sample")
+    attempt_id, refused = attempt.id, []
+
+    def answer():
+        with loaded.app_context(), pytest.raises(attempts.Over):
+            attempts.save(learner, attempt_id, secret, said)
+        refused.append(True)
+    said = all_right(attempt)
+    with transaction() as session:
+        attempts._end(session, attempts._locked(session, attempt_id), HANDED_IN, utcnow())
+        session.flush()
+        thread = threading.Thread(target=answer)
+        thread.start()
+        until_somebody_waits_for_a_lock(str(db.engine.url.render_as_string(hide_password=False)))
+    thread.join()
+    assert refused == [True]
+    assert {one.value for one in attempts.kept(attempt_id).values()} == {None}
+
+
 def test_an_attempt_is_handed_in_once(learner):
     attempt, secret = attempts.start(learner, "sample")
     done = attempts.submit(learner, attempt.id, secret)
@@ -175,7 +196,7 @@ def test_what_nobody_handed_in_is_ended_by_the_sweep_with_what_was_saved(loaded,
     assert attempts.sweep(loaded) == 0
     clock.forward(minutes=21)
     assert (attempts.sweep(loaded), attempts.sweep(loaded)) == (1, 0)
-    db.session.rollback()
+    db.session.expire_all()
     done = attempts.mine(learner, attempt.id)
     assert (done.ended_by, done.percent, done.passed) == (TIME, 100, True)
 
@@ -194,7 +215,7 @@ def test_attempts_are_limited_and_one_waits_between_them(learner, clock):
 
 def test_what_no_database_can_hold_of_a_text_is_left_out(learner, typed):
     attempt, secret, at = typed
-    assert attempts.save(learner, attempt.id, secret, [Said(at, 10, "a\0b\ud800c")])[at].value == "abc"
+    assert attempts.save(learner, attempt.id, secret, [Said(at, 10, "a\0b\ud800c")]).kept[at].value == "abc"
     db.session.expire_all()
     assert attempts.kept(attempt.id)[at].value == "abc"
 

@@ -108,6 +108,6 @@ def test_what_was_acknowledged_survives_a_kill_and_the_exam_goes_on(loaded):
     for one in sittings:  # any other process goes on; the one without an answer is sent again
         for seq in (one.sent, *range(one.sent + 1, one.sent + AFTER)):
             said = attempts.Said(0, seq, one.values[seq % 2])
-            assert attempts.save(one.learner, one.attempt, one.secret, [said])[0].seq == seq
+            assert attempts.save(one.learner, one.attempt, one.secret, [said]).kept[0].seq == seq
         rows = db.session.query(AttemptAnswer).filter_by(attempt_id=one.attempt).all()
         assert [(row.at, row.seq) for row in rows] == [(0, one.sent + AFTER - 1)]

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from flask import g
+from sqlalchemy import event
 from werkzeug.test import TestResponse
 
 from portal.core.db import db
@@ -155,6 +156,45 @@ def test_the_right_answers_are_shown_only_to_whom_the_rules_allow_it(phone):
     assert "通过考试后可查看正确答案" in failed.text
     for _drawn, question in attempts.questions(attempt):
         assert question.explanation.zh not in failed.text
+
+
+def test_the_right_answers_of_an_attempt_wait_while_another_is_under_way_that_may_ask_the_same(phone, change):
+    change("course.yaml", "wait_hours: 24, one_at_a_time: false, feedback: after_pass", "wait_hours: 0, one_at_a_time: false,"
+           " feedback: after_each")
+    assert courses_store.sync(faulty=True)[0].new
+    first = phone.begin()
+    result = phone.post("sit", form_of(first, {}, 0, "submit")).headers["Location"]
+    questions = [question for _drawn, question in attempts.questions(first)]
+    forget()
+    assert all(str(view.words(one.explanation.zh, {})) in phone.client.get(result).text for one in questions)
+    second = phone.begin()
+    assert second.id != first.id
+    forget()
+    page = phone.client.get(result).text
+    assert "正确答案在考试结束后显示" in page
+    assert not any(str(view.words(one.explanation.zh, {})) in page for one in questions)
+    phone.post("sit", form_of(second, {}, 0, "submit"))
+    forget()
+    assert str(view.words(questions[0].explanation.zh, {})) in phone.client.get(result).text
+
+
+def test_an_autosave_asks_the_database_six_times(phone):
+    attempt, asked = phone.begin(), []
+    phone.save(attempt, {"at": 0, "seq": 5_000_000, "value": None})
+    sent = {"data": json.dumps({"attempt": str(attempt.id), "answers": [{"at": 0, "seq": 5_000_001, "value": None}]}),
+            "content_type": "application/json", "headers": JSON}
+
+    def hear(_connection: Any, _cursor: Any, statement: str, *_more: Any) -> None:
+        asked.append(statement)
+    forget()
+    db.session.expunge_all()
+    event.listen(db.engine, "before_cursor_execute", hear)
+    try:
+        assert phone.client.post(EXAM + "answers", **sent).status_code == 200
+    finally:
+        event.remove(db.engine, "before_cursor_execute", hear)
+    # who it is (2), the course, the attempt, the answer, and what is kept
+    assert len([one for one in asked if not one.startswith("BEGIN")]) == 6, asked
 
 
 def test_the_other_device_is_told_in_words_and_can_take_the_exam_back(loaded, learner, phone):
