@@ -97,22 +97,17 @@ def publish(app: Flask | None = None, *, everything: bool = False) -> Published:
     nonce = secrets.token_hex(8) if everything else ""
     rendered = 0
     for longest in ROUNDS:
-        building, behind = _generation(app, nonce, longest)
+        building, behind = generation(app, nonce, longest, course_pages.keep)
         rendered += building.rendered
         if not behind:
             break
     return Published(building.name, rendered, building.linked, time.monotonic() - started)
 
 
-def _generation(app: Flask, nonce: str, longest: float) -> tuple[Building, int]:
-    """One generation, and how many pages of shelters it leaves as they were because `longest` seconds were over. The pages of
-    courses stay as they are."""
-    return generation(app, nonce, longest, course_pages.keep)
-
-
 def generation(app: Flask, nonce: str, longest: float, courses: Callable[[Publishing], None]) -> tuple[Building, int]:
     """One generation: warnings, then shelters for `longest` seconds, then what `courses` puts. Gives it back, and how many pages
-    of shelters are left as they were. Any error leaves the last generation in force."""
+    of shelters are left as they were. Where a warning changed, a generation of its own is swapped in before all that. Any error
+    leaves the last generation in force."""
     settings: Settings = app.extensions["anlan"]
     # A context of its own: nothing read earlier is used. And one tree of regions: its token is part of every key.
     with locked(root_of(settings)) as wanted, app.app_context(), lookup.held():
@@ -121,6 +116,9 @@ def generation(app: Flask, nonce: str, longest: float, courses: Callable[[Publis
         try:
             publishing = Publishing(building, settings, now, nonce, wanted)
             publishing.fill()
+            if publishing.news and building.had(f"/{LANGUAGES[0]}/"):
+                building = publishing.swap_warnings()
+                publishing.fill()
             behind = publishing.fill_shelters(longest)
             with impatient(LOCK_SECONDS):
                 guides.fill(publishing, whole=courses is not course_pages.keep)
@@ -146,6 +144,7 @@ class Publishing:
 
     def __init__(self, building: Building, settings: Settings, now: datetime, nonce: str, wanted: Callable[[], bool]) -> None:
         self.building, self.settings, self.now, self.wanted = building, settings, now, wanted
+        self.news = False  # whether the page or the CAP file of a warning changed
         self.salt = [
             code_version(),
             nonce,
@@ -178,6 +177,18 @@ class Publishing:
 
     def page(self, template: str, language: str, path: str, **context: Any) -> bytes:
         return self.render.page(template, language, path, **context)
+
+    def swap_warnings(self) -> Building:
+        """Swap in what was filled, with all else as it is in force, and begin the generation of the rest: so no warning waits
+        while shelters and guides are read, however many they are and whatever is wrong with them."""
+        first = self.building
+        first.keep(lambda path: shelters.is_own(path) or guides.is_own(path))
+        course_pages.keep(self)
+        first.finish(self.now.isoformat())
+        self.building = Building(first.root)
+        # What was just rendered is taken over next, and counts once.
+        self.building.rendered, self.building.linked = first.rendered, -first.rendered
+        return self.building
 
     def fill_shelters(self, longest: float) -> int:
         """What residents read of shelters, after all warnings. Whatever goes wrong there, or takes long, never holds a
@@ -258,6 +269,7 @@ class Publishing:
         return [guide for guide in found if self.building.had(f"/{LANGUAGES[0]}/guides/{guide.id}/")]
 
     def _warnings(self) -> None:
+        before = self.building.rendered
         for warning in self.warnings:
             story = _once(partial(self._story, warning))
             for language in LANGUAGES:
@@ -275,6 +287,7 @@ class Publishing:
                     head.cap_sha256,
                     partial(_cap_bytes, story, at),
                 )
+        self.news = self.building.rendered > before
 
     def _warning_page(self, story: Callable[[], Story], language: str, path: str) -> bytes:
         return self.render.warning(story(), language, path)

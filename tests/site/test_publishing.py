@@ -11,15 +11,17 @@ import sys
 import threading
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 from flask import Flask
 from sqlalchemy import text
 
-from portal.core.db import db
+from portal.core.db import db, transaction
 from portal.site import generations
+from portal.site import publish as publisher
 from portal.site.publish import Published, publish, root_of
-from portal.warnings.models import ALERT, CANCEL
+from portal.warnings.models import ALERT, CANCEL, CANCELLED, Warning
 from tests.site.records import record
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -27,6 +29,12 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 
 def root(app: Flask) -> Path:
     return root_of(app.extensions["anlan"])
+
+
+def manifest(app: Flask) -> generations.Manifest:
+    found = generations.read_manifest(root(app) / "current")
+    assert found is not None
+    return found
 
 
 def inodes(app: Flask) -> dict[str, int]:
@@ -145,7 +153,13 @@ def test_an_error_at_any_write_leaves_the_last_state_in_force(
         monkeypatch.setattr(generations, "_write", fail)
         with pytest.raises(OSError, match="No space"):
             publish(site)
+        if (out := root(site) / "current/zh/warnings/20261122-02/index.html").exists():
+            break  # the warning is out before the rest is written, and stays out
         assert inodes(site) == before
+    assert fatal > 20
+    assert out.exists()
+    assert "20261122-02" in (root(site) / "current/zh/index.html").read_text()
+    assert whole(root(site) / "current")
     monkeypatch.setattr(generations, "_write", real)
     publish(site)
     assert (root(site) / "current/zh/warnings/20261122-02/index.html").exists()
@@ -179,6 +193,36 @@ def test_every_directory_is_on_the_disk_before_a_generation_is_swapped_in(site: 
     with pytest.raises(OSError, match="Input/output"):
         publish(site)
     assert os.readlink(root(site) / "current") == done.generation
+
+
+def test_a_warning_is_out_before_anything_of_shelters_or_guides_is_read(site: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
+    done = publish(site)
+    served = set(manifest(site).entries)
+    assert int(publish(site).generation) == int(done.generation) + 1, "where no warning changed, one generation is enough"
+    seen: list[tuple[str, bool, bool]] = []
+
+    def look(name: str, module: Any) -> None:
+        fill = module.fill
+
+        def filled(*args: Any, **more: Any) -> Any:
+            there = manifest(site).entries
+            front = (root(site) / "current/en/index.html").read_text()
+            out = "/zh/warnings/20261122-01/" in there and "/en/warnings/20261122-01/" in front
+            seen.append((name, out, served <= there.keys() and whole(root(site) / "current")))
+            return fill(*args, **more)
+
+        monkeypatch.setattr(module, "fill", filled)
+
+    look("shelters", publisher.shelters)
+    look("guides", publisher.guides)
+    with site.app_context():
+        record("20261122-01")
+    done = publish(site)
+    assert seen == [("shelters", True, True), ("guides", True, True)]
+    assert whole(root(site) / done.generation)
+    with site.app_context(), transaction() as session:
+        session.query(Warning).one().state = CANCELLED
+    assert int(publish(site).generation) == int(done.generation) + 2, "an end goes out first too"
 
 
 CHILD = """
