@@ -56,6 +56,7 @@ def test_the_ways_are_tables_with_steps_that_need_no_script(site, town, add, rea
     table = text[text.index("<table"):text.index("</table>")]
     assert "Liulian School" in table
     assert re.search(r'<td class="nb">\d+ min<br>', table)
+    assert re.search(r"<td>\d+ min</td></tr>", " ".join(table.split())), "and without steps, at the same door"
     assert "Road" in table[table.index("<details>"):]
     assert "No suitable shelter is open now" not in text
     chinese = read(PAGE, again=False)

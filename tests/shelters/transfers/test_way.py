@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import re
+
+import lxml.html
 import pytest
 from flask import Flask
 
-from portal.core.clock import utcnow
+from portal import current_settings
+from portal.core.clock import local, utcnow
 from portal.core.db import transaction
 from portal.regions import lookup
 from portal.shelters.field import recompute
@@ -13,7 +17,8 @@ from portal.shelters.roads import store as roads
 from portal.shelters.transfers import way
 from tests.shelters.grid import STEP_LAT, STEP_LON, grid
 from tests.shelters.places import make_shelter
-from tests.shelters.transfers.people import LIULIAN, make_person
+from tests.shelters.transfers.people import HELPER_PHONE, LIULIAN, make_person, staff, start
+from tests.shelters.transfers.people import person as listed
 
 HOME = {"longitude": 114.3270, "latitude": 22.7129}
 
@@ -78,3 +83,25 @@ def test_without_a_field_nothing_is_promised(town):
     found = goal(make_person(**HOME))
     assert (found.shelter, found.minutes) == (None, None)
     assert found.why
+
+
+def test_the_list_the_entry_and_the_paper_say_by_whom_which_way_to_which_shelter_and_by_when(streets, seat):
+    account = staff()
+    somebody, round_ = listed(account, **HOME, means="foot", needs=()), start(account)
+    here = seat(account)
+    page_of_list = lxml.html.fromstring(here.get(f"/desk/transfers/{LIULIAN}/").text)
+    row = " ".join(page_of_list.get_element_by_id(f"p-{somebody.id}").text_content().split())
+    assert "Helper: 网格员" in row
+    assert "To Near School" in row
+    assert "min on foot" in row
+    entry = lxml.html.fromstring(here.get(f"/desk/transfers/person/{somebody.id}/").text)
+    told = [step.text_content() for step in entry.xpath("//ol[@class='t-way']/li")]
+    assert told == list(goal(somebody, with_steps=True).steps) != []
+    assert "网格员" in entry.text_content()
+    printed = f"/desk/transfers/{LIULIAN}/print"
+    paper = here.post(printed, printed, reason="to go from door to door", do="print").text
+    for words in ("网格员", HELPER_PHONE, "To Near School", told[0]):
+        assert words in paper
+    due = local(round_.deadline, current_settings().timezone)
+    for page in (page_of_list.text_content(), entry.text_content(), paper):
+        assert re.search(rf"until {due.day} {due:%b}( \d{{4}})? {due:%H:%M}", page)
