@@ -9,13 +9,13 @@ from typing import Any
 from markupsafe import Markup
 
 from portal.training import courses_store
-from portal.training.content import markdown
 from portal.training.content.markdown import Picture
 from portal.training.content.values import Choice, Course, Hotspot, Matching, Numeric, Ordering, Question, ShortText
 from portal.training.exam_models import Attempt
 from portal.training.exams import answers, attempts
 from portal.training.exams.draw import Drawn
 from portal.training.learners.media import pictures
+from portal.training.reading.view import plain, sentence, text
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +54,7 @@ def _one(at: int, drawn: Drawn, question: Question, language: str, kept: attempt
         picture, alt = media.get(question.image[language]), question.alt[language]
     if isinstance(question, Numeric):
         unit = question.unit[language]
-    return Shown(at, answers.kind(question), question.type, words(question.words[language], media),
+    return Shown(at, answers.kind(question), question.type, text(question.words[language], media),
                  [sentence(one[language]) for one in lines(question, drawn)],
                  _others(question, drawn, language), unit, isinstance(question, Numeric), picture, alt, kept.value, kept.seq)
 
@@ -74,19 +74,6 @@ def _others(question: Question, drawn: Drawn, language: str) -> list[str]:
     if isinstance(question, Matching):
         return [plain(question.pairs[n][1][language]) for n in drawn.other]
     return [str(rank + 1) for rank in range(len(drawn.order))] if isinstance(question, Ordering) else []
-
-
-def words(text: str, media: Mapping[str, Picture]) -> Markup:
-    return Markup(markdown.html(text, media))  # noqa: S704  (made by our own renderer, which passes no HTML on)
-
-
-def sentence(text: str) -> Markup:
-    return Markup(markdown.inline(text))  # noqa: S704  (as above)
-
-
-def plain(text: str) -> str:
-    """For a list of choices, which can hold no emphasis."""
-    return str(sentence(text).striptags())
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,8 +99,8 @@ def looked_at(attempt: Attempt, language: str, points: Mapping[int, float]) -> l
         kept = known.get(at)
         answer = answers.unshuffled(question, drawn, kept.value if kept else None)
         said, right, why = _told(question, answer, language)
-        made.append(Looked(at, titles[drawn.module], words(question.words[language], media), said, right, why,
-                           words(question.explanation[language], media), points.get(at, 0.0)))
+        made.append(Looked(at, titles[drawn.module], text(question.words[language], media), said, right, why,
+                           text(question.explanation[language], media), points.get(at, 0.0)))
     return made
 
 

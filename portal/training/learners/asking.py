@@ -16,7 +16,6 @@ from flask_babel import gettext as _
 from markupsafe import Markup
 
 from portal.core.errors import Problem
-from portal.training.content import markdown
 from portal.training.content.markdown import Picture
 from portal.training.content.values import (
     MULTIPLE,
@@ -32,6 +31,7 @@ from portal.training.content.values import (
     ShortText,
 )
 from portal.training.grading import LONGEST, MOST_STEPS, walk
+from portal.training.reading.view import plain, sentence, text
 
 #: The name of the field that the answer is in; lists have ``answer-0`` and so on.
 FIELD = "answer"
@@ -80,26 +80,26 @@ def ways(question: Scenario, node: Node, ref: str) -> list[int]:
 
 def ask(question: Question, ref: str, language: str, pictures: Mapping[str, Picture], path: str = "") -> Asked:
     """What a page shows. `path`: the ways of a scenario that were taken so far, as a form brings them."""
-    shown: dict[str, Any] = {"words": _text(question.words[language], pictures)}
+    shown: dict[str, Any] = {"words": text(question.words[language], pictures)}
     places = order(question, ref)
     match question:
         case Choice():
             shown |= {"form": "boxes" if question.type == MULTIPLE else "radio",
-                      "choices": tuple(_line(question.options[n].words[language]) for n in places)}
+                      "choices": tuple(sentence(question.options[n].words[language]) for n in places)}
         case Ordering():
-            shown |= {"form": "order", "plain": tuple(_plain(question.items[n][language]) for n in places)}
+            shown |= {"form": "order", "plain": tuple(plain(question.items[n][language]) for n in places)}
         case Matching():
-            shown |= {"form": "match", "plain": tuple(_plain(question.pairs[n][1][language]) for n in places),
-                      "lefts": tuple(_plain(left[language]) for left, _right in question.pairs),
-                      "heads": tuple(_plain(head[language]) for head in question.heads)}
+            shown |= {"form": "match", "plain": tuple(plain(question.pairs[n][1][language]) for n in places),
+                      "lefts": tuple(plain(left[language]) for left, _right in question.pairs),
+                      "heads": tuple(plain(head[language]) for head in question.heads)}
         case Numeric():
             shown |= {"form": "number", "unit": question.unit[language]}
         case ShortText():
             shown |= {"form": "text"}
         case Hotspot():
             shown |= {"form": "boxes" if sum(area.right for area in question.areas) > 1 else "radio",
-                      "choices": tuple(_line(question.areas[n].label[language]) for n in places), "alt": question.alt[language],
-                      "picture": pictures.get(question.image[language])}
+                      "choices": tuple(sentence(question.areas[n].label[language]) for n in places),
+                      "alt": question.alt[language], "picture": pictures.get(question.image[language])}
         case Scenario():
             shown |= _story(question, ref, path, language, pictures)
     return Asked(**shown)
@@ -108,7 +108,7 @@ def ask(question: Question, ref: str, language: str, pictures: Mapping[str, Pict
 def story(question: Scenario, answer: Any, language: str, pictures: Mapping[str, Picture]) -> tuple[tuple[Markup, ...], ...]:
     """Of each step: the situation, what was done, what came of it."""
     steps, _here = walk(question, answer)
-    return tuple((_text(node.words[language], pictures), _line(way.words[language]), _line(way.feedback[language]))
+    return tuple((text(node.words[language], pictures), sentence(way.words[language]), sentence(way.feedback[language]))
                  for node, way in steps)
 
 
@@ -116,8 +116,8 @@ def _story(question: Scenario, ref: str, path: str, language: str, pictures: Map
     taken = steps(path)
     _gone, here = walk(question, taken)
     return {"form": "story", "path": path, "told": story(question, taken, language, pictures),
-            "situation": _text(here.words[language], pictures),
-            "choices": tuple(_line(here.ways[n].words[language]) for n in ways(question, here, ref))}
+            "situation": text(here.words[language], pictures),
+            "choices": tuple(sentence(here.ways[n].words[language]) for n in ways(question, here, ref))}
 
 
 def steps(path: str) -> list[int]:
@@ -188,19 +188,6 @@ def _missing() -> Problem:
 
 def _is_place(value: str, below: int) -> bool:
     return value.isascii() and value.isdigit() and len(value) <= 3 and int(value) < below
-
-
-def _text(words: str, pictures: Mapping[str, Picture]) -> Markup:
-    return Markup(markdown.html(words, pictures))  # noqa: S704  (made by our own renderer, which passes no HTML on)
-
-
-def _line(words: str) -> Markup:
-    return Markup(markdown.inline(words))  # noqa: S704  (as above)
-
-
-def _plain(words: str) -> str:
-    """The words of a choice in a list, which holds no emphasis."""
-    return str(_line(words).striptags())
 
 
 _READERS: dict[type[Question], Callable[[Any, list[int], Any], tuple[Any, list[Problem]]]] = {

@@ -9,11 +9,11 @@ from typing import Any
 
 from markupsafe import Markup
 
-from portal.training.content import markdown
 from portal.training.content.markdown import Picture
 from portal.training.content.values import Choice, Hotspot, Matching, Numeric, Ordering, Question, Scenario, ShortText
 from portal.training.grading import grade, walk
 from portal.training.learners import asking
+from portal.training.reading.view import sentence, text
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,22 +42,22 @@ def tell(question: Question, answer: Any, language: str, pictures: Mapping[str, 
     if isinstance(question, Scenario):
         story = asking.story(question, answer, language, pictures)
         _steps, here = walk(question, answer)
-        ending, outcome = _text(here.words[language], pictures), here.outcome
+        ending, outcome = text(here.words[language], pictures), here.outcome
     elif graded.feedback:
-        given = [(_line(one.chosen[language]), _line(one.said[language]), one.right) for one in graded.feedback]
+        given = [(sentence(one.chosen[language]), sentence(one.said[language]), one.right) for one in graded.feedback]
     else:
         given = [(words, Markup(""), right) for words, right in _given(question, answer, language)]
     solution = _solution(question, language) if not graded.right else ()
-    return Told(verdict=verdict, words=_text(question.words[language], pictures), given=tuple(given), solution=tuple(solution),
+    return Told(verdict=verdict, words=text(question.words[language], pictures), given=tuple(given), solution=tuple(solution),
                 listed=isinstance(question, Ordering), told=story, ending=ending, outcome=outcome,
-                explanation=_text(question.explanation[language], pictures), source=_line(question.source[language]))
+                explanation=text(question.explanation[language], pictures), source=sentence(question.source[language]))
 
 
 def _given(question: Question, answer: Any, language: str) -> list[tuple[Markup, bool | None]]:
     """What was answered, of types that have no feedback of their own for each choice."""
     match question:
         case Ordering() if isinstance(answer, list):
-            return [(_line(question.items[n][language]), None) for n in answer]
+            return [(sentence(question.items[n][language]), None) for n in answer]
         case Matching() if isinstance(answer, list):
             return [(_pair(question.pairs[left][0][language], question.pairs[right][1][language]), left == right)
                     for left, right in enumerate(answer)]
@@ -71,9 +71,9 @@ def _given(question: Question, answer: Any, language: str) -> list[tuple[Markup,
 def _solution(question: Question, language: str) -> list[Markup]:
     match question:
         case Choice():
-            return [_line(option.words[language]) for option in question.options if option.right]
+            return [sentence(option.words[language]) for option in question.options if option.right]
         case Ordering():
-            return [_line(item[language]) for item in question.items]
+            return [sentence(item[language]) for item in question.items]
         case Matching():
             return [_pair(left[language], right[language]) for left, right in question.pairs]
         case Numeric():
@@ -83,21 +83,13 @@ def _solution(question: Question, language: str) -> list[Markup]:
         case ShortText():
             return [Markup("{}").format(word) for word in question.accept[language][:1]]
         case Hotspot():
-            return [_line(area.label[language]) for area in question.areas if area.right]
+            return [sentence(area.label[language]) for area in question.areas if area.right]
     return []
 
 
 def _pair(left: str, right: str) -> Markup:
-    return Markup("{} → {}").format(_line(left), _line(right))
+    return Markup("{} → {}").format(sentence(left), sentence(right))
 
 
 def _number(value: Decimal) -> str:
     return f"{value.normalize():f}"
-
-
-def _text(words: str, pictures: Mapping[str, Picture]) -> Markup:
-    return Markup(markdown.html(words, pictures))  # noqa: S704  (made by our own renderer, which passes no HTML on)
-
-
-def _line(words: str) -> Markup:
-    return Markup(markdown.inline(words))  # noqa: S704  (as above)

@@ -58,6 +58,11 @@ def sentence(words: str) -> Markup:
     return Markup(markdown.inline(words))  # noqa: S704  (as above)
 
 
+def plain(words: str) -> str:
+    """The words of a choice in a list, which holds no emphasis."""
+    return str(sentence(words).striptags())
+
+
 def figure(number: Decimal) -> str:
     """A number without needless noughts."""
     return f"{number.normalize():f}"

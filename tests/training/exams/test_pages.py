@@ -18,6 +18,7 @@ from portal.training.exam_models import Attempt
 from portal.training.exams import attempts, pages, view
 from portal.training.learners import door
 from portal.training.models import Learner
+from portal.training.reading.view import text as shown
 from tests.training.exams.conftest import make_learner
 from tests.training.exams.test_attempts import right
 
@@ -166,16 +167,16 @@ def test_the_right_answers_of_an_attempt_wait_while_another_is_under_way_that_ma
     result = phone.post("sit", form_of(first, {}, 0, "submit")).headers["Location"]
     questions = [question for _drawn, question in attempts.questions(first)]
     forget()
-    assert all(str(view.words(one.explanation.zh, {})) in phone.client.get(result).text for one in questions)
+    assert all(str(shown(one.explanation.zh, {})) in phone.client.get(result).text for one in questions)
     second = phone.begin()
     assert second.id != first.id
     forget()
     page = phone.client.get(result).text
     assert "正确答案在考试结束后显示" in page
-    assert not any(str(view.words(one.explanation.zh, {})) in page for one in questions)
+    assert not any(str(shown(one.explanation.zh, {})) in page for one in questions)
     phone.post("sit", form_of(second, {}, 0, "submit"))
     forget()
-    assert str(view.words(questions[0].explanation.zh, {})) in phone.client.get(result).text
+    assert str(shown(questions[0].explanation.zh, {})) in phone.client.get(result).text
 
 
 def test_an_autosave_asks_the_database_six_times(phone):
