@@ -23,7 +23,7 @@ from portal.identity import rights
 from portal.identity.models import Account
 from portal.regions import codes, lookup
 from portal.shelters.living import reports
-from portal.shelters.models import CLOSED, CLOSING, OPEN, STANDBY, UNSAFE, Opening, Shelter
+from portal.shelters.models import CLOSED, CLOSING, FULL, NEARLY_FULL, OPEN, STANDBY, UNSAFE, Opening, Shelter
 from portal.shelters.models import OPENING as BEING_OPENED
 from portal.shelters.registry import store
 from portal.shelters.registry.suitability import Family, family_of, suits
@@ -308,7 +308,7 @@ def _decide(session: Session, account: Account, bulletin: Bulletin, decision: st
 
 def _report(session: Session, account: Account, decision: Opening, found: Iterable[Shelter], status: str) -> None:
     for shelter in found:
-        if not decision.exercise and status == BEING_OPENED and shelter.status == OPEN:
+        if not decision.exercise and status == BEING_OPENED and shelter.status in (OPEN, NEARLY_FULL, FULL):
             continue  # its keepers were quicker
         ref = uuid.uuid5(decision.id, str(shelter.id))
         reports.report(session, shelter.id, ref=str(ref), status=status, observed_at=decision.decided_at,

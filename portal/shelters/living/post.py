@@ -153,7 +153,9 @@ def _before(last: StatusReport, past: list[StatusReport]) -> State:
     """What was said before the last report, of what it said."""
     earlier = sorted((r for r in past if r.id != last.id and r.applied), key=lambda r: (r.observed_at, r.id), reverse=True)
     status = next((r.status for r in earlier if r.status), None) if last.status else None
-    people = next((r.occupancy for r in earlier if r.occupancy is not None), None) if last.occupancy is not None else None
+    people = None
+    if last.occupancy is not None or last.status in reports.EMPTY:  # it set the count, or took it away
+        people = next((r.occupancy for r in earlier if r.occupancy is not None or r.status in reports.EMPTY), None)
     return State(status=status, occupancy=people)
 
 

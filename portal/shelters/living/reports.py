@@ -22,9 +22,12 @@ from portal.core.db import db
 from portal.core.errors import Conflict, Invalid, Problem
 from portal.regions import codes
 from portal.shelters.field import wish
-from portal.shelters.models import STATUSES, Shelter, StatusReport
+from portal.shelters.models import CLOSED, STANDBY, STATUSES, Shelter, StatusReport
+from portal.shelters.models import OPENING as BEING_OPENED
 
 KEEPER, DESK, OPENING, IMPORT, API = SOURCES = ("keeper", "desk", "opening", "import", "api")
+#: States in which nobody is inside yet, or any more: whoever was counted before has gone home, and takes no place next time.
+EMPTY = (STANDBY, BEING_OPENED, CLOSED)
 #: Sources with a person behind, whose words can contradict each other.
 PEOPLE = (KEEPER, DESK)
 MOST_PEOPLE = 1_000_000
@@ -154,6 +157,10 @@ def _apply(shelter: Shelter, made: StatusReport) -> bool:
         shelter.status, shelter.status_at = made.status, made.observed_at
         shelter.status_source, shelter.status_until = made.source, made.valid_until
         applied = True
+    if made.status in EMPTY and (shelter.occupancy_at is None or made.observed_at >= shelter.occupancy_at):
+        # With its moment, so that a count from before that comes late does not count either.
+        applied = applied or shelter.occupancy is not None
+        shelter.occupancy, shelter.occupancy_at = None, made.observed_at
     if made.occupancy is not None and (shelter.occupancy_at is None or made.observed_at >= shelter.occupancy_at):
         shelter.occupancy, shelter.occupancy_at = made.occupancy, made.observed_at
         applied = True
@@ -196,13 +203,14 @@ def history(shelter_id: int, limit: int = 50, *, exercise: bool | None = None) -
     return list(db.session.execute(query.order_by(StatusReport.id.desc()).limit(limit)).scalars())
 
 
-def occupancy_series(shelter_ids: Collection[int], since: datetime) -> list[tuple[datetime, int, int]]:
-    """Head counts of a real situation as (observed, shelter, people), oldest first; the newest 20,000 when there are more."""
+def occupancy_series(shelter_ids: Collection[int], since: datetime) -> list[tuple[datetime, int, int | None]]:
+    """Head counts of a real situation as (observed, shelter, people), oldest first; the newest 20,000 when there are more.
+    `people` None: from then on the last count no longer holds."""
     query = select(StatusReport.observed_at, StatusReport.shelter_id, StatusReport.occupancy).where(
         StatusReport.shelter_id.in_(list(shelter_ids)), StatusReport.observed_at >= since,
-        StatusReport.occupancy.is_not(None), StatusReport.exercise.is_(False))
+        or_(StatusReport.occupancy.is_not(None), StatusReport.status.in_(EMPTY)), StatusReport.exercise.is_(False))
     rows = db.session.execute(query.order_by(StatusReport.observed_at.desc(), StatusReport.id.desc()).limit(MOST_POINTS))
-    return [(at, shelter_id, int(people)) for at, shelter_id, people in rows if people is not None][::-1]
+    return [(at, shelter_id, people) for at, shelter_id, people in rows][::-1]
 
 
 def conflicts(region_codes: Sequence[str] | None = None, *, exercise: bool = False,

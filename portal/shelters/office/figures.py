@@ -123,7 +123,7 @@ def live(now: datetime) -> Live:
 
 def occupancy(now: datetime) -> list[tuple[datetime, int, int]]:
     """(moment, people, shelters counted) each full hour of the last two days: at each, the newest count of every shelter that
-    has one by then. Empty when nobody counted."""
+    has one by then and is not empty again. Empty when nobody counted."""
     series = reports.occupancy_series(
         list(db.session.scalars(select(Shelter.id).where(Shelter.retired_at.is_(None)))), now - SINCE)
     if not series:
@@ -135,7 +135,11 @@ def occupancy(now: datetime) -> list[tuple[datetime, int, int]]:
     while at <= now + STEP:
         moment = min(at, now)
         while position < len(series) and series[position][0] <= moment:
-            known[series[position][1]] = series[position][2]
+            _at, shelter_id, people = series[position]
+            if people is None:
+                known.pop(shelter_id, None)
+            else:
+                known[shelter_id] = people
             position += 1
         if known:
             found.append((moment, sum(known.values()), len(known)))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import uuid
 
 import pytest
 from flask import current_app
@@ -105,6 +106,15 @@ def test_who_has_seen_the_first_decision_may_open_more(office, shelter, bulletin
         opening.open_shelters(office, call, [second.id])
     opening.open_shelters(office, call, [second.id], seen=first.id)
     assert {s.id for s in opening.open_now_for(call.warning_id)} == {shelter.id, second.id}
+
+
+@pytest.mark.parametrize("status", ["open", "nearly_full", "full"])
+def test_where_keepers_were_quicker_their_state_and_count_stay(office, shelter, bulletin, status):
+    with transaction() as session:
+        reports.report(session, shelter.id, ref=str(uuid.uuid4()), status=status, occupancy=150, observed_at=utcnow(),
+                       source="keeper", reporter="Front door", keeper_id=1)
+    opening.open_shelters(office, bulletin(), [shelter.id])
+    assert (shown(shelter).status, shown(shelter).occupancy) == (status, 150)
 
 
 def test_a_duty_opens_in_its_own_region_only_and_others_nothing(office, shelter, bulletin):

@@ -19,6 +19,7 @@ from portal.core.db import db, transaction
 from portal.core.errors import Conflict, Invalid
 from portal.shelters.living import reports
 from portal.shelters.models import FieldWish, Shelter, StatusReport
+from portal.shelters.registry import freshness
 from tests.shelters.places import make_shelter
 
 
@@ -111,6 +112,21 @@ def test_an_old_count_does_not_undo_a_newer_one_but_brings_its_newer_status(plac
     said(place, occupancy=50, minutes=5)
     made = said(place, status="open", occupancy=40, minutes=10)
     assert (shown(place).status, shown(place).occupancy, made.applied) == ("open", 50, True)
+
+
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.permutations(range(4)))
+def test_who_was_counted_the_last_time_takes_no_place_the_next_time_in_whatever_order_it_is_told(context, order):
+    with transaction() as session:
+        shelter_id = make_shelter(session, capacity_day=300, capacity_night=300).id
+    told = [{"occupancy": 300}, {"status": "closed"}, {"status": "opening"}, {"status": "open"}]
+    base = utcnow()
+    for n in order:
+        said(shelter_id, observed_at=base - timedelta(minutes=10 - n), **told[n])
+    assert (shown(shelter_id).status, shown(shelter_id).occupancy) == ("open", None)
+    assert freshness.free_places(shown(shelter_id), base) is None, "not known, rather than none"
+    said(shelter_id, occupancy=20)
+    assert freshness.free_places(shown(shelter_id), utcnow()) == 280
 
 
 def test_two_staff_with_different_counts_are_a_conflict_until_somebody_who_knows_both_says(place):

@@ -145,6 +145,16 @@ def test_the_last_report_is_undone_by_a_report_that_restores(phone, shelter):
                                                    page=url(shelter)).text
 
 
+def test_closed_by_mistake_is_undone_with_the_head_count(phone, shelter):
+    for fields in ({"status": "open", "occupancy": "40"}, {"status": "closed"}):
+        base = phone.fields(url(shelter), "status")
+        assert phone.send(url(shelter, "report"), base | fields, page=url(shelter)).status_code == 302
+    assert (shown(shelter).status, shown(shelter).occupancy) == ("closed", None)
+    of = reports.history(shelter.id)[0].id
+    phone.send(url(shelter, "undo"), {"of": of, "ref": str(uuid.uuid4())}, page=url(shelter))
+    assert (shown(shelter).status, shown(shelter).occupancy) == ("open", 40)
+
+
 def test_a_late_phone_is_heard_with_its_own_time_and_told_what_became_of_it(phone, shelter, office):
     seen = phone.fields(url(shelter), "status")["seen_id"]
     with transaction() as session:

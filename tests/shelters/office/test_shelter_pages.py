@@ -128,6 +128,9 @@ def test_head_counts_over_time_carry_the_last_one_forward(sit):
                            source="desk", reporter="x")
     series = figures.occupancy(now)
     assert [(n, counted) for _at, n, counted in series] == [(10, 1), (10, 1), (17, 2), (17, 2), (47, 2), (47, 2)]
+    with transaction() as session:
+        reports.report(session, second, ref=str(uuid.uuid4()), status="closed", observed_at=now, source="desk", reporter="x")
+    assert figures.occupancy(now)[-1][1:] == (40, 1), "who went home is in no shelter"
     page = lxml.html.fromstring(sit.get(HOME).text)
     drawn = json.loads(page.get_element_by_id("occupancy").get("data-series"))
     rows = page.xpath("//details//tbody/tr/td[1]")
