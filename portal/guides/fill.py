@@ -19,7 +19,9 @@ from portal.guides import view
 from portal.guides.search import documents
 from portal.guides.shelf import Shelf
 from portal.guides.values import Guide
+from portal.shelters.models import Shelter
 from portal.shelters.public.press import HTML, JSON, Publishing
+from portal.shelters.registry import store
 from portal.training.content.markdown import inline
 from portal.training.reading import shelf as courses
 from portal.warnings import archive
@@ -56,6 +58,7 @@ class _Filling:
             if guide.figure:
                 path = shelves.figure_path(guide)
                 self._put(path, TYPES[path.rpartition(".")[2]], [path], partial(bytes, guide.figure.body))
+        shelters = store.listing()
         for language in LANGUAGES:
             for guide in self._shelf.guides:
                 facts, context = view.of(guide, self._shelf, self._warnings)
@@ -64,14 +67,14 @@ class _Filling:
             facts, context = view.of_list(there, self._warnings)
             self._page("guides/list.html", language, "guides/", facts, context, needed=True)
             self._page("guides/search.html", language, "search/", [], {"query": "", "groups": None}, needed=True)
-            self._files(there, language)
+            self._files(there, shelters, language)
 
-    def _files(self, there: Sequence[Guide], language: str) -> None:
+    def _files(self, there: Sequence[Guide], shelters: Sequence[Shelter], language: str) -> None:
         """What phones search, of the guides that are `there`. Lessons are read only when there is time."""
         publishing = self._publishing
         content, district = publishing.settings.content, publishing.settings.district
         path, lessons = f"/search/{language}.json", f"/search/lessons-{language}.json"
-        body = documents.dump([*documents.of_guides(there, language), *documents.of_places(district, language)])
+        body = documents.dump([*documents.of_guides(there, language), *documents.of_places(shelters, district, language)])
         self._put(path, JSON, [body.decode()], lambda: body, needed=True)
         if self._whole:
             self._put(lessons, JSON, [courses.token(content)],

@@ -13,8 +13,8 @@ from pathlib import Path
 from portal.guides.search.index import COMMUNITY, GUIDE, KINDS, LESSON, SHELTER, Document
 from portal.guides.values import Guide
 from portal.regions import lookup
+from portal.shelters.models import Shelter
 from portal.shelters.public.view import slug_of
-from portal.shelters.registry import store
 from portal.training.reading import shelf as courses
 
 #: Shelters and lessons that are in the files, and characters of a lesson.
@@ -34,18 +34,17 @@ def of_guides(guides: Iterable[Guide], language: str) -> list[Document]:
             for guide in guides]
 
 
-def of_places(district: str, language: str) -> list[Document]:
-    """Shelters and communities. Needs the database."""
+def of_places(shelters: Sequence[Shelter], district: str, language: str) -> list[Document]:
+    """Shelters, of which there may be more than are taken, and communities."""
     names = lookup.current().nodes
     communities = lookup.communities_under([district])
-    shelters = store.listing()[:MOST_SHELTERS]
 
     def name(code: str | None) -> str:
         node = names.get(code) if code else None
         return "" if node is None else node.name(language) or node.name_zh
 
     found = []
-    for shelter in shelters:
+    for shelter in shelters[:MOST_SHELTERS]:
         address = shelter.address_zh if language == "zh" else shelter.address_en or shelter.address_zh
         found.append(Document(SHELTER, f"/{language}/shelters/{slug_of(shelter.code)}/", shelter.name(language),
                               "避难场所 应急避难" if language == "zh" else "shelter",

@@ -58,7 +58,8 @@ class Index:
                 scores[number] = scores.get(number, 0.0) + score
                 matched[number] = matched.get(number, 0) + 1
         most = max(matched.values(), default=0)
-        hits = [Hit(self.documents[n], score * (_GUIDES_FIRST if self.documents[n].kind == GUIDE else 1.0))
+        # Rounded, because logarithms differ in their last digits between machines, and equals must stay equal.
+        hits = [Hit(self.documents[n], round(score * (_GUIDES_FIRST if self.documents[n].kind == GUIDE else 1.0), 6))
                 for n, score in sorted(scores.items()) if matched[n] == most]
         return sorted(hits, key=lambda hit: -hit.score)
 

@@ -94,9 +94,10 @@
           most = Math.max(most, matched.get(number));
         });
       });
-      return Array.from(scores.keys()).filter(function (n) { return matched.get(n) === most; }).sort(function (a, b) { return a - b; })
-        .map(function (n) { return { document: documents[n], score: scores.get(n) * (documents[n].kind === "guide" ? GUIDES_FIRST : 1) }; })
-        .sort(function (a, b) { return b.score - a.score; });
+      return Array.from(scores.keys()).filter(function (n) { return matched.get(n) === most; }).map(function (n) {
+        var score = scores.get(n) * (documents[n].kind === "guide" ? GUIDES_FIRST : 1);
+        return { document: documents[n], number: n, score: Math.round(score * 1e6) / 1e6 };  // the last digits differ between machines
+      }).sort(function (a, b) { return b.score - a.score || a.number - b.number; });  // older browsers leave no order among equals
     };
   }
 
@@ -133,14 +134,16 @@
     if (at < text.length) pieces.push([text.slice(at), false]);
     return pieces;
   }
+  // Counted in characters, of which a rare one is two units of the string and must not be cut.
   function excerpt(text, words, language) {
-    var first = spans(fold(text), words)[0], start = first ? Math.max(0, first[0] - BEFORE) : 0;
+    var all = Array.from(text), first = spans(fold(text), words)[0];
+    var start = first ? Math.max(0, Array.from(text.slice(0, first[0])).length - BEFORE) : 0;
     if (start && language === "en") {
-      var space = text.slice(start, start + BEFORE).indexOf(" ");
+      var space = all.slice(start, start + BEFORE).indexOf(" ");
       if (space >= 0) start += space + 1;
     }
-    var end = start + (language === "en" ? 180 : 90), pieces = marked(text.slice(start, end).trim(), words);
-    return (start ? [["…", false]] : []).concat(pieces, end < text.length ? [["…", false]] : []);
+    var end = start + (language === "en" ? 180 : 90), pieces = marked(all.slice(start, end).join("").trim(), words);
+    return (start ? [["…", false]] : []).concat(pieces, end < all.length ? [["…", false]] : []);
   }
   function documentsOf(said) {
     return said.documents.map(function (row) { return { kind: said.kinds[row[0]], path: row[1], title: row[2], keywords: row[3], text: row[4] }; });
