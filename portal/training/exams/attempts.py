@@ -98,11 +98,6 @@ def mine(learner_id: int, attempt_id: uuid.UUID) -> Attempt | None:
     return found if found is not None and found.learner_id == learner_id else None
 
 
-def has_passed(learner_id: int, slug: str) -> bool:
-    """The gate to the practical part and to the certificate."""
-    return any(one.passed for one in past(learner_id, slug))
-
-
 def standing(exam: Exam, attempts: Sequence[Attempt], *, offered: bool = True) -> rules.Standing:
     """Where somebody stands now who made these attempts; `offered`: whether the course still has an exam."""
     past = [rules.Past(one.started_at, one.ended_at, one.passed) for one in attempts]

@@ -5,10 +5,13 @@ from __future__ import annotations
 import lxml.html
 import pytest
 
+from portal.core.db import db
 from portal.training import courses_store
+from portal.training.exam_models import TIME
 from portal.training.exams import answers, attempts, pages
 from portal.training.exams.attempts import Said
 from portal.training.reading.view import text
+from tests.training.exams.conftest import make_learner
 from tests.training.exams.test_attempts import right
 from tests.training.exams.test_pages import EXAM, JSON, Phone, form_of, phone, rights  # noqa: F401  (phone: a fixture)
 
@@ -58,3 +61,38 @@ def test_one_request_is_bounded(learner, phone):  # noqa: F811
     attempts.save(learner, attempt.id, secret, said[1:])
     body = '{"attempt": "' + str(attempt.id) + '", "answers": []' + " " * pages.LARGEST + "}"
     assert phone.post("answers", body, content_type="application/json", headers=JSON).status_code == 413
+
+
+def test_an_answer_that_was_taken_back_is_one_that_is_missing(phone):  # noqa: F811
+    attempt = phone.begin()
+    given = rights(attempt)
+    assert "5 道题均已作答" in phone.post("sit", form_of(attempt, given, 5_000_000, "finish")).text
+    assert phone.save(attempt, {"at": 2, "seq": 5_000_001, "value": None}).json["state"] == "saved"
+    page = phone.post("sit", form_of(attempt, {}, 0, "finish")).text
+    assert "还有 1 题没有作答" in page
+    assert 'q=3#question-3"' in page
+
+
+def test_only_the_device_that_may_answer_is_led_on_and_another_is_told_what_taking_over_means(loaded, learner, phone):  # noqa: F811
+    phone.begin()
+    assert f'href="{EXAM}sit"' in phone.get("").text
+    page = Phone(loaded, learner).get("").text
+    assert f'href="{EXAM}sit"' not in page
+    assert "在此设备上继续考试" in page
+
+
+def test_an_attempt_that_cannot_be_ended_keeps_no_other_from_its_end(loaded, learner, clock, monkeypatch):
+    broken, _secret = attempts.start(learner, "sample")
+    other, _secret = attempts.start(make_learner("0005"), "sample")
+    end = attempts._end_if_over
+
+    def fails(attempt_id):
+        if attempt_id == broken.id:
+            raise RuntimeError("what it asks is gone")
+        return end(attempt_id)
+    monkeypatch.setattr(attempts, "_end_if_over", fails)
+    clock.forward(minutes=21)
+    assert attempts.sweep(loaded) == 1
+    db.session.rollback()
+    db.session.expire_all()
+    assert (broken.ended_at, other.ended_by) == (None, TIME)
