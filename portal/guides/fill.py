@@ -12,6 +12,8 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
+from sqlalchemy.exc import SQLAlchemyError
+
 from portal.core.db import db
 from portal.core.i18n import LANGUAGES
 from portal.guides import shelf as shelves
@@ -95,8 +97,8 @@ class _Filling:
             return
         try:
             self._publishing.put(path, content_type, key, make)
-        except OSError:
-            raise  # the disk, not the page
+        except (OSError, SQLAlchemyError):
+            raise  # the disk or the database, not the page
         except Exception:
             logger.exception("%s could not be rendered; its last form stays", path)
             building.keep_one(path)

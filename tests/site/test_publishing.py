@@ -310,6 +310,24 @@ def test_a_warning_does_not_wait_for_tables_of_shelters_that_somebody_has_locked
     assert "statement timeout" not in caplog.text
 
 
+def test_a_database_that_fails_within_the_guides_ends_no_publishing(site: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
+    publish(site)
+    page = publisher.Publishing.page
+
+    def broken(self: publisher.Publishing, template: str, *args: Any, **context: Any) -> bytes:
+        if template == "guides/list.html":
+            db.session.execute(text("SELECT nothing FROM nowhere"))
+        return page(self, template, *args, **context)
+
+    monkeypatch.setattr(publisher.Publishing, "page", broken)
+    with site.app_context():
+        record("20261122-01")
+    done = publish(site, everything=True)
+    assert os.readlink(root(site) / "current") == done.generation
+    assert whole(root(site) / "current")
+    assert {"/zh/warnings/20261122-01/", "/zh/guides/", "/zh/search/"} <= manifest(site).entries.keys()
+
+
 def test_a_publisher_that_waits_too_long_says_so(site: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(generations, "LOCK_SECONDS", 0)
     with generations.locked(root(site)), pytest.raises(TimeoutError, match="publishing"):
