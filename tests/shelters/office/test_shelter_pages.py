@@ -100,6 +100,11 @@ def test_who_is_not_covered_is_listed_by_name_and_only_full_coverage_is_called_t
     assert [" ".join(li.text_content().split()) for li in listed] == [
         f"{far.name_en}: about {missing:,} people (25.0 %)"]
     assert "Coverage 100 %" not in text(page)
+    table = lxml.html.fromstring(page.text).xpath("//table[contains(caption, 'By community')]/tbody/tr")
+    assert [[" ".join(cell.text_content().split()) for cell in row.xpath("td")] for row in table] == [
+        [f"{node.population:,}", "1", "300", "200", "1.50", "met", "100.0 %", "4"],
+        [f"{far.population:,}", "1", "300", "200", f"{room.area_m2 / far.population:.2f}",
+         "met" if room.area_m2 >= far.population * 1.5 else "below", "75.0 %", "9"]]
     told = list(csv.reader(io.StringIO(sit.get(f"{HOME}coverage.csv").text.removeprefix("\ufeff"))))
     mine = [dict(zip(told[0], row, strict=True)) for row in told[1:]]
     assert [(r["People"], r["m² for each inhabitant"], r["People who reach none"]) for r in mine] == [

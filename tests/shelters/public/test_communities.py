@@ -17,6 +17,7 @@ from portal.site.publish import publish
 from tests.district import LIULIAN
 from tests.shelters.grid import STEP_LAT, STEP_LON, grid
 from tests.shelters.public.conftest import files
+from tests.shelters.public.test_lists import section
 from tests.site.records import record
 
 PAGE = f"/zh/communities/{LIULIAN}/"
@@ -89,6 +90,18 @@ def test_without_a_field_it_says_so_and_still_names_the_shelters(add, read):
     text = read(ENGLISH)
     assert "The ways have not been computed yet." in text
     assert "Near Hall" in text
+
+
+def test_its_own_shelters_say_for_which_dangers_they_serve_and_of_which_nobody_knows(add, read):
+    add(name_en="Own Hall", suitability={"typhoon": True, "earthquake": False})
+    add(name_en="Hall elsewhere", region_code="440310001002")
+    own = section(read(ENGLISH), "own")
+    assert "Own Hall" in own
+    assert "Hall elsewhere" not in own
+    yes, no, unknown = (own.index(words) for words in ("Suitable for:", "Not for:", "Unknown, do not rely on it:"))
+    assert "Typhoon" in own[yes:no]
+    assert "Earthquake" in own[no:unknown]
+    assert "Landslide" in own[unknown:]
 
 
 def test_warnings_in_force_here_and_no_others(site, read):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import lxml.html
 import time_machine
@@ -12,7 +12,7 @@ import time_machine
 from portal.core.clock import utcnow
 from portal.core.db import transaction
 from portal.shelters.field import maps_links
-from portal.shelters.models import Shelter
+from portal.shelters.models import Entrance, Shelter
 from portal.shelters.public import one
 from portal.shelters.public.view import slug_of
 from portal.shelters.registry.suitability import HAZARDS
@@ -125,6 +125,27 @@ def test_filters_are_forms_and_styles_and_count_only_what_is_known(add, read, si
         assert f'<input type="checkbox" id="f-{name}">' in text
         assert f"body:has(#f-{name}:checked) .place:not(.has-{name})" in css
     assert "unknown: Pets allowed" in text
+
+
+def test_each_entrance_says_steps_and_hours_and_each_fact_how_old_it_is(add, read):
+    now, doors = utcnow(), [(True, "24h"), (False, "08:00-22:00"), (None, "")]
+    ages = {name: now - timedelta(hours=n) for n, name in enumerate(("status_at", "occupancy_at", "checked_at"), 1)}
+    code = add(status="open", occupancy=40, source="Street office", source_date=now.date(), pets=False, water=True, **ages,
+               entrances=[Entrance(name_en=f"Gate {n}", name_zh=f"{n}号门", longitude=114.35, latitude=22.69, step_free=free,
+                                   hours=hours) for n, (free, hours) in enumerate(doors)])
+    page = lxml.html.fromstring(read(f"/en/shelters/{code}/"))
+    told = [" ".join(row.text_content().split()) for row in page.xpath("//section[h2='Entrances']//li")]
+    for row, words in zip(told, (("Gate 0", "yes", "day and night"), ("Gate 1", "no", "08:00-22:00"),
+                                 ("Gate 2", "unknown", "Hours: unknown")), strict=True):
+        assert all(word.lower() in row.lower() for word in words), row
+    old = page.xpath("//section[starts-with(h2, 'How old')]")[0]
+    said = [datetime.fromisoformat(at) for at in old.xpath(".//time/@datetime")]
+    assert said == [at.replace(microsecond=0) for at in ages.values()]
+    assert "Street office" in old.text_content()
+    assert now.date().isoformat() in old.text_content()
+    has = page.xpath("//section[h2='What it has']")[0].text_content()
+    for known in ("300", "200", "600 m²", "2 m²"):
+        assert known in has
 
 
 def test_everything_that_is_unknown_says_so(add, read):
