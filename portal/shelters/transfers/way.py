@@ -75,7 +75,7 @@ def _goal(person: TransferPerson, route: Any, known: dict[int, Shelter], languag
         why = _("No way on foot to this shelter is worked out.")
         return Goal(shelter, named, takes, why=why + _other(known.get(found or 0), language))
     steps = tuple(route.words(language)) if with_steps else ()
-    return Goal(shelter, named, takes, max(1, round(route.seconds / 60)), route.metres if with_steps else None, steps, "",
+    return Goal(shelter, named, takes, route.minutes, route.metres if with_steps else None, steps, "",
                 route.field.basis(route.layer) == "plan")
 
 

@@ -57,6 +57,13 @@ def test_who_is_sent_nowhere_in_particular_goes_to_the_nearest_suitable_one(stre
     assert goal(make_person("T-2", **HOME)).steps == (), "lists need no words of the way"
 
 
+def test_the_list_says_the_minutes_that_the_way_in_words_says(streets):
+    for step in range(6):
+        person = make_person(f"T-{step}", **HOME | {"longitude": HOME["longitude"] + step * 0.0004})
+        found = goal(person, with_steps=True)
+        assert f"{found.minutes} minutes on foot" in " ".join(found.steps)
+
+
 def test_what_the_list_names_counts_and_the_nearest_is_told_beside_it(streets):
     near, far = streets
     found = goal(make_person(**HOME, shelter_id=far), with_steps=True)
