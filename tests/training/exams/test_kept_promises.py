@@ -96,3 +96,11 @@ def test_an_attempt_that_cannot_be_ended_keeps_no_other_from_its_end(loaded, lea
     db.session.rollback()
     db.session.expire_all()
     assert (broken.ended_at, other.ended_by) == (None, TIME)
+
+
+def test_an_attempt_that_is_under_way_has_no_result(phone, change):  # noqa: F811
+    change("course.yaml", "feedback: after_pass", "feedback: after_each")
+    assert courses_store.sync(faulty=True)[0].new
+    attempt = phone.begin()
+    answer = phone.get(f"result/{attempt.id}/")
+    assert (answer.status_code, answer.headers["Location"]) == (302, EXAM + "sit")
