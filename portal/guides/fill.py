@@ -8,11 +8,10 @@ from __future__ import annotations
 
 import logging
 import re
+import time
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
-
-from sqlalchemy.exc import SQLAlchemyError
 
 from portal.core.db import db
 from portal.core.i18n import LANGUAGES
@@ -21,8 +20,7 @@ from portal.guides import view
 from portal.guides.search import documents
 from portal.guides.shelf import Shelf
 from portal.guides.values import Guide
-from portal.shelters.models import Shelter
-from portal.shelters.public.press import HTML, JSON, Publishing
+from portal.shelters.public.press import HTML, JSON, Press, Publishing
 from portal.shelters.registry import store
 from portal.training.content.markdown import inline
 from portal.training.reading import shelf as courses
@@ -30,6 +28,8 @@ from portal.warnings import archive
 
 logger = logging.getLogger(__name__)
 
+#: Seconds that the guides may take in one generation; what is left comes in the next.
+SECONDS = 1.0
 TYPES = {"svg": "image/svg+xml", "png": "image/png", "webp": "image/webp"}
 _OWN = re.compile(rf"/(?:{'|'.join(LANGUAGES)})/(?:guides|search)/|/search/|/assets/guides/")
 
@@ -39,28 +39,32 @@ def is_own(path: str) -> bool:
     return _OWN.match(path) is not None
 
 
-def fill(publishing: Publishing, *, whole: bool) -> None:
-    """Put what is known now. With `whole`, everything; without, only what was published before, so that a warning waits for
-    nothing. Whatever goes wrong, the files of the generation before stay and warnings go on."""
+def fill(publishing: Publishing, *, whole: bool) -> int:
+    """Put what is known now. With `whole`, everything; without, only what was published before. Whatever goes wrong, the files of
+    the generation before stay and warnings go on. How many files were left as they were because time was over."""
     try:
-        _Filling(publishing, shelves.read(publishing.settings.content), whole).fill()
+        filling = _Filling(publishing, shelves.read(publishing.settings.content), whole)
+        filling.fill()
+        return filling.press.behind
     except Exception:
         logger.exception("the guides could not be published; the last ones stay")
         db.session.rollback()
         publishing.building.keep(is_own)
+        return 0
 
 
 class _Filling:
     def __init__(self, publishing: Publishing, shelf: Shelf, whole: bool) -> None:
         self._publishing, self._shelf, self._whole = publishing, shelf, whole
         self._warnings = [w for w in archive.in_force(publishing.now) if publishing.heads.get(w.id)]
+        self._shelters = store.listing()
+        self.press = Press(publishing, time.monotonic() + SECONDS)  # once all is read, so that each generation gets on
 
     def fill(self) -> None:
         for guide in self._shelf.guides:
             if guide.figure:
                 path = shelves.figure_path(guide)
                 self._put(path, TYPES[path.rpartition(".")[2]], [path], partial(bytes, guide.figure.body))
-        shelters = store.listing()
         for language in LANGUAGES:
             for guide in self._shelf.guides:
                 facts, context = view.of(guide, self._shelf, self._warnings)
@@ -69,14 +73,14 @@ class _Filling:
             facts, context = view.of_list(there, self._warnings)
             self._page("guides/list.html", language, "guides/", facts, context, needed=True)
             self._page("guides/search.html", language, "search/", [], {"query": "", "groups": None}, needed=True)
-            self._files(there, shelters, language)
+            self._files(there, language)
 
-    def _files(self, there: Sequence[Guide], shelters: Sequence[Shelter], language: str) -> None:
+    def _files(self, there: Sequence[Guide], language: str) -> None:
         """What phones search, of the guides that are `there`. Lessons are read only when there is time."""
         publishing = self._publishing
         content, district = publishing.settings.content, publishing.settings.district
         path, lessons = f"/search/{language}.json", f"/search/lessons-{language}.json"
-        body = documents.dump([*documents.of_guides(there, language), *documents.of_places(shelters, district, language)])
+        body = documents.dump([*documents.of_guides(there, language), *documents.of_places(self._shelters, district, language)])
         self._put(path, JSON, [body.decode()], lambda: body, needed=True)
         if self._whole:
             self._put(lessons, JSON, [courses.token(content)],
@@ -92,13 +96,5 @@ class _Filling:
 
     def _put(self, path: str, content_type: str, facts: list[Any], make: Callable[[], bytes], *, needed: bool = False) -> None:
         """`needed`: other pages lead to it, so that it is put whatever was there before."""
-        building, key = self._publishing.building, self._publishing.key(path, facts)
-        if not (self._whole or needed or building.had(path)):
-            return
-        try:
-            self._publishing.put(path, content_type, key, make)
-        except (OSError, SQLAlchemyError):
-            raise  # the disk or the database, not the page
-        except Exception:
-            logger.exception("%s could not be rendered; its last form stays", path)
-            building.keep_one(path)
+        if self._whole or needed or self._publishing.building.had(path):
+            self.press.put(path, content_type, self._publishing.key(path, facts), make, needed=needed)

@@ -69,7 +69,7 @@ def publish_courses(app: Flask, *, everything: bool = False) -> Published:
 
 
 class _Round:
-    """One slice. `behind`: how many pages are left for the next one."""
+    """One slice. `behind`: how many pages, of guides too, are left for the next one."""
 
     def __init__(self, shelf: Shelf) -> None:
         self._shelf, self.behind = shelf, 0
@@ -79,7 +79,7 @@ class _Round:
         filling = room.Filling(publishing, self._shelf, time.monotonic() + SLICE_SECONDS)
         try:
             filling.fill()
-            self.behind = filling.behind
+            self.behind = filling.behind + publishing.guides_behind
         except Exception as error:
             logger.exception("the pages of courses could not be rendered; the last ones stay")
             filling.trouble = error

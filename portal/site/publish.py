@@ -105,9 +105,9 @@ def publish(app: Flask | None = None, *, everything: bool = False) -> Published:
 
 
 def generation(app: Flask, nonce: str, longest: float, courses: Callable[[Publishing], None]) -> tuple[Building, int]:
-    """One generation: warnings, then shelters for `longest` seconds, then what `courses` puts. Gives it back, and how many pages
-    of shelters are left as they were. Where a warning changed, a generation of its own is swapped in before all that. Any error
-    leaves the last generation in force."""
+    """One generation: warnings, then shelters for `longest` seconds, guides, then what `courses` puts. Gives it back and how many
+    pages of shelters and guides are left as they were. Where a warning changed, a generation of its own is swapped in before all
+    that. Any error leaves the last generation in force."""
     settings: Settings = app.extensions["anlan"]
     # A context of its own: nothing read earlier is used. And one tree of regions: its token is part of every key.
     with locked(root_of(settings)) as wanted, app.app_context(), lookup.held():
@@ -121,13 +121,13 @@ def generation(app: Flask, nonce: str, longest: float, courses: Callable[[Publis
                 publishing.fill()
             behind = publishing.fill_shelters(longest)
             with impatient(LOCK_SECONDS):
-                guides.fill(publishing, whole=courses is not course_pages.keep)
+                publishing.guides_behind = guides.fill(publishing, whole=courses is not course_pages.keep)
             courses(publishing)
             building.finish(now.isoformat())
         except BaseException:
             building.abandon()
             raise
-    return building, behind
+    return building, behind + publishing.guides_behind
 
 
 @cache
@@ -144,6 +144,7 @@ class Publishing:
 
     def __init__(self, building: Building, settings: Settings, now: datetime, nonce: str, wanted: Callable[[], bool]) -> None:
         self.building, self.settings, self.now, self.wanted = building, settings, now, wanted
+        self.guides_behind = 0
         self.news = False  # whether the page or the CAP file of a warning changed
         self.salt = [
             code_version(),

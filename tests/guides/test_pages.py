@@ -1,15 +1,17 @@
 """What residents read: light pages without scripts of their own, cards of one page, a search that works without JavaScript."""
 
 import re
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pypdfium2
 import pytest
 import zxingcpp
 from flask import Flask
 
-from portal.guides import reader
-from portal.guides.fill import fill
+from portal.guides import fill, reader
+from portal.site.course_pages import publish_courses
 from portal.site.publish import publish, root_of
 from tests.guides.conftest import CONTENT
 
@@ -157,8 +159,30 @@ def test_a_fault_in_the_guides_holds_no_warning_back_and_the_last_pages_stay(sit
     publish(site)
     assert (current(site) / "zh" / "guides" / "typhoon" / "index.html").read_text(encoding="utf-8") == before
     assert (current(site) / "zh" / "warnings" / "20261122-01" / "index.html").exists()
-    assert callable(fill)
+    assert callable(fill.fill)
     assert shelf.read is broken
+
+
+@pytest.mark.parametrize("again", [publish, publish_courses])
+def test_guides_that_take_too_long_stay_as_they_were_and_follow_in_the_next_generation(
+    site: Flask, monkeypatch: pytest.MonkeyPatch, again: Callable[..., object]
+):
+    page = current(site) / "zh" / "guides" / "typhoon" / "index.html"
+    before, seconds, left = page.stat().st_ino, [-1.0, 60.0], []
+    real = fill.fill
+
+    def timed(publishing: Any, *, whole: bool) -> int:
+        monkeypatch.setattr(fill, "SECONDS", seconds.pop(0) if len(seconds) > 1 else seconds[0])
+        left.append(real(publishing, whole=whole))
+        if len(left) == 1:
+            assert {"/zh/guides/", "/zh/guides/typhoon/", "/search/zh.json"} <= publishing.building.entries.keys()
+        return left[-1]
+
+    monkeypatch.setattr(fill, "fill", timed)
+    again(site, everything=True)
+    assert left[0] > 0
+    assert left[-1] == 0
+    assert page.stat().st_ino != before
 
 
 def test_the_service_worker_keeps_the_list_and_the_search(site: Flask):
