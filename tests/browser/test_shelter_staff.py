@@ -112,12 +112,24 @@ def until_kept(page: Page) -> None:
     expect(page.locator("[data-staff][data-kept='1']")).to_be_attached(timeout=15_000)
 
 
+#: Heights in pixels of all that is tapped, and of what reports a next step or a number.
+HEIGHTS = """() => {
+  const of = (what) => [...document.querySelectorAll(what)].filter((e) => e.checkVisibility() && !e.matches(".hidden-visually"))
+    .map((e) => e.getBoundingClientRect().height);
+  return {all: of("main :is(button, a, summary, select, input:not([type=hidden]))"),
+    reports: of(".staff-steps button, .staff-count button, .staff-big")};
+}"""
+
+
 def test_without_a_network_reports_are_kept_survive_a_closed_page_and_are_sent_later(staff, window, snapshot):
     page = window(PHONE)
     sign_in(page, staff)
     until_kept(page)
     assert_accessible(page)
     assert_fits(page)
+    heights = page.evaluate(HEIGHTS)
+    assert min(heights["all"]) >= 44
+    assert min(heights["reports"]) >= 60, "what is pressed in the rain is large"
     snapshot(page, "staff-zh")
     page.context.set_offline(True)
     page.locator("button[name=status][value=open]").click()
