@@ -110,7 +110,7 @@ def init_app(app: Flask) -> None:
                  403: (_("Not within your duty"), _("Your account may not open this page.")),
                  413: (_("That is too much at once"), _("What you sent is larger than this form takes. Shorten it"
                                                              " and send it again.")),
-                 429: (_("Too many attempts"), _("Wait a minute and try again."))}
+                 429: (_("Too many attempts"), _("Wait a few minutes and try again."))}
         if error.code is None or error.code < 400:
             return error
         otherwise = (_("That did not work"), _("The request could not be understood. Go back and try again."))
