@@ -10,6 +10,7 @@ from sqlalchemy import delete
 
 from portal.core.clock import utcnow
 from portal.core.db import transaction
+from portal.regions import lookup
 from portal.shelters.models import KeeperSession
 
 log = logging.getLogger(__name__)
@@ -24,18 +25,31 @@ class FieldJob:
     def __init__(self, app: Flask) -> None:
         self._app = app
         self._served: int | None = None
+        self._regions: object = None
 
     def __call__(self) -> bool:
         """Compute it if something asked for it; whether what residents read may have changed. That is so also where the field
         came out as it was (somebody's head count is news, and changes no way), or could not be computed."""
         from portal.shelters.field import recompute, wish  # heavy libraries, which the desk's process needs none of
 
+        with self._app.app_context():
+            self._ask_where_regions_changed()
         made = recompute.if_due(self._app)
         with self._app.app_context():
             row = wish.state()
         served = 0 if row is None else row.wanted if row.error else row.done
         before, self._served = self._served, served
         return made or before not in (None, served)
+
+    def _ask_where_regions_changed(self) -> None:
+        """Whoever imports regions knows nothing of shelters and asks for no field; so it is looked for here, and at the start."""
+        from portal.shelters.field import wish
+
+        mark = lookup.current().token
+        if mark != self._regions:
+            with transaction() as session:
+                wish.ask(session, "regions")
+            self._regions = mark
 
 
 def paper(app: Flask) -> bool:

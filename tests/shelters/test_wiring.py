@@ -22,6 +22,7 @@ from portal.core.clock import utcnow
 from portal.core.db import db, transaction
 from portal.doctor import evacuation
 from portal.doctor.findings import FAIL, NOTE, OK, WARN, Finding
+from portal.regions.importer import import_files
 from portal.scheduler import make_scheduler
 from portal.shelters import demo, jobs
 from portal.shelters.field import recompute, wish
@@ -140,6 +141,23 @@ def test_every_served_wish_publishes_once_also_where_the_field_is_as_it_was(at_w
         session.execute(update(FieldWish).values(last_at=utcnow() - timedelta(seconds=5)))
     assert look() is True
     assert look() is False
+
+
+def test_an_import_of_regions_asks_for_a_new_field_though_it_knows_of_none(at_work: Flask, tmp_path: Path) -> None:
+    table = tmp_path / "regions.csv"
+
+    def people(many: int) -> None:
+        table.write_text(f"code,name_zh,name_en,pinyin,population,demonstration\n440310000000,区,District,qu,{many},true\n")
+        import_files([table])
+    people(300)
+    look = jobs.FieldJob(at_work)
+    look()
+    wanted = wish.state().wanted
+    look()
+    assert wish.state().wanted == wanted
+    people(999)
+    look()
+    assert (wish.state().wanted, wish.state().reason) == (wanted + 1, "regions")
 
 
 def test_a_field_that_cannot_be_computed_holds_no_news_back(at_work: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
