@@ -37,7 +37,6 @@ class Standing:
 
     learner_id: int
     course: Course
-    version_id: int
     enrolled: bool
     resume: Lesson | None
     begun: bool
@@ -102,15 +101,15 @@ def standings(learner_id: int) -> list[Standing]:
     done: dict[str, set[str]] = {}
     for slug, lesson_id in db.session.execute(_done(learner_id)):
         done.setdefault(slug, set()).add(lesson_id)
-    found = [_standing(learner_id, version_id, course, enrolments.get(course.id), done.get(course.id, ()))
-             for version_id, course in courses_store.currents()]
+    found = [_standing(learner_id, course, enrolments.get(course.id), done.get(course.id, ()))
+             for _version_id, course in courses_store.currents()]
     return sorted(found, key=lambda one: not one.enrolled)
 
 
-def standing(learner_id: int, version_id: int, course: Course) -> Standing:
+def standing(learner_id: int, course: Course) -> Standing:
     enrolment = db.session.get(Enrolment, (learner_id, course.id))
     done = db.session.execute(_done(learner_id).where(LessonProgress.slug == course.id)).all() if enrolment else ()
-    return _standing(learner_id, version_id, course, enrolment, [row.lesson_id for row in done])
+    return _standing(learner_id, course, enrolment, [row.lesson_id for row in done])
 
 
 def _done(learner_id: int) -> Select[str, str]:
@@ -118,9 +117,9 @@ def _done(learner_id: int) -> Select[str, str]:
         LessonProgress.learner_id == learner_id, LessonProgress.done_at.is_not(None))
 
 
-def _standing(learner_id: int, version_id: int, course: Course, enrolment: Enrolment | None, done: Iterable[str]) -> Standing:
+def _standing(learner_id: int, course: Course, enrolment: Enrolment | None, done: Iterable[str]) -> Standing:
     ids, at = frozenset(done) if enrolment else frozenset(), enrolment.at_lesson if enrolment else None
-    return Standing(learner_id, course, version_id, enrolment is not None, _resume(course.lessons, ids, at), at is not None, ids)
+    return Standing(learner_id, course, enrolment is not None, _resume(course.lessons, ids, at), at is not None, ids)
 
 
 def _part(module: Module, done: Collection[str], latest: dict[str, bool]) -> Part:

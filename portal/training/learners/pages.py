@@ -62,14 +62,14 @@ def mine(learner: Learner) -> Any:
 
 
 def course_page(learner: Learner, slug: str) -> Any:
-    version_id, course = current(slug)
-    return render_template("learners/course.html", course=course, here=learning.standing(learner.id, version_id, course))
+    _version_id, course = current(slug)
+    return render_template("learners/course.html", course=course, here=learning.standing(learner.id, course))
 
 
 def start(learner: Learner, slug: str) -> Any:
     version_id, course = current(slug)
     learning.enrol(learner.id, course.id, version_id)
-    resume = learning.standing(learner.id, version_id, course).resume
+    resume = learning.standing(learner.id, course).resume
     if resume is None:
         return redirect(url_for("learners.course", slug=slug))
     return redirect(url_for("learners.lesson", slug=slug, lesson_id=resume.id))
@@ -81,7 +81,7 @@ def lesson_page(learner: Learner, slug: str, lesson_id: str) -> Any:
     learning.opened(learner.id, slug, lesson_id)
     module = next(module for module in course.modules if place.lesson in module.lessons)
     return render_template("learners/lesson.html", course=course, place=place, lesson=place.lesson, module=module,
-                           here=learning.standing(learner.id, version_id, course), pictures=pictures(version_id),
+                           here=learning.standing(learner.id, course), pictures=pictures(version_id),
                            **view.tools(select_language()))
 
 

@@ -38,17 +38,17 @@ def test_one_resumes_where_one_left_and_progress_counts_what_is_done(learner, sa
     version_id, course = sample
     learning.enrol(learner.id, "sample", version_id)
     first, second = (lesson.id for lesson in course.lessons)
-    assert learning.standing(learner.id, version_id, course).resume.id == first
+    assert learning.standing(learner.id, course).resume.id == first
     learning.opened(learner.id, "sample", second)
-    here = learning.standing(learner.id, version_id, course)
+    here = learning.standing(learner.id, course)
     assert (here.resume.id, here.done, here.lessons, here.finished) == (second, 0, 2, False)
     learning.mark(learner.id, "sample", second, done=True)
-    here = learning.standing(learner.id, version_id, course)
+    here = learning.standing(learner.id, course)
     assert (here.resume.id, here.done) == (first, 1)
     learning.mark(learner.id, "sample", first, done=True)
-    assert learning.standing(learner.id, version_id, course).finished
+    assert learning.standing(learner.id, course).finished
     learning.mark(learner.id, "sample", first, done=False)
-    assert learning.standing(learner.id, version_id, course).done == 1
+    assert learning.standing(learner.id, course).done == 1
 
 
 def test_an_answer_that_is_sent_twice_counts_once_and_the_first_one_stands(learner, sample):
