@@ -126,7 +126,7 @@ def test_a_stale_state_is_greyed_dated_and_not_counted(sit):
 
 def test_head_counts_over_time_carry_the_last_one_forward(sit):
     assert figures.occupancy(utcnow()) == []
-    first, second, now = make(), make(), utcnow().replace(minute=30)
+    first, second, now = make(), make(), utcnow().replace(minute=30) - timedelta(hours=1)
     for shelter, hours, people in ((first, 5, 10), (second, 3, 7), (first, 1, 40)):
         with transaction() as session:
             reports.report(session, shelter, ref=str(uuid.uuid4()), occupancy=people, observed_at=now - timedelta(hours=hours),
