@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import itertools
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import hypothesis
-import psycopg
 import pytest
 from flask import Flask
 from sqlalchemy import create_engine
+from werkzeug.routing import Rule
 
 from portal import create_app
 from portal.config import Settings
@@ -19,13 +18,26 @@ from portal.core import i18n
 from portal.core.db import db
 from portal.models import Base
 from tests.chromium import chromium  # noqa: F401  (a fixture for all)
+from tests.emptied import Emptied
 from tests.postgres import postgres_server
-
-_numbers = itertools.count(1)
 
 # How long a busy machine takes to make an example says nothing about the portal.
 hypothesis.settings.register_profile("portal", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
 hypothesis.settings.load_profile("portal")
+
+_compile_builder, _builders = Rule._compile_builder, dict[tuple, Callable]()
+
+
+def _remembered_builder(rule: Rule, append_unknown: bool = True) -> Callable:
+    """What werkzeug compiles for each rule of an application: thousands of times the same here, and all that it depends on is
+    the key. It is most of the time in which an application is made."""
+    key = (rule.rule, tuple(rule._trace), repr(rule.defaults), append_unknown)
+    if key not in _builders:
+        _builders[key] = _compile_builder(rule, append_unknown)
+    return _builders[key]
+
+
+Rule._compile_builder = _remembered_builder  # type: ignore[method-assign]
 
 #: Files that take longest, begun first: a long one at the end would leave all cores but one idle.
 _LONGEST = ("tests/whole/test_run.py", "tests/browser/test_scenario.py", "tests/whole/test_apart.py",
@@ -80,29 +92,18 @@ def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def postgres_template(postgres: str) -> str:
-    with psycopg.connect(postgres.replace("+psycopg", "") + "postgres", autocommit=True) as connection:
-        connection.execute("CREATE DATABASE template_anlan")
-    engine = create_engine(postgres + "template_anlan")
-    Base.metadata.create_all(engine)
-    engine.dispose()
-    return "template_anlan"
+def emptied(postgres: str) -> Emptied:
+    return Emptied(postgres, Base.metadata)
 
 
 @pytest.fixture
-def database_url(database_kind: str, request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+def database_url(database_kind: str, request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """An empty database with all tables, of each kind in turn."""
     if database_kind == "sqlite":
         path = tmp_path / "anlan.db"
         shutil.copy(request.getfixturevalue("sqlite_template"), path)
-        yield f"sqlite:///{path}"
-        return
-    prefix, template = request.getfixturevalue("postgres"), request.getfixturevalue("postgres_template")
-    name = f"test_{next(_numbers)}"
-    with psycopg.connect(prefix.replace("+psycopg", "") + "postgres", autocommit=True) as connection:
-        connection.execute(f"CREATE DATABASE {name} TEMPLATE {template}")
-        yield prefix + name
-        connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
+        return f"sqlite:///{path}"
+    return request.getfixturevalue("emptied").url()
 
 
 @pytest.fixture
