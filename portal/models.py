@@ -9,9 +9,12 @@ from portal.identity import models as identity
 from portal.regions import models as regions
 from portal.shelters import models as shelters
 from portal.subscribers import models as subscribers
+from portal.training import certificate_models as certificates
 from portal.training import exam_models as exams
+from portal.training import group_models as groups
 from portal.training import models as training
+from portal.training import practical_models as practicals
 from portal.warnings import models as warnings
 
-__all__ = ["Base", "audit", "dispatch", "exams", "identity", "regions", "shelters", "sms", "speakers", "subscribers", "training",
-           "warnings"]
+__all__ = ["Base", "audit", "certificates", "dispatch", "exams", "groups", "identity", "practicals", "regions", "shelters", "sms",
+           "speakers", "subscribers", "training", "warnings"]

@@ -13,7 +13,7 @@ from portal.core.db import db
 from portal.identity import accounts
 from portal.identity.accounts import Grant
 from portal.identity.models import Account
-from portal.identity.rights import ADMINISTRATOR, APPROVER, DRAFTER, SHELTERS, TRANSFERS, VIEWER
+from portal.identity.rights import ADMINISTRATOR, APPROVER, DRAFTER, SHELTERS, TRAINER, TRANSFERS, VIEWER
 
 PASSWORD = "anlan-demo-1"  # noqa: S105  (everybody is meant to know it)
 STREET, COMMUNITY = "440310001000", "440310001001"
@@ -79,6 +79,22 @@ SAMPLES = (
         COMMUNITY,
         "red",
         _l("keeps the transfer list of Liulian Community"),
+    ),
+    Sample(
+        "trainer",
+        "区应急培训中心（演示）",
+        TRAINER,
+        "",
+        "red",
+        _l("holds practical sessions, keeps cohorts, grants and takes back certificates"),
+    ),
+    Sample(
+        "assessor",
+        "坪山街道考核员（演示）",
+        TRAINER,
+        STREET,
+        "red",
+        _l("holds practical sessions and assesses in Pingshan Street"),
     ),
 )
 

@@ -14,7 +14,9 @@ from portal.regions import codes
 DRAFTER, APPROVER, ADMINISTRATOR, VIEWER = "drafter", "approver", "administrator", "viewer"
 #: Who keeps shelters, roads and paper, and who sees the lists of people that need help to leave. Tiers do not bound them.
 SHELTERS, TRANSFERS = "shelters", "transfers"
-ROLES = (DRAFTER, APPROVER, ADMINISTRATOR, VIEWER, SHELTERS, TRANSFERS)
+#: Who holds practical sessions, assesses, keeps cohorts, and grants and takes back certificates. No tier bounds it either.
+TRAINER = "trainer"
+ROLES = (DRAFTER, APPROVER, ADMINISTRATOR, VIEWER, SHELTERS, TRANSFERS, TRAINER)
 
 
 def has_role(account: Account, *roles: str) -> bool:

@@ -10,7 +10,18 @@ from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 
 from portal.identity.models import Account, Duty
-from portal.identity.rights import ADMINISTRATOR, APPROVER, DRAFTER, ROLES, SHELTERS, TRANSFERS, VIEWER, regions_for, tiers_for
+from portal.identity.rights import (
+    ADMINISTRATOR,
+    APPROVER,
+    DRAFTER,
+    ROLES,
+    SHELTERS,
+    TRAINER,
+    TRANSFERS,
+    VIEWER,
+    regions_for,
+    tiers_for,
+)
 from portal.regions import codes, lookup
 from portal.web.show import tier_label
 
@@ -21,6 +32,7 @@ ROLE_LABELS = {
     VIEWER: _l("Viewing"),
     SHELTERS: _l("Shelters"),
     TRANSFERS: _l("Transfers"),
+    TRAINER: _l("Training"),
 }
 ROLE_HINTS = {
     DRAFTER: _l("writes warnings and submits them"),
@@ -29,6 +41,7 @@ ROLE_HINTS = {
     VIEWER: _l("sees everything but the transfer lists, changes nothing"),
     SHELTERS: _l("keeps and opens shelters, closes roads, prints the paper"),
     TRANSFERS: _l("sees and keeps the lists of people who need help to leave"),
+    TRAINER: _l("holds practical sessions, keeps cohorts, grants and takes back certificates"),
 }
 
 

@@ -14,13 +14,15 @@ from portal.core.db import Base, BigId, Json, UtcDateTime, uuid7
 #: How an attempt ended: handed in, or its time was over.
 HANDED_IN, TIME = "handed_in", "time"
 _OPEN = text("ended_at IS NULL")
+_UNCOUNTED = text("NOT counted AND ended_at IS NOT NULL")
 
 
 class Attempt(Base):
     """One sitting of an exam. `version_id`, `seed` and `drawn` (``exams.draw.Drawn`` as stored) fix what is asked, whatever
     happens to the files; so do `deadline_at` and `closes_at` (deadline and grace) with the time, and `pass_mark` with the mark.
     `live_hash`: of the secret of the one device that may answer; `generation` counts the devices. After the end: `points` of
-    `out_of`, `percent` rounded down, and `modules`: id → [points, questions]."""
+    `out_of`, `percent` rounded down, and `modules`: id → [points, questions]; `counted` once its answers are in the figures of
+    their questions."""
 
     __tablename__ = "exam_attempt"
     id: Mapped[uuid.UUID] = mapped_column(primary_key=True, default=uuid7)
@@ -43,11 +45,13 @@ class Attempt(Base):
     percent: Mapped[int | None] = mapped_column(Integer)
     passed: Mapped[bool] = mapped_column(Boolean, default=False)
     modules: Mapped[dict[str, list[float]] | None] = mapped_column(Json)
+    counted: Mapped[bool] = mapped_column(Boolean, default=False)
 
     __table_args__ = (
         Index("uq_exam_attempt_open", "learner_id", "slug", unique=True, sqlite_where=_OPEN, postgresql_where=_OPEN),
         Index("ix_exam_attempt_closes", "closes_at", sqlite_where=_OPEN, postgresql_where=_OPEN),
         Index("ix_exam_attempt_learner", "slug", "learner_id"),
+        Index("ix_exam_attempt_uncounted", "ended_at", sqlite_where=_UNCOUNTED, postgresql_where=_UNCOUNTED),
     )
 
 

@@ -13,7 +13,8 @@ from portal.core.db import Base, BigId, Json, UtcDateTime
 
 class Learner(Base):
     """A person behind a proven phone. `phone_index` is the one of subscribers; `tail`: the last four digits, for lists.
-    `name_sealed` is NULL until somebody gives a name; it is sealed for the place ``learner.<id>``."""
+    `name_sealed` is NULL until somebody gives a name; it is sealed for the place ``learner.<id>``. `on_call_at`: since when
+    somebody who is certified may be called as a first responder; NULL where nobody agreed to that."""
 
     __tablename__ = "learner"
     id: Mapped[int] = mapped_column(BigId, primary_key=True)
@@ -25,6 +26,7 @@ class Learner(Base):
     region_code: Mapped[str | None] = mapped_column(String(12), index=True)  # the community
     joined_at: Mapped[datetime] = mapped_column(UtcDateTime)
     seen_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    on_call_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
 
 
 class LearnerSession(Base):
@@ -61,7 +63,10 @@ class CourseMedium(Base):
 
 
 class Enrolment(Base):
-    """Somebody takes a course. `at_lesson`: the lesson that was opened last, to resume there."""
+    """Somebody takes a course. `at_lesson`: the lesson that was opened last, to resume there. From `region_code` (the learner's)
+    on: how somebody stands, kept by :mod:`portal.training.standing` so that lists of thousands are read and not worked out.
+    `best_percent` of `attempts` ended exams; `theory_at`, `practical_at`: since when each part is passed; `certified_until`: the
+    end of the certificate that holds (year 9999: without end), NULL for none."""
 
     __tablename__ = "enrolment"
     learner_id: Mapped[int] = mapped_column(BigId, ForeignKey("learner.id", ondelete="CASCADE"), primary_key=True)
@@ -70,8 +75,16 @@ class Enrolment(Base):
     started_at: Mapped[datetime] = mapped_column(UtcDateTime)
     at_lesson: Mapped[str | None] = mapped_column(String(64))
     at: Mapped[datetime] = mapped_column(UtcDateTime)
+    region_code: Mapped[str | None] = mapped_column(String(12))
+    lessons_done: Mapped[int] = mapped_column(Integer, default=0)
+    attempts: Mapped[int] = mapped_column(Integer, default=0)
+    best_percent: Mapped[int | None] = mapped_column(Integer)
+    theory_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    practical_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    certified_until: Mapped[datetime | None] = mapped_column(UtcDateTime)
 
-    __table_args__ = (Index("ix_enrolment_slug", "slug", "learner_id"),)
+    __table_args__ = (Index("ix_enrolment_slug", "slug", "learner_id"),
+                      Index("ix_enrolment_region", "slug", "region_code", "learner_id"))
 
 
 class LessonProgress(Base):

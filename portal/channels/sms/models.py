@@ -1,4 +1,4 @@
-"""What the sandbox remembers, and the one-time codes that were sent to prove a phone."""
+"""What the sandbox remembers, the one-time codes that were sent to prove a phone, and notices to single people."""
 
 from __future__ import annotations
 
@@ -60,3 +60,22 @@ class OneTimeCode(Base):
     used_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
 
     __table_args__ = (Index("ix_one_time_code_phone", "phone_index", "purpose", "sent_at"),)
+
+
+class SmsNotice(Base):
+    """A text to one person about what that person booked or holds, until it is sent or too late. `ref` says what it is about:
+    queued twice, it is sent once. `phone_sealed` as a subscriber's; `body_sealed` for the place ``sms_notice.<ref>``. `state`:
+    queued, sent, failed (the carrier said so for good, or `not_after` came), doubtful (handed over, no answer)."""
+
+    __tablename__ = "sms_notice"
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    ref: Mapped[str] = mapped_column(String(80), unique=True)
+    phone_sealed: Mapped[bytes] = mapped_column(LargeBinary(64))
+    body_sealed: Mapped[bytes] = mapped_column(LargeBinary(2000))
+    state: Mapped[str] = mapped_column(String(10), default="queued")
+    tries: Mapped[int] = mapped_column(Integer, default=0)
+    due_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    not_after: Mapped[datetime] = mapped_column(UtcDateTime)
+    ended_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+
+    __table_args__ = (Index("ix_sms_notice_due", "state", "due_at"), Index("ix_sms_notice_ended", "ended_at"))
