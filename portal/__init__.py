@@ -22,6 +22,7 @@ SURFACE_MODULES = {
         "portal.shelters.communities.pages",
         "portal.shelters.paper.pages",
         "portal.shelters.transfers.pages",
+        "portal.training.office.pages",
     ),
     "api": ("portal.api.obstructions",),
     "hooks": ("portal.dispatch.hooks",),
