@@ -12,6 +12,7 @@ from typing import Any, Union, get_args, get_origin, get_type_hints
 
 from portal.training.content import values
 from portal.training.content.values import Course, Medium, Question
+from portal.warnings.hazards import Phrase
 
 _QUESTIONS: dict[str, type[Question]] = {
     values.SINGLE: values.Choice, values.MULTIPLE: values.Choice, values.TRUEFALSE: values.Choice,
@@ -69,6 +70,8 @@ def _read(kind: Any, value: Any) -> Any:
         return MappingProxyType({key: _read(get_args(kind)[1], item) for key, item in value.items()})
     if kind is Medium:
         return Medium(value["name"], b"", value["width"], value["height"])
+    if kind is Phrase and isinstance(value, str):  # versions of form 1 had one text for the source of a checklist
+        return Phrase(value, value)
     if kind is Question:
         kind = _QUESTIONS[value["type"]]
     if isinstance(kind, type) and is_dataclass(kind):

@@ -25,7 +25,7 @@ from portal.training.models import CourseMedium, CourseVersion
 log = logging.getLogger(__name__)
 
 #: Raised when what is kept of a course changes its form, so that all are loaded anew.
-FORM = 1
+FORM = 2
 _KEPT_VERSIONS = 12
 
 

@@ -121,7 +121,9 @@ def test_a_whole_course_has_no_faults(faults: Callable) -> None:
     (CPR, "id: cpr", "id: aed", 1, "id: must be the name of the file, cpr"),
     (CPR, "id: call", "id: safe-scene", 8, "steps.2.id: safe-scene stands twice"),
     (CPR, "required: true}", "required: false}", 6, "steps: none is required"),
-    (CPR, "source: Sample guideline 2025", "", 1, "source: is missing"),
+    (CPR, "source: {zh: 示例指南 2025, en: Sample guideline 2025}", "", 1, "source: is missing"),
+    (CPR, "source: {zh: 示例指南 2025, en: Sample guideline 2025}", "source: Sample", 9, "source: must be words in both"),
+    (CPR, "en: Sample guideline 2025}", "en: ''}", 9, "source.en: is empty"),
     # media
     (PICTURE, "<title>low</title>", "<script>alert(1)</script>", 2, "<script> is not allowed in a picture"),
     (PICTURE, "<title>low</title>", "<foreignObject/>", 2, "<foreignObject> is not allowed in a picture"),

@@ -15,6 +15,7 @@ from portal.core.db import db
 from portal.training import course_codec, courses_store
 from portal.training.content import reader
 from portal.training.models import CourseMedium, CourseVersion
+from portal.warnings.hazards import Phrase
 from tests.training.conftest import CONTENT
 
 
@@ -107,3 +108,10 @@ def test_the_command_loads_and_tells_and_refuses_what_has_faults(tmp_path, conte
     assert refused.exit_code == 1
     assert "sample/course.yaml:" in refused.output
     assert run(main, ["content", "sync", "--faulty"]).exit_code == 0
+
+
+def test_a_version_of_the_first_form_is_still_read(loaded):
+    _version_id, course = courses_store.current("sample")
+    data = course_codec.write(course)
+    data["checklists"][0]["source"] = "Sample guideline 2025"
+    assert course_codec.read(data).checklists[0].source == Phrase("Sample guideline 2025", "Sample guideline 2025")

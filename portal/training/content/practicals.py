@@ -36,7 +36,7 @@ def read(directory: Path, skill: str, found: list[Fault]) -> Checklist | None:
         needs=at.phrase("needs", required=False),
         others=_others(at),
         steps=steps,
-        source=at.text("source"),
+        source=at.phrase("source"),
     )
 
 

@@ -200,7 +200,7 @@ class Checklist:
     needs: Phrase
     others: int
     steps: tuple[Step, ...]
-    source: str
+    source: Phrase
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

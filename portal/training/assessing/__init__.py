@@ -1,0 +1,1 @@
+"""Attendance at practical sessions, and what assessors see there."""
