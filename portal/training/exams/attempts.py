@@ -26,6 +26,7 @@ from portal.core.clock import utcnow
 from portal.core.db import db, transaction
 from portal.core.errors import Conflict, Invalid
 from portal.training import courses_store, grading
+from portal.training import standing as stands
 from portal.training.content.values import Course, Exam, Question
 from portal.training.exam_models import HANDED_IN, TIME, Attempt, AttemptAnswer
 from portal.training.exams import answers, rules
@@ -269,6 +270,7 @@ def _end(session: Session, attempt: Attempt, how: str, now: datetime) -> None:
     attempt.modules = {name: [float(points), int(count)] for name, (points, count) in modules.items()}
     attempt.ended_at, attempt.ended_by = now, how
     _trail(session, attempt, "exam.end", {"number": attempt.number, "percent": attempt.percent, "passed": attempt.passed})
+    stands.touch(session, attempt.learner_id, attempt.slug)
 
 
 def _end_if_over(attempt_id: uuid.UUID) -> bool:

@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 from portal.core.clock import utcnow
 from portal.core.db import db, transaction
 from portal.training import courses_store
+from portal.training import standing as stands
 from portal.training.content.values import Course, Lesson, Module
 from portal.training.learners import practice
 from portal.training.models import Enrolment, LessonProgress
@@ -66,6 +67,7 @@ def enrol(learner_id: int, slug: str, version_id: int) -> None:
     now = utcnow()
     with transaction() as session:
         _once(session, Enrolment, learner_id=learner_id, slug=slug, version_id=version_id, started_at=now, at=now)
+        stands.touch(session, learner_id, slug)
 
 
 def is_enrolled(learner_id: int, slug: str) -> bool:
@@ -92,6 +94,7 @@ def mark(learner_id: int, slug: str, lesson_id: str, *, done: bool) -> None:
         row = session.get(LessonProgress, (learner_id, slug, lesson_id), populate_existing=True)
         if row is not None:
             row.done_at = (row.done_at or now) if done else None
+        stands.touch(session, learner_id, slug)
 
 
 def standings(learner_id: int) -> list[Standing]:
