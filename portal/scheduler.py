@@ -10,6 +10,7 @@ from apscheduler.executors.pool import ThreadPoolExecutor
 from apscheduler.schedulers.background import BackgroundScheduler
 from flask import Flask
 
+from portal.channels.sms import notices
 from portal.core.clock import utcnow
 from portal.shelters import jobs as shelters
 from portal.site import course_pages
@@ -24,19 +25,22 @@ FIELD_SECONDS = 1  # how often it is looked whether the evacuation field is to b
 PAPER_SECONDS = 2
 SWEEP_SECONDS = 3600
 EXAMS_SECONDS = 60  # how often it is looked whether an exam's time is over
+NOTICES_SECONDS = 5  # how often it is looked whether somebody is to be told something
 COURSES_SECONDS = 60  # how often it is looked whether a file of a course changed
+#: What takes long, or waits for others: each has a thread of its own.
+OWN_THREADS = ("field", "paper", "courses", "notices", "sweep")
 
 
 def make_scheduler(app: Flask, publish: Callable[[], object]) -> BackgroundScheduler:
     """A scheduler, not yet started: expiry of warnings, the public pages made afresh, the evacuation field, documents,
-    the pages of courses.
+    the pages of courses, notices to single people.
 
-    The field, the documents and the pages of courses take seconds of work, and what is swept may be much: they have threads of
-    their own, so that nothing expires late.
+    The field, the documents and the pages of courses take seconds of work, carriers may be slow, and what is swept may be much:
+    they have threads of their own, so that nothing expires late.
     """
     scheduler = BackgroundScheduler(
         timezone="UTC",
-        executors={"default": ThreadPoolExecutor(2)} | {n: ThreadPoolExecutor(1) for n in ("field", "paper", "courses", "sweep")},
+        executors={"default": ThreadPoolExecutor(2)} | {n: ThreadPoolExecutor(1) for n in OWN_THREADS},
         job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": 60},
     )
 
@@ -67,6 +71,10 @@ def make_scheduler(app: Flask, publish: Callable[[], object]) -> BackgroundSched
         if ended := attempts.sweep(app):
             log.info("exams ended because their time was over: %d", ended)
 
+    def tell() -> None:
+        if told := notices.send_due(app):
+            log.info("notices sent: %d", told)
+
     def sweep() -> None:
         shelters.sweep(app)
 
@@ -76,6 +84,7 @@ def make_scheduler(app: Flask, publish: Callable[[], object]) -> BackgroundSched
     scheduler.add_job(paper, "interval", seconds=PAPER_SECONDS, id="paper", executor="paper")
     scheduler.add_job(courses, "interval", seconds=COURSES_SECONDS, id="courses", executor="courses", next_run_time=utcnow())
     scheduler.add_job(exams, "interval", seconds=EXAMS_SECONDS, id="exams", executor="sweep")
+    scheduler.add_job(tell, "interval", seconds=NOTICES_SECONDS, id="notices", executor="notices")
     scheduler.add_job(sweep, "interval", seconds=SWEEP_SECONDS, id="sweep", executor="sweep",
                       next_run_time=utcnow() + timedelta(minutes=5))
     return scheduler

@@ -16,6 +16,7 @@ from typing import Any
 
 from flask_sqlalchemy_lite import SQLAlchemy
 from sqlalchemy import JSON, BigInteger, DateTime, Integer, MetaData, event, text
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.engine import Dialect, Engine
 from sqlalchemy.orm import DeclarativeBase, Session
@@ -69,6 +70,12 @@ BigId = BigInteger().with_variant(Integer(), "sqlite")
 def uuid7() -> uuid.UUID:
     """A new identifier that sorts by the time it was made (RFC 9562, version 7)."""
     return _uuid7()
+
+
+def insert_into(session: Session, table: Any) -> postgresql.Insert | sqlite.Insert:
+    """An INSERT that knows ON CONFLICT: both databases have it, SQLAlchemy once for each."""
+    postgres = session.get_bind().dialect.name == "postgresql"
+    return postgresql.insert(table) if postgres else sqlite.insert(table)
 
 
 def engine_options(url: str) -> dict[str, Any]:

@@ -33,12 +33,20 @@ def send(body: str, numbers: Mapping[str, str], *, expires_at: datetime, seconds
 
     Outside any transaction. What was not handed over after `seconds` is not begun any more, and counts as not taken.
     """
-    told: dict[str, str] = dict.fromkeys(numbers, NOT_TAKEN)
+    told = dict.fromkeys(numbers, NOT_TAKEN)
+    for key, result in hand_over(body, numbers, expires_at=expires_at, seconds=seconds).items():
+        told[key] = TAKEN if result.status == ACCEPTED else UNSURE if result.unsure else NOT_TAKEN
+    return told
+
+
+def hand_over(body: str, numbers: Mapping[str, str], *, expires_at: datetime, seconds: float) -> dict[str, Result]:
+    """As :func:`send`: what the carrier said, by key. What was not begun has no result."""
+    told: dict[str, Result] = {}
     refs = {f"aside/{uuid.uuid4()}": key for key in numbers}
     until = time.monotonic() + seconds
 
     def hear(result: Result) -> None:
-        told[refs[result.ref]] = TAKEN if result.status == ACCEPTED else UNSURE if result.unsure else NOT_TAKEN
+        told[refs[result.ref]] = result
 
     messages = [Message(ref, numbers[key]) for ref, key in refs.items()]
     _provider(current_app._get_current_object()).send(  # type: ignore[attr-defined]
