@@ -35,8 +35,10 @@ def _binaries() -> Path:
 
 
 @contextlib.contextmanager
-def postgres_server() -> Iterator[str]:
-    """Yields the URL prefix `postgresql+psycopg://postgres@127.0.0.1:PORT/`."""
+def postgres_server(*, durable: bool = False) -> Iterator[str]:
+    """Yields the URL prefix `postgresql+psycopg://postgres@127.0.0.1:PORT/`. `durable`: each commit waits for the disk, as where
+    it is in use; tests do without."""
+    hasty = () if durable else ("-c", "fsync=off", "-c", "synchronous_commit=off", "-c", "full_page_writes=off")
     binaries = _binaries()
     as_user: dict = {}
     root = Path(tempfile.mkdtemp(prefix="anlan-pg-"))
@@ -68,12 +70,7 @@ def postgres_server() -> Iterator[str]:
                 str(root),
                 "-h",
                 "127.0.0.1",
-                "-c",
-                "fsync=off",
-                "-c",
-                "synchronous_commit=off",
-                "-c",
-                "full_page_writes=off",
+                *hasty,
                 "-c",
                 "max_connections=200",
                 "-c",
