@@ -29,10 +29,11 @@ from portal.regions import demo as regions
 from portal.regions import lookup
 from portal.shelters import demo as shelters
 from portal.shelters.field import recompute
-from portal.shelters.paper import documents, fonts, jobs
+from portal.shelters.paper import documents, jobs
 from portal.shelters.paper.facts import Facts
 from portal.shelters.paper.sheet import HEIGHT, WIDTH
 from portal.shelters.paper.source import Source, family_or_main
+from portal.web import fonts
 
 LIMIT = 60.0
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import os
 import secrets
@@ -13,23 +14,42 @@ from portal.config import Settings
 
 
 def _kept(path: Path) -> str:
-    """The secret in the file, which is made where there is none. It appears with its content or not at all, so that of
-    several processes that start at the same moment none reads another's half-written one."""
+    """The secret in the file, which is made where there is none."""
     if not path.exists():
-        path.parent.mkdir(parents=True, exist_ok=True)
-        scratch = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
-        with os.fdopen(os.open(scratch, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-            file.write(secrets.token_hex(32) + "\n")
-            file.flush()
-            os.fsync(file.fileno())
-        with contextlib.suppress(FileExistsError):  # another process was quicker: its secret counts
-            os.link(scratch, path)
-        scratch.unlink()
+        appear(path, secrets.token_hex(32) + "\n")
     value = path.read_text().strip()
     if not value:
         raise ValueError(f"{path} is empty: put the secret back from its copy; deleting it makes a new one, and what the"
                          " old one sealed or signed cannot be read or verified any more")
     return value
+
+
+def appear(path: Path, text: str) -> bool:
+    """Make a file with a secret. It appears with its content or not at all, so that of several processes that start at the
+    same moment none reads another's half-written one. False when another process was quicker: its secret counts."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    scratch = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
+    with os.fdopen(os.open(scratch, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    try:
+        os.link(scratch, path)
+    except FileExistsError:
+        return False
+    finally:
+        scratch.unlink()
+    return True
+
+
+def base64url(body: bytes) -> str:
+    """RFC 7515's base64url, without padding."""
+    return base64.urlsafe_b64encode(body).rstrip(b"=").decode()
+
+
+def from_base64url(text: str) -> bytes:
+    """The reverse. Raises ValueError."""
+    return base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
 
 
 def private(path: Path) -> None:

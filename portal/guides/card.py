@@ -10,9 +10,10 @@ from flask_babel import gettext as _
 
 from portal.guides.search.documents import plain
 from portal.guides.values import AFTER, BEFORE, DURING, NEVER, SIGNALS, TICKS, Guide, Section
-from portal.shelters.paper import flow, fonts
+from portal.shelters.paper import flow
 from portal.shelters.paper.flow import Column, Items, Solid, Space
 from portal.shelters.paper.sheet import BOLD, HEIGHT, INK, LINE, MARGIN, SOFT, WIDTH, Document, Sheet
+from portal.web import fonts
 
 _LEFT, _RIGHT, _BETWEEN, _QR = MARGIN, WIDTH - MARGIN, 18.0, 78.0
 _BOTTOM = MARGIN + 40

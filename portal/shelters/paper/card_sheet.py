@@ -10,13 +10,14 @@ from typing import Any
 from flask_babel import gettext as _
 
 from portal.shelters.communities import words
-from portal.shelters.paper import flow, fonts, frame, symbols, tables
+from portal.shelters.paper import flow, frame, symbols, tables
 from portal.shelters.paper.facts import Facts, Goal, Way
 from portal.shelters.paper.flow import Column, Heading, Items, Label, Solid, Space, Text
 from portal.shelters.paper.frame import BOTTOM, LEFT, RIGHT, ROOM, TOP
 from portal.shelters.paper.household import MOST_MEMBERS, Household
 from portal.shelters.paper.sheet import BOLD, INK, LINE, PALE, REGULAR, SOFT, Sheet
 from portal.shelters.paper.wording import wording
+from portal.web import fonts
 
 _BETWEEN = 14.0
 _SIGNATURES = 40.0

@@ -10,12 +10,13 @@ from flask_babel import force_locale, lazy_gettext
 from flask_babel import gettext as _
 
 from portal import current_settings
-from portal.shelters.paper import card_sheet, fonts, map_sheet, plan_sheet
+from portal.shelters.paper import card_sheet, map_sheet, plan_sheet
 from portal.shelters.paper.card_sheet import Leading
 from portal.shelters.paper.facts import Facts
 from portal.shelters.paper.household import Household
 from portal.shelters.paper.sheet import Document, Sheet
 from portal.shelters.paper.source import Source, family_or_main
+from portal.web import fonts
 
 MAP, PLAN, CARD = "map", "plan", "card"
 KINDS: dict[str, Any] = {

@@ -5,9 +5,9 @@ from __future__ import annotations
 from flask_babel import gettext as _
 
 from portal.core.clock import local
-from portal.shelters.paper import fonts
 from portal.shelters.paper.facts import Facts
 from portal.shelters.paper.sheet import BOLD, HEIGHT, INK, MARGIN, SOFT, WIDTH, Sheet
+from portal.web import fonts
 
 LEFT, RIGHT = MARGIN, WIDTH - MARGIN
 ROOM = RIGHT - LEFT

@@ -9,10 +9,11 @@ from math import atan2, cos, hypot, pi, radians, sin
 from flask_babel import gettext as _
 from reportlab.lib.colors import HexColor
 
-from portal.shelters.paper import fonts, symbols, typeset
+from portal.shelters.paper import symbols, typeset
 from portal.shelters.paper.facts import Block, Facts, Point
 from portal.shelters.paper.labels import Flat, Rect, Room, along, around
 from portal.shelters.paper.sheet import ACCENT, BOLD, INK, REGULAR, SOFT, WHITE, Sheet
+from portal.web import fonts
 
 _OUTSIDE, _STREET, _EDGE = HexColor("#e9edf0"), HexColor("#ffffff"), HexColor("#9aa6b1")
 #: Metres in a degree of latitude, near enough for a sheet of paper.

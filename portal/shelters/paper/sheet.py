@@ -15,7 +15,8 @@ import segno
 from reportlab.lib.colors import Color, HexColor
 from reportlab.pdfgen.canvas import Canvas
 
-from portal.shelters.paper import fonts, typeset
+from portal.shelters.paper import typeset
+from portal.web import fonts
 
 WIDTH, HEIGHT = 595.28, 841.89
 MARGIN = 34.0

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from math import cos, pi, sin
 
-from portal.shelters.paper import fonts
 from portal.shelters.paper.sheet import BOLD, INK, LINE, WHITE, Sheet
+from portal.web import fonts
 
 
 def goal(sheet: Sheet, x: float, y: float, number: int, space: str | None, fits: bool | None, size: float = 15) -> None:

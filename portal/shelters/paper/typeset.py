@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import re
 
-from portal.shelters.paper import fonts
+from portal.web import fonts
 
 _NEVER_FIRST = set("，。、；：？！）》」』】〕…—％%·,.;:?!)]}”’℃、～")
 _NEVER_LAST = set("（《「『【〔([{“‘¥￥")

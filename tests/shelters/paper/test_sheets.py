@@ -113,7 +113,7 @@ def test_a_character_that_the_typeface_lacks_is_a_box_with_a_note_and_is_reporte
 
 
 def test_signs_for_variants_and_joining_are_no_lacking_characters():
-    from portal.shelters.paper import fonts
+    from portal.web import fonts
 
     assert fonts.printable("㊙\ufe0f值\u200b班") == ("㊙值班", [])
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from portal.shelters.paper import fonts, typeset
+from portal.shelters.paper import typeset
+from portal.web import fonts
 
 PIECES = ["疏散路线图", "，", "。", "（预案）", "24分钟", "1.7公里", "0755 8462 0001", "Liulian", "step-free", " ", "“十个有”",
           "abcdefghijklmnopqrstuvwxyz", "\n"]

@@ -1,4 +1,4 @@
-"""The typeface of all paper: Noto Sans SC, which the product ships, read once per process and embedded in part.
+"""The typeface of all paper and of certificates: Noto Sans SC, which the product ships, read once per process, embedded in part.
 
 A character that it lacks is drawn as □ and told of, never dropped in silence.
 """

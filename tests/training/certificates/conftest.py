@@ -1,0 +1,47 @@
+"""A key that is made once for all tests, a small course, and people who have passed it."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from joserfc.jwk import RSAKey
+
+from portal.config import Settings
+from portal.training.certificates import credential, signing
+from portal.training.content.reader import read
+from tests.training.conftest import SAMPLE, change, content, course  # noqa: F401  (the same fixtures as courses have)
+
+BASE = "https://warn.example"
+AT = credential.Addresses(BASE)
+AUTHORITY = {"zh": "坪山区应急管理局（演示）", "en": "Pingshan Emergency Management Bureau (demonstration)"}
+ISSUED = datetime(2026, 3, 5, 2, 3, 4, tzinfo=UTC)
+
+
+@pytest.fixture(scope="session")
+def pem() -> str:
+    return RSAKey.generate_key(2048).as_pem(private=True).decode()
+
+
+@pytest.fixture(scope="session")
+def key_folder(pem, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("keys")
+    (folder / "0001.pem").write_text(pem)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def key(key_folder):
+    [found] = signing.known(Settings(certificate_keys=str(key_folder)))
+    return found
+
+
+@pytest.fixture(scope="session")
+def sample_course():
+    return read(SAMPLE).course
+
+
+def facts(**values):
+    return credential.Facts(**({"serial": "23456789ABCU", "subject": "urn:uuid:0199f5a0-0000-7000-8000-000000000001",
+                                "name": "王小明", "salt": "ab" * 16, "issued_at": ISSUED,
+                                "valid_until": ISSUED + timedelta(days=730), "status_index": 77} | values))
