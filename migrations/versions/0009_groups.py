@@ -41,12 +41,30 @@ def upgrade() -> None:
     sa.Column('xy', sa.Float(), nullable=False),
     sa.PrimaryKeyConstraint('slug', 'question_id', 'rev', name=op.f('pk_question_figure'))
     )
+    op.create_table('question_choice',
+    sa.Column('slug', sa.String(length=64), nullable=False),
+    sa.Column('question_id', sa.String(length=64), nullable=False),
+    sa.Column('rev', sa.Integer(), nullable=False),
+    sa.Column('choice', sa.Integer(), autoincrement=False, nullable=False),
+    sa.Column('n', sa.Integer(), nullable=False),
+    sa.PrimaryKeyConstraint('slug', 'question_id', 'rev', 'choice', name=op.f('pk_question_choice'))
+    )
     op.create_table('responder_figure',
     sa.Column('region_code', sa.String(length=12), nullable=False),
     sa.Column('kind', sa.String(length=12), nullable=False),
     sa.Column('responders', sa.Integer(), nullable=False),
     sa.Column('at', sa.DateTime(timezone=True), nullable=False),
     sa.PrimaryKeyConstraint('region_code', 'kind', name=op.f('pk_responder_figure'))
+    )
+    op.create_table('subscriber_given',
+    sa.Column('subscriber_id', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=False),
+    sa.Column('source', sa.String(length=20), nullable=False),
+    sa.Column('region_code', sa.String(length=12), nullable=False),
+    sa.Column('audiences', sa.BigInteger(), nullable=False),
+    sa.Column('region_given', sa.Boolean(), nullable=False),
+    sa.Column('at', sa.DateTime(timezone=True), nullable=False),
+    sa.ForeignKeyConstraint(['subscriber_id'], ['subscriber.id'], name=op.f('fk_subscriber_given_subscriber_id'), ondelete='CASCADE'),
+    sa.PrimaryKeyConstraint('subscriber_id', 'source', name=op.f('pk_subscriber_given'))
     )
     op.create_table('cohort_member',
     sa.Column('cohort_id', sa.Uuid(), nullable=False),
@@ -117,7 +135,9 @@ def downgrade() -> None:
         batch_op.drop_index('ix_cohort_member_learner')
 
     op.drop_table('cohort_member')
+    op.drop_table('subscriber_given')
     op.drop_table('responder_figure')
+    op.drop_table('question_choice')
     op.drop_table('question_figure')
     with op.batch_alter_table('cohort', schema=None) as batch_op:
         batch_op.drop_index('ix_cohort_region')

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import BigInteger, ForeignKey, Index, LargeBinary, String
+from sqlalchemy import BigInteger, Boolean, ForeignKey, Index, LargeBinary, String
 from sqlalchemy.orm import Mapped, mapped_column
 
 from portal.core.db import Base, BigId, UtcDateTime
@@ -40,12 +40,26 @@ class SubscriberRegion(Base):
 
 
 class ConsentEvent(Base):
-    """How consent came and went: append-only. `kind`: subscribed, opted_out, invalid; `source`: who said so (demo,
-    roster, web, sms, or the carrier's name). No foreign key: the story outlives the subscriber."""
+    """How consent came and went: append-only. `kind`: subscribed, withdrawn (of what was given and had not been chosen),
+    opted_out, invalid; `source`: who said so (demo, roster, web, sms, course, or the carrier's name). No foreign key: the story
+    outlives the subscriber."""
 
     __tablename__ = "consent_event"
     id: Mapped[int] = mapped_column(BigId, primary_key=True)
     subscriber_id: Mapped[int] = mapped_column(BigId, index=True)
     kind: Mapped[str] = mapped_column(String(10))
     source: Mapped[str] = mapped_column(String(20))
+    at: Mapped[datetime] = mapped_column(UtcDateTime)
+
+
+class Given(Base):
+    """What a subscriber has only for as long as something holds elsewhere, and did not choose as a subscriber: bits of audiences,
+    and perhaps a community. It is taken back as it was given; what somebody chooses afterwards is no longer among it."""
+
+    __tablename__ = "subscriber_given"
+    subscriber_id: Mapped[int] = mapped_column(BigId, ForeignKey("subscriber.id", ondelete="CASCADE"), primary_key=True)
+    source: Mapped[str] = mapped_column(String(20), primary_key=True)  # course
+    region_code: Mapped[str] = mapped_column(String(12))  # where it is wanted
+    audiences: Mapped[int] = mapped_column(BigInteger)  # bits that came by it
+    region_given: Mapped[bool] = mapped_column(Boolean)  # whether the community came by it
     at: Mapped[datetime] = mapped_column(UtcDateTime)

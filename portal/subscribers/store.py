@@ -26,7 +26,8 @@ from portal.core.errors import Invalid
 from portal.core.i18n import LANGUAGES
 from portal.core.phones import PhoneBook
 from portal.regions import codes, lookup
-from portal.subscribers.models import ACTIVE, INVALID, OPTED_OUT, ConsentEvent, Subscriber, SubscriberRegion
+from portal.subscribers import given
+from portal.subscribers.models import ACTIVE, INVALID, OPTED_OUT, ConsentEvent, Given, Subscriber, SubscriberRegion
 
 CHUNK = 1000  # rows written, or ids asked for, in one statement
 SUBSCRIBED = "subscribed"
@@ -228,6 +229,7 @@ def _add(chunk: list[NewSubscriber]) -> Added:
         ):
             if subscriber.status == ACTIVE:
                 active.append((subscriber.id, by_index[bytes(subscriber.phone_index)]))
+        _choose(session, active)
         regions = [
             {"region_code": code, "subscriber_id": subscriber_id}
             for subscriber_id, row in active
@@ -278,6 +280,13 @@ def _insert_new(session: Session, by_index: dict[bytes, NewSubscriber], book: Ph
 def _insert_once(session: Session, table: type) -> Any:
     dialect = postgresql if session.get_bind().dialect.name == "postgresql" else sqlite
     return dialect.insert(table).on_conflict_do_nothing()
+
+
+def _choose(session: Session, active: list[tuple[int, NewSubscriber]]) -> None:
+    """Before it is added: what these now have by themselves is no longer theirs only for as long as something else holds."""
+    wanted = dict(active)
+    for subscriber_id in session.scalars(select(Given.subscriber_id).where(Given.subscriber_id.in_(list(wanted)))):
+        given.chosen(session, subscriber_id, wanted[subscriber_id].audiences, wanted[subscriber_id].region_codes)
 
 
 def _widen(session: Session, wanted: list[tuple[int, int]]) -> None:

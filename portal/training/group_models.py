@@ -45,9 +45,10 @@ class CohortMember(Base):
 
 
 class QuestionFigure(Base):
-    """How a question did in exams, over all ended attempts that were counted: `n` answers (0 points for none), `blank` of them
-    empty; sums of its points x, of the percent-like rest y (points of the attempt's other questions / their number), of x²,
-    y², xy: enough for facility and discrimination, however many answers there are."""
+    """How a question did in exams, over all ended attempts that were counted and in which anything was answered: `n` answers (0
+    points for none), `blank` of them empty; the sums of its points x and of the share y that was won of all other questions of
+    the same attempt. `xx`, `yy`, `xy` are sums of products of differences from the means of x and y, not of the values: so what
+    is small beside n is not lost, however many answers there are."""
 
     __tablename__ = "question_figure"
     slug: Mapped[str] = mapped_column(String(64), primary_key=True)
@@ -62,9 +63,22 @@ class QuestionFigure(Base):
     xy: Mapped[float] = mapped_column(Float)
 
 
+class QuestionChoice(Base):
+    """How often an option (or an area of a picture) was chosen in the answers that :class:`QuestionFigure` counts. `choice` is
+    its place in the bank, from 0."""
+
+    __tablename__ = "question_choice"
+    slug: Mapped[str] = mapped_column(String(64), primary_key=True)
+    question_id: Mapped[str] = mapped_column(String(64), primary_key=True)
+    rev: Mapped[int] = mapped_column(Integer, primary_key=True)
+    choice: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
+    n: Mapped[int] = mapped_column(Integer)
+
+
 class ResponderFigure(Base):
-    """Certified responders of a community, by kind of place; `kind` is empty for all of them. Kept by a job, so that a page
-    reads a row per community."""
+    """Certified responders of a community, by kind of place; `kind` is empty for all of them and ``ending`` for those whose
+    certificate ends soon. Kept by a job, so that a page reads a few rows per community. An empty `region_code`: those whose
+    community is not known."""
 
     __tablename__ = "responder_figure"
     region_code: Mapped[str] = mapped_column(String(12), primary_key=True)

@@ -1,0 +1,57 @@
+"""Certified first responders who agreed to be called are members of the subscribers' audience of responders in their community,
+for as long as the certificate, the agreement and the learner are there."""
+
+from __future__ import annotations
+
+from flask import Flask
+from sqlalchemy import Select, exists, select
+from sqlalchemy.orm import Session
+
+from portal import current_settings
+from portal.core.clock import utcnow
+from portal.core.db import transaction
+from portal.subscribers import given
+from portal.subscribers.audiences import mask_of
+from portal.training.models import Enrolment, Learner
+
+#: How the consent is said to have come.
+SOURCE = "course"
+AUDIENCE = mask_of(["responders"])
+#: Transactions of one run: what is left waits for the next one.
+MOST_CHUNKS = 400
+
+
+def wanted() -> Select[bytes, bytes, str, str | None]:
+    """Who is to be in the audience now."""
+    certified = exists().where(
+        Enrolment.learner_id == Learner.id, Enrolment.slug.in_(current_settings().responder_courses),
+        Enrolment.certified_until > utcnow())
+    return select(Learner.phone_index, Learner.phone_sealed, Learner.language, Learner.region_code).where(
+        Learner.on_call_at.is_not(None), Learner.region_code.is_not(None), certified)
+
+
+def refresh(session: Session, learner_id: int) -> bool:
+    """Put one learner right, in the transaction of what happened: agreed or no longer, certified or no longer, moved; whether
+    something changed. Before somebody erases himself, `on_call_at` is emptied and this called."""
+    session.flush()
+    index = session.execute(select(Learner.phone_index).where(Learner.id == learner_id)).scalar_one_or_none()
+    return index is not None and given.match(session, wanted(), AUDIENCE, SOURCE, phone_index=index) > 0
+
+
+def after_touch(session: Session, learner_id: int, slug: str) -> None:
+    """For :data:`portal.training.standing.AFTER_TOUCH`."""
+    if slug in current_settings().responder_courses:
+        refresh(session, learner_id)
+
+
+def refresh_all(app: Flask) -> int:
+    """Put everybody right, also whose certificate has ended or who erased himself; how many changed."""
+    changed = 0
+    with app.app_context():
+        for _chunk in range(MOST_CHUNKS):
+            with transaction() as session:
+                now = given.match(session, wanted(), AUDIENCE, SOURCE)
+            changed += now
+            if not now:
+                break
+    return changed
