@@ -79,6 +79,11 @@ class Settings(BaseSettings):
         description="Signs what loudspeakers are told (Ed25519, 32 bytes as"
         " hex). Empty: made once and kept in the instance directory. Devices hold its public half.",
     )
+    certificate_keys: str = Field(
+        "",
+        description="Directory of the keys that sign certificates (RSA, PEM). Empty: `certificate_keys` in the instance"
+        " directory, with a first key made once. Copy it along: without it certificates cannot be verified.",
+    )
 
     # -- the district -----------------------------------------------------------------------------
     demo: bool = Field(False, description="Demonstration mode: sample district, accounts, sandbox, simulated speakers.")
@@ -149,6 +154,15 @@ class Settings(BaseSettings):
     speaker_volume: int = Field(80, ge=1, le=100, description="Volume at which warnings are spoken, per cent.")
     speaker_repeats: int = Field(3, ge=1, le=10, description="How often a horn says a warning.")
     speaker_ack_seconds: float = Field(10, gt=0, description="After this, a command without the device's answer is sent again.")
+
+    # -- certificates -----------------------------------------------------------------------------
+    certificate_font: str = Field(
+        "",
+        description="A TrueType font (.ttf) for rare characters of names that the portal's own font lacks, as U+20BB7."
+        " Without one they are printed as 〓 with their code point beside.",
+    )
+    certificate_reminder_days: int = Field(
+        60, ge=0, le=365, description="Days before the end of a certificate at which its holder is told by SMS; 0 for never.")
 
     # -- responders -------------------------------------------------------------------------------
     responder_courses: CommaList = Field(
@@ -228,6 +242,10 @@ class Settings(BaseSettings):
     @property
     def sqlalchemy_url(self) -> str:
         return self.database_url or f"sqlite:///{self.instance / DATABASE_FILE}"
+
+    @property
+    def certificate_keys_folder(self) -> Path:
+        return Path(self.certificate_keys) if self.certificate_keys else self.instance / "certificate_keys"
 
     @property
     def base_url(self) -> str:
