@@ -7,24 +7,22 @@ Pages that show thousands read the row.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
 
 from sqlalchemy import func, select
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
 from portal.core import audit
 from portal.core.clock import utcnow
-from portal.core.db import db
+from portal.core.db import db, insert_into
 from portal.training import courses_store
+from portal.training.assessing import results
 from portal.training.certificate_models import Certificate
 from portal.training.content.values import Course
 from portal.training.exam_models import Attempt
 from portal.training.models import Enrolment, Learner, LessonProgress
-from portal.training.practical_models import Assessment
 
 log = logging.getLogger(__name__)
 
@@ -35,6 +33,8 @@ WITHOUT_END = datetime(9999, 1, 1, tzinfo=UTC)
 #: that is due is granted there. Whoever adds one makes it idempotent. What one of them raises is logged, and undoes only itself.
 AFTER_TOUCH: list[Callable[[Session, int, str], None]] = []
 _WITHIN = "standing hooks"
+#: Learners of one query.
+_AT_ONCE = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,17 +65,26 @@ def touch(session: Session, learner_id: int, slug: str) -> None:
     happened, after that: of two at once the second one waits and then sees what the first one did. It takes the trail's place
     first, so that whoever writes into the trail before or after waits in the same order. Nothing happens for a course that was
     never loaded and for a learner who is gone."""
+    for one in recount(session, [learner_id], slug):
+        tell(session, one, slug)
+
+
+def recount(session: Session, learner_ids: Iterable[int], slug: str) -> list[int]:
+    """As :func:`touch`, of many learners with a few queries for each 500, but without what follows from it; whose rows are
+    there now. The trail waits until the transaction ends: few thousand at once, and late in it."""
     audit.serialise(session)
     session.flush()
-    row = _locked(session, learner_id, slug)
-    if row is None:
-        return
-    found = facts(learner_id, slug)
-    for name in Facts.__slots__:
-        if getattr(row, name) != (value := getattr(found, name)):
-            setattr(row, name, value)
-    session.flush()
-    _tell(session, learner_id, slug)
+    ids, done = sorted(set(learner_ids)), list[int]()
+    for start in range(0, len(ids), _AT_ONCE):
+        rows = _locked(session, ids[start:start + _AT_ONCE], slug)
+        found = facts_of([row.learner_id for row in rows], slug) if rows else {}
+        for row in rows:
+            for name in Facts.__slots__:
+                if getattr(row, name) != (value := getattr(found[row.learner_id], name)):
+                    setattr(row, name, value)
+        session.flush()
+        done += [row.learner_id for row in rows]
+    return done
 
 
 def touch_all(session: Session, learner_id: int) -> None:
@@ -85,49 +94,8 @@ def touch_all(session: Session, learner_id: int) -> None:
         touch(session, learner_id, slug)
 
 
-def gates(learner_id: int, slug: str) -> Gates:
-    """How the gates stand now, from what happened and not from the row. For a course that was never loaded all are closed."""
-    loaded = courses_store.current(slug)
-    if loaded is None:
-        return Gates(theory=False, practical=False, skills_open=())
-    course, passed = loaded[1], _skills(learner_id, slug)
-    left = tuple(one.id for one in course.checklists if one.id not in passed)
-    return Gates(_theory_at(course, _lessons(learner_id, course), _exams(learner_id, slug)) is not None, not left, left)
-
-
-def facts(learner_id: int, slug: str) -> Facts:
-    """The recount, from the lessons, attempts, assessments and certificates themselves. Raises LookupError for a course that
-    was never loaded."""
-    loaded = courses_store.current(slug)
-    if loaded is None:
-        raise LookupError(slug)
-    course = loaded[1]
-    lessons, exams = _lessons(learner_id, course), _exams(learner_id, slug)
-    region = db.session.execute(select(Learner.region_code).where(Learner.id == learner_id)).scalar_one_or_none()
-    return Facts(region, len(lessons), exams.count, exams.best, _theory_at(course, lessons, exams),
-                 _practical_at(course, _skills(learner_id, slug)), _certified_until(learner_id, slug))
-
-
-def _locked(session: Session, learner_id: int, slug: str) -> Enrolment | None:
-    """The row, locked: what is read after this is not older than what others wrote who held the lock before."""
-    row = _find(session, learner_id, slug)
-    if row is None:
-        loaded = courses_store.current(slug)
-        if loaded is None or session.get(Learner, learner_id) is None:
-            return None
-        now, dialect = utcnow(), postgresql if session.get_bind().dialect.name == "postgresql" else sqlite
-        session.execute(dialect.insert(Enrolment).values(learner_id=learner_id, slug=slug, version_id=loaded[0], started_at=now,
-                                                         at=now).on_conflict_do_nothing())
-        row = _find(session, learner_id, slug)
-    return row
-
-
-def _find(session: Session, learner_id: int, slug: str) -> Enrolment | None:
-    wanted = select(Enrolment).where(Enrolment.learner_id == learner_id, Enrolment.slug == slug)
-    return session.execute(wanted.with_for_update().execution_options(populate_existing=True)).scalar_one_or_none()
-
-
-def _tell(session: Session, learner_id: int, slug: str) -> None:
+def tell(session: Session, learner_id: int, slug: str) -> None:
+    """Do what follows from how somebody stands: see :data:`AFTER_TOUCH`."""
     if session.info.get(_WITHIN):
         return  # one of them did something that touches: they have their turn already
     session.info[_WITHIN] = True
@@ -142,6 +110,53 @@ def _tell(session: Session, learner_id: int, slug: str) -> None:
         session.info.pop(_WITHIN, None)
 
 
+def gates(learner_id: int, slug: str) -> Gates:
+    """How the gates stand now, from what happened and not from the row. For a course that was never loaded all are closed."""
+    if courses_store.current(slug) is None:
+        return Gates(theory=False, practical=False, skills_open=())
+    left = tuple(name for name, state in results.skills(learner_id, slug).items() if not state.passed)
+    return Gates(facts_of([learner_id], slug)[learner_id].theory_at is not None, not left, left)
+
+
+def facts_of(learner_ids: Sequence[int], slug: str) -> dict[int, Facts]:
+    """The recount of each learner, from the lessons, attempts, assessments and certificates themselves. Raises LookupError for a
+    course that was never loaded."""
+    loaded = courses_store.current(slug)
+    if loaded is None:
+        raise LookupError(slug)
+    living = select(Learner.id, Learner.region_code).where(Learner.id.in_(learner_ids))
+    regions = {row.id: row.region_code for row in db.session.execute(living)}
+    lessons, exams = _lessons(learner_ids, loaded[1]), _exams(learner_ids, slug)
+    practical, until = results.passed_at_of(slug, learner_ids), _certified_until(learner_ids, slug)
+    none, never = dict[str, datetime](), _Exams(0, None, None)
+    return {one: Facts(regions.get(one), len(lessons.get(one, none)), (sat := exams.get(one, never)).count, sat.best,
+                       _theory_at(loaded[1], lessons.get(one, none), sat), practical.get(one), until.get(one))
+            for one in learner_ids}
+
+
+def _locked(session: Session, learner_ids: Sequence[int], slug: str) -> list[Enrolment]:
+    """The rows, locked: what is read after this is not older than what others wrote who held the locks before."""
+    rows = _find(session, learner_ids, slug)
+    missing = set(learner_ids) - {row.learner_id for row in rows}
+    loaded = courses_store.current(slug) if missing else None
+    if loaded is None:
+        return [] if missing and len(missing) == len(learner_ids) else rows
+    there = session.execute(select(Learner.id).where(Learner.id.in_(missing)).order_by(Learner.id)).scalars().all()
+    if not there:
+        return rows
+    now = utcnow()
+    session.execute(insert_into(session, Enrolment).values([
+        {"learner_id": one, "slug": slug, "version_id": loaded[0], "started_at": now, "at": now, "lessons_done": 0, "attempts": 0}
+        for one in there]).on_conflict_do_nothing())
+    return _find(session, learner_ids, slug)
+
+
+def _find(session: Session, learner_ids: Sequence[int], slug: str) -> list[Enrolment]:
+    wanted = select(Enrolment).where(Enrolment.learner_id.in_(learner_ids), Enrolment.slug == slug).order_by(
+        Enrolment.learner_id)
+    return list(session.execute(wanted.with_for_update().execution_options(populate_existing=True)).scalars())
+
+
 # -- what happened ---------------------------------------------------------------------------------------------------------
 @dataclass(frozen=True, slots=True)
 class _Exams:
@@ -150,20 +165,22 @@ class _Exams:
     passed_at: datetime | None
 
 
-def _lessons(learner_id: int, course: Course) -> dict[str, datetime]:
-    """Lesson of the course as it is now → since when it is done."""
-    done = select(LessonProgress.lesson_id, LessonProgress.done_at).where(
-        LessonProgress.learner_id == learner_id, LessonProgress.slug == course.id, LessonProgress.done_at.is_not(None))
-    there = {lesson.id for lesson in course.lessons}
-    return {lesson: at for lesson, at in db.session.execute(done).all() if lesson in there and at is not None}
+def _lessons(learner_ids: Sequence[int], course: Course) -> dict[int, dict[str, datetime]]:
+    """Learner → lesson of the course as it is now → since when it is done."""
+    done = select(LessonProgress.learner_id, LessonProgress.lesson_id, LessonProgress.done_at).where(
+        LessonProgress.learner_id.in_(learner_ids), LessonProgress.slug == course.id, LessonProgress.done_at.is_not(None))
+    there, found = {lesson.id for lesson in course.lessons}, dict[int, dict[str, datetime]]()
+    for learner_id, lesson, at in db.session.execute(done):
+        if lesson in there and at is not None:
+            found.setdefault(learner_id, {})[lesson] = at
+    return found
 
 
-def _exams(learner_id: int, slug: str) -> _Exams:
+def _exams(learner_ids: Sequence[int], slug: str) -> dict[int, _Exams]:
     first = func.min(Attempt.ended_at).filter(Attempt.passed)
-    ended = select(func.count(), func.max(Attempt.percent), first).select_from(Attempt).where(
-        Attempt.slug == slug, Attempt.learner_id == learner_id, Attempt.ended_at.is_not(None))
-    count, best, passed_at = db.session.execute(ended).one()
-    return _Exams(count, best, passed_at)
+    ended = select(Attempt.learner_id, func.count(), func.max(Attempt.percent), first).where(
+        Attempt.slug == slug, Attempt.learner_id.in_(learner_ids), Attempt.ended_at.is_not(None)).group_by(Attempt.learner_id)
+    return {learner_id: _Exams(count, best, at) for learner_id, count, best, at in db.session.execute(ended)}
 
 
 def _theory_at(course: Course, lessons: dict[str, datetime], exams: _Exams) -> datetime | None:
@@ -173,36 +190,13 @@ def _theory_at(course: Course, lessons: dict[str, datetime], exams: _Exams) -> d
     return max(lessons.values()) if lessons and len(lessons) == sum(1 for _one in course.lessons) else None
 
 
-def _practical_at(course: Course, passed: dict[str, datetime]) -> datetime | None:
-    """When the last of the course's skills was passed; None also for a course without any."""
-    ids = [one.id for one in course.checklists]
-    return max(passed[one] for one in ids) if ids and all(one in passed for one in ids) else None
-
-
-def _skills(learner_id: int, slug: str) -> dict[str, datetime]:
-    """Skill → when it was first passed: at a session whose assessors agree, each by what he saw last, or where it was settled."""
-    seen = select(Assessment).where(Assessment.learner_id == learner_id, Assessment.slug == slug).order_by(
-        Assessment.seen_at, Assessment.id)
-    said: dict[tuple[str, Any], dict[Any, Assessment]] = {}
-    for one in db.session.execute(seen).scalars():
-        said.setdefault((one.skill, one.session_id), {})[one.assessor_id] = one
-    passed: dict[str, datetime] = {}
-    for (skill, _session), last in said.items():
-        if (at := _agreed(last.values())) is not None:
-            passed[skill] = min(at, passed.get(skill, at))
-    return passed
-
-
-def _agreed(last: Iterable[Assessment]) -> datetime | None:
-    """When a skill was passed at a session by what each assessor saw last."""
-    deciding = [one for one in last if one.settles][-1:] or list(last)
-    return max(one.seen_at for one in deciding) if all(one.passed for one in deciding) else None
-
-
-def _certified_until(learner_id: int, slug: str) -> datetime | None:
+def _certified_until(learner_ids: Sequence[int], slug: str) -> dict[int, datetime]:
     """The latest end among what was granted and not taken back, also when it is past: whoever shows it compares with the clock,
     so that nothing has to happen when it ends."""
-    ends = select(Certificate.valid_until).where(Certificate.learner_id == learner_id, Certificate.slug == slug,
-                                                 Certificate.revoked_at.is_(None))
-    found = db.session.execute(ends).scalars().all()
-    return max(end or WITHOUT_END for end in found) if found else None
+    ends = select(Certificate.learner_id, Certificate.valid_until).where(
+        Certificate.learner_id.in_(learner_ids), Certificate.slug == slug, Certificate.revoked_at.is_(None))
+    found = dict[int, datetime]()
+    for learner_id, end in db.session.execute(ends):
+        if learner_id is not None:
+            found[learner_id] = max(end or WITHOUT_END, found.get(learner_id, end or WITHOUT_END))
+    return found

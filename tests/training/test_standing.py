@@ -140,10 +140,9 @@ class Story:
             for when, n, place, who, passed, settles in sorted(self.seen):
                 if place == where:
                     last[who] = (when, n, passed, settles)
-            settled = sorted(one for one in last.values() if one[3])
-            deciding = settled[-1:] or list(last.values())
+            deciding = [one for one in last.values() if one[3]] or list(last.values())
             if deciding and all(one[2] for one in deciding):
-                passes.append(max(one[0] for one in deciding))
+                passes.append(min(one[0] for one in deciding))
         return min(passes, default=None)
 
     def told(self):
