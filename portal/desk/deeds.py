@@ -83,6 +83,13 @@ ACTS = {
     "learner.erase": _l("erased a learner"),
     "exam.start": _l("began an exam"),
     "exam.end": _l("ended an exam"),
+    "attendance.code": _l("checked in at a session"),
+    "attendance.hand": _l("said whether somebody is at a session"),
+    "attendance.walk_in": _l("took somebody into a session"),
+    "attendance.absent": _l("noted who did not come"),
+    "assessment.take": _l("took the list of a session along on a phone"),
+    "assessment.record": _l("assessed a practical skill"),
+    "assessment.settle": _l("settled a dispute about a skill"),
     "field.recompute": _l("had the ways computed anew"),
     "roads.import": _l("imported roads"),
     "communities.import": _l("imported what is kept of communities"),
@@ -118,7 +125,7 @@ GROUPS = {
     "shelters": (_l("Shelters, communities, transfers"), ("shelter.", "shelters.", "keeper.", "communities.", "community.",
                                                            "transfer.", "transfers.", "paper.", "opening.")),
     "obstructions": (_l("Obstructions and roads"), ("obstruction.", "roads.", "field.")),
-    "training": (_l("Courses and learners"), ("course.", "learner.", "exam.")),
+    "training": (_l("Courses and learners"), ("course.", "learner.", "exam.", "attendance.", "assessment.")),
 }
 _SUBJECTS = {
     "draft": _l("draft"), "bulletin": _l("bulletin"), "warning": _l("warning"), "dispatch": _l("dispatch"),
@@ -126,7 +133,7 @@ _SUBJECTS = {
     "obstruction": _l("obstruction"), "token": _l("token"), "shelter": _l("shelter"),
     "opening": _l("decision"), "transfer": _l("transfer"), "transfers": _l("transfer lists"), "round": _l("round"),
     "roads": _l("roads"), "paper": _l("paper"), "course": _l("course"), "learner": _l("learner"),
-    "exam": _l("exam"),
+    "exam": _l("exam"), "session": _l("practical session"), "sessions": _l("practical sessions"),
 }
 _DETAILS = {
     "version": _l("version"), "content": _l("content"), "reason": _l("reason"), "kind": _l("kind"), "exercise": _l("drill"),
@@ -156,6 +163,7 @@ _DETAILS = {
     "undone": _l("undone"),
     "nodes": _l("nodes"), "edges": _l("pieces of way"), "sheets": _l("sheets"), "kinds": _l("kinds"), "language": _l("language"),
     "posts": _l("posts"), "answers": _l("answers"), "course": _l("course"), "percent": _l("per cent"), "passed": _l("passed"),
+    "skill": _l("skill"), "bookings": _l("bookings"), "learner": _l("learner"),
 }
 _TELLING = ("exercise", "reason", "kind", "hazard", "tier", "regions", "username", "role", "region_code", "highest_tier",
             "channel")

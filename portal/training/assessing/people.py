@@ -1,0 +1,60 @@
+"""Who is at a session: the lists that trainers work with."""
+
+from __future__ import annotations
+
+import uuid
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import select
+
+from portal.core.db import db
+from portal.identity.models import Account
+from portal.identity.rights import TRAINER, may_in
+from portal.training.learners import own
+from portal.training.models import Learner
+from portal.training.practical_models import ATTENDED, Booking, PracticalSession
+
+#: Rows of one session; its seats are fewer.
+MOST = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """A learner who has something to do with a session. `name`: None where nobody gave one; `tail`: the phone's last digits."""
+
+    learner_id: int
+    name: str | None
+    tail: str
+    state: str
+    attended_at: datetime | None
+    attended_by: str
+
+    def __repr__(self) -> str:
+        return f"Person({self.learner_id}, {self.state!r})"  # never a name into a log
+
+
+def session_for(account: Account, session_id: uuid.UUID) -> PracticalSession | None:
+    """The session, when the account's duty covers its place. None otherwise: strangers learn not even that there is one."""
+    found = db.session.get(PracticalSession, session_id)
+    return found if found is not None and may_in(account, TRAINER, [found.region_code]) else None
+
+
+def listed(session_id: uuid.UUID, *states: str) -> list[Person]:
+    """Those with a booking in one of the states, by name, then by the phone's last digits."""
+    rows = db.session.execute(select(Booking, Learner).join(Learner, Learner.id == Booking.learner_id).where(
+        Booking.session_id == session_id, Booking.state.in_(states)).limit(MOST))
+    found = [Person(learner.id, own.name(learner), learner.tail, one.state, one.attended_at, one.attended_by)
+             for one, learner in rows]
+    return sorted(found, key=lambda one: (one.name is None, one.name or "", one.tail, one.learner_id))
+
+
+def present(session_id: uuid.UUID) -> list[Person]:
+    """Those who are there."""
+    return listed(session_id, ATTENDED)
+
+
+def names(learner_ids: list[int]) -> dict[int, tuple[str | None, str]]:
+    """Learner → name and the phone's last digits."""
+    rows = db.session.execute(select(Learner).where(Learner.id.in_(learner_ids))).scalars()
+    return {one.id: (own.name(one), one.tail) for one in rows}

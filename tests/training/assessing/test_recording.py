@@ -1,0 +1,219 @@
+"""What assessors say is taken once, never lost, and refused with a reason; those who differ are told, and a third settles."""
+
+from __future__ import annotations
+
+import threading
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import select
+
+from portal.core import audit
+from portal.core.clock import utcnow
+from portal.core.db import db, transaction, uuid7
+from portal.core.errors import Conflict, Forbidden, Invalid
+from portal.training.assessing import disputes, recording, results
+from portal.training.assessing.rules import DISPUTED, NOT_YET, PASSED, UNSEEN
+from portal.training.models import Enrolment
+from portal.training.practical_models import ATTENDED, BOOKED, CANCELLED, Assessment, PracticalSession
+from tests.training.assessing.conftest import make_session, seat, seen
+
+WELL, BADLY = {"safe-scene": True, "call": True}, {"safe-scene": True, "call": False}
+
+
+def rows() -> list[Assessment]:
+    db.session.rollback()
+    return list(db.session.execute(select(Assessment).order_by(Assessment.id)).scalars())
+
+
+def test_what_was_seen_is_judged_by_the_list_kept_and_told_to_the_standing_and_the_trail(held, there, trainer, version):
+    (outcome,) = recording.record(trainer, [seen(held, there, version, note="稳")])
+    assert (outcome.outcome, outcome.passed, outcome.state.state) == ("taken", True, PASSED)
+    (row,) = rows()
+    assert (row.steps, row.passed, row.assessor_id, row.slug, row.note) == (WELL, True, trainer.id, "sample", "稳")
+    assert results.passed_at(there.id, "sample") == row.seen_at
+    assert db.session.get(Enrolment, (there.id, "sample")).practical_at == row.seen_at
+    entry = db.session.execute(select(audit.AuditEntry).where(audit.AuditEntry.action == "assessment.record")).scalar_one()
+    assert entry.details == {"learner": there.id, "skill": "cpr", "passed": True}
+
+
+def test_the_phone_does_not_decide_what_is_passed(held, there, trainer, version):
+    (outcome,) = recording.record(trainer, [seen(held, there, version, steps={"safe-scene": False, "call": True, "x": True})])
+    assert (outcome.passed, outcome.state.state) == (False, NOT_YET)
+    assert rows()[0].steps == {"safe-scene": False, "call": True}
+    assert results.passed_at(there.id, "sample") is None
+
+
+def test_sent_twice_it_counts_once_and_the_answer_is_the_same(held, there, trainer, version):
+    one = seen(held, there, version)
+    assert [recording.record(trainer, [one])[0].outcome for _time in range(3)] == ["taken", "again", "again"]
+    assert len(rows()) == 1
+
+
+def test_sent_by_two_threads_at_once_it_counts_once(school, held, there, trainer, version):
+    one, found, account_id = seen(held, there, version), [], trainer.id
+
+    def send() -> None:
+        with school.app_context():
+            account = db.session.get(type(trainer), account_id)
+            found.append(recording.record(account, [one])[0].outcome)
+    threads = [threading.Thread(target=send) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    assert sorted(found) == ["again", "again", "again", "taken"]
+    assert len(rows()) == 1
+
+
+def test_two_assessors_who_send_at_once_are_both_kept_and_leave_a_dispute(school, held, there, trainer, second, version):
+    sent = {trainer.id: seen(held, there, version, steps=WELL), second.id: seen(held, there, version, steps=BADLY)}
+
+    def send(account_id) -> None:
+        with school.app_context():
+            recording.record(db.session.get(type(trainer), account_id), [sent[account_id]])
+    threads = [threading.Thread(target=send, args=(account_id,)) for account_id in sent]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    assert {row.ref for row in rows()} == {one.ref for one in sent.values()}
+    assert results.skills(there.id, "sample")["cpr"].state == DISPUTED
+    assert db.session.get(Enrolment, (there.id, "sample")).practical_at is None
+
+
+def test_of_one_assessor_what_was_seen_last_counts_also_where_it_arrives_first(held, there, trainer, version):
+    later, earlier = seen(held, there, version, minute=20), seen(held, there, version, minute=10, steps=BADLY)
+    recording.record(trainer, [later])
+    recording.record(trainer, [earlier])
+    assert results.skills(there.id, "sample")["cpr"].state == PASSED
+    assert len(rows()) == 2
+
+
+def test_many_arrive_together_and_each_stands_for_itself(held, there, trainer, version):
+    good, bad = seen(held, there, version), seen(held, there, version, skill="flying")
+    outcomes = recording.record(trainer, [good, bad])
+    assert [(one.ref, one.outcome) for one in outcomes] == [(good.ref, "taken"), (bad.ref, "refused")]
+
+
+def refused(account, one) -> str:
+    (outcome,) = recording.record(account, [one])
+    assert outcome.outcome == "refused"
+    return outcome.message
+
+
+def test_what_cannot_be_is_refused_with_a_reason(held, there, people, trainer, stranger, version):
+    assert "does not cover" in refused(stranger, seen(held, there, version))
+    assert "does not cover" in refused(trainer, seen(held, there, version, session_id=uuid7()))
+    assert "not assessed" in refused(trainer, seen(held, there, version, skill="flying"))
+    assert "not assessed" in refused(trainer, seen(held, there, 999))
+    assert "Nothing is marked" in refused(trainer, seen(held, there, version, steps={"call": None}))
+    assert "Nothing is marked" in refused(trainer, seen(held, there, version, steps={"call": "yes"}))
+    assert "before the session" in refused(trainer, seen(held, there, version, minute=-61))
+    assert "before the session" in refused(trainer, seen(held, there, version, minute=45))  # in a quarter of an hour
+    elsewhere = people(2)
+    seat(held, elsewhere, BOOKED)
+    assert "not marked as present" in refused(trainer, seen(held, elsewhere, version))
+    assert "not marked as present" in refused(trainer, seen(held, people(3), version))
+    with transaction() as session:
+        session.get(PracticalSession, held.id).state = CANCELLED
+    assert "cancelled" in refused(trainer, seen(held, there, version))
+    assert rows() == []
+
+
+def test_a_number_that_another_one_has_used_is_refused_and_changes_nothing(held, there, trainer, second, version):
+    one = seen(held, there, version)
+    recording.record(trainer, [one])
+    assert "same number" in refused(second, one)
+    assert len(rows()) == 1
+
+
+def test_nobody_assesses_himself(held, people, trainer, version):
+    learner = people(5, "Trainer  Office")
+    seat(held, learner, ATTENDED)
+    assert "Nobody assesses oneself" in refused(trainer, seen(held, learner, version))
+
+
+def test_days_later_only_who_saw_it_then_may_say_otherwise(trainer, second, people, version):
+    past = make_session(trainer.id, starts=utcnow() - timedelta(days=5))
+    learner = people(1)
+    seat(past, learner, ATTENDED)
+    recording.record(trainer, [seen(past, learner, version, minute=10, steps=BADLY)])
+    assert "two days" in refused(second, seen(past, learner, version, seen_at=utcnow()))
+    assert recording.record(trainer, [seen(past, learner, version, seen_at=utcnow())])[0].state.state == PASSED
+
+
+# -- disputes ------------------------------------------------------------------------------------------------
+@pytest.fixture
+def dispute(held, there, trainer, second, version):
+    recording.record(trainer, [seen(held, there, version, minute=10)])
+    (outcome,) = recording.record(second, [seen(held, there, version, minute=12, steps={"safe-scene": True, "call": None})])
+    assert outcome.state.state == DISPUTED
+
+
+def test_a_dispute_is_seen_by_all_who_hold_the_duty_there_and_tells_where_they_differ(
+        dispute, held, there, trainer, second, third, stranger):
+    for account, mine in ((trainer, True), (second, True), (third, False)):
+        (found,) = disputes.of_account(account)
+        assert (found.learner_id, found.name, found.skill, found.differ, found.mine) == (there.id, "王一", "cpr", ("call",), mine)
+        assert [(sheet.assessor, sheet.passed) for sheet in found.sheets] == [("trainer office", True), ("second office", False)]
+    assert disputes.of_account(stranger) == []
+    assert len(disputes.of_session(trainer, held.id)) == 1
+
+
+def test_it_ends_when_one_changes_his_own(dispute, held, there, second, version):
+    recording.record(second, [seen(held, there, version, minute=20)])
+    assert results.skills(there.id, "sample")["cpr"].state == PASSED
+    assert disputes.of_account(second) == []
+
+
+def test_a_third_settles_it_with_a_reason_and_it_stays_settled(dispute, held, there, trainer, second, third, version):
+    (found,) = disputes.of_account(third)
+    good = next(sheet for sheet in found.sheets if sheet.passed)
+    with pytest.raises(Invalid) as raised:
+        disputes.settle(third, held.id, there.id, "cpr", good.id, " ")
+    assert raised.value.problems[0].field == "reason"
+    disputes.settle(third, held.id, there.id, "cpr", good.id, "looked at the recording of the manikin")
+    state = results.skills(there.id, "sample")["cpr"]
+    assert (state.state, third.id in state.assessors) == (PASSED, True)
+    assert disputes.of_account(trainer) == []
+    # The last writer decides nothing.
+    (late,) = recording.record(second, [seen(held, there, version, minute=25, steps=BADLY)])
+    assert (late.outcome, late.passed, late.state.state) == ("taken", False, PASSED)
+    with pytest.raises(Conflict):
+        disputes.settle(third, held.id, there.id, "cpr", good.id, "once more")
+
+
+def test_nobody_who_differs_settles_it_nor_anybody_of_another_street(dispute, held, there, trainer, second, stranger):
+    sheet = disputes.of_account(trainer)[0].sheets[0]
+    for account in (trainer, second):
+        with pytest.raises(Conflict):
+            disputes.settle(account, held.id, there.id, "cpr", sheet.id, "I am right")
+    with pytest.raises(Forbidden):
+        disputes.settle(stranger, held.id, there.id, "cpr", sheet.id, "let me")
+    assert results.skills(there.id, "sample")["cpr"].state == DISPUTED
+
+
+def test_a_sheet_that_was_changed_meanwhile_cannot_be_chosen(dispute, held, there, trainer, third, version):
+    old = disputes.of_account(third)[0].sheets[0]
+    recording.record(trainer, [seen(held, there, version, minute=15)])
+    with pytest.raises(Invalid) as raised:
+        disputes.settle(third, held.id, there.id, "cpr", old.id, "as agreed")
+    assert raised.value.problems[0].field == "sheet"
+
+
+def test_a_dispute_about_what_was_passed_on_another_afternoon_is_over(dispute, there, trainer, version):
+    again = make_session(trainer.id)
+    seat(again, there, ATTENDED)
+    recording.record(trainer, [seen(again, there, version, minute=1)])
+    assert disputes.of_account(trainer) == []
+
+
+def test_how_many_learners_stand_is_asked_at_once(held, there, people, trainer, version):
+    nobody = people(2)
+    recording.record(trainer, [seen(held, there, version)])
+    found = dict(results.states_of("sample", [nobody.id, there.id]))
+    assert [found[one.id]["cpr"].state for one in (nobody, there)] == [UNSEEN, PASSED]
+    assert set(results.passed_at_of("sample", [nobody.id, there.id])) == {there.id}
+    assert results.skills(there.id, "no-such-course") == {}
+    assert results.passed_at(there.id, "no-such-course") is None
