@@ -26,6 +26,7 @@ SHORTEST_SECRET = 32
 DATABASE_FILE = "anlan.db"
 
 CommaList = Annotated[tuple[str, ...], NoDecode]
+HourList = Annotated[tuple[int, ...], NoDecode]
 
 
 class Settings(BaseSettings):
@@ -155,6 +156,13 @@ class Settings(BaseSettings):
     speaker_repeats: int = Field(3, ge=1, le=10, description="How often a horn says a warning.")
     speaker_ack_seconds: float = Field(10, gt=0, description="After this, a command without the device's answer is sent again.")
 
+    # -- practical sessions -----------------------------------------------------------------------
+    practical_bookings: int = Field(
+        2, ge=1, le=20, description="Practical sessions of one course that somebody may have ahead, waiting for a seat included.")
+    practical_reminder_hours: HourList = Field(
+        (24, 2), description="Hours before a practical session at which those who have a seat are reminded by SMS, comma"
+        " separated; empty for never.")
+
     # -- certificates -----------------------------------------------------------------------------
     certificate_font: str = Field(
         "",
@@ -170,7 +178,7 @@ class Settings(BaseSettings):
     residents_per_responder: int = Field(
         200, ge=1, le=100_000, description="Residents for whom there should be one certified first responder.")
 
-    @field_validator("surfaces", "two_people_tiers", "responder_courses", mode="before")
+    @field_validator("surfaces", "two_people_tiers", "responder_courses", "practical_reminder_hours", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
         return tuple(p.strip() for p in value.split(",") if p.strip()) if isinstance(value, str) else value
@@ -180,6 +188,13 @@ class Settings(BaseSettings):
     def _known_surfaces(cls, value: tuple[str, ...]) -> tuple[str, ...]:
         if unknown := [v for v in value if v not in SURFACES]:
             raise ValueError(f"unknown surface {', '.join(unknown)}; choose from {', '.join(SURFACES)}")
+        return value
+
+    @field_validator("practical_reminder_hours")
+    @classmethod
+    def _few_hours(cls, value: tuple[int, ...]) -> tuple[int, ...]:
+        if len(value) > 4 or any(not 1 <= hours <= 168 for hours in value):
+            raise ValueError("at most four, each from 1 to 168 hours")
         return value
 
     @field_validator("two_people_tiers")

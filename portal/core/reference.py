@@ -48,7 +48,7 @@ def _default(value: Any) -> str:
     if isinstance(value, Path):
         value = value.relative_to(ROOT) if value.is_relative_to(ROOT) else value
     if isinstance(value, tuple):
-        value = ",".join(value)
+        value = ",".join(map(str, value))
     if isinstance(value, bool):
         value = int(value)
     return f"`{value}`" if str(value) else "empty"
