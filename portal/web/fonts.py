@@ -5,12 +5,13 @@ A character that it lacks is drawn as □ and told of, never dropped in silence.
 
 from __future__ import annotations
 
+import hashlib
 import threading
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from pathlib import Path
 
-from reportlab.pdfbase import pdfmetrics
+from reportlab.pdfbase import pdfmetrics, ttfonts
 from reportlab.pdfbase.ttfonts import TTFont
 
 from portal.web import STATIC
@@ -27,10 +28,40 @@ _guard = threading.Lock()
 def ready() -> None:
     """Register both weights; some 0.2 s for each, the first time. Raises OSError when the font is not there: `make setup`."""
     with _guard:
+        ttfonts.makeToUnicodeCMap = _to_unicode
         known = set(pdfmetrics.getRegisteredFontNames())
         for name, file in _FILES.items():
             if name not in known:
                 pdfmetrics.registerFont(TTFont(name, str(_FOLDER / file)))
+
+
+def another(path: str) -> str:
+    """Register one more TrueType font; its name. Raises OSError where the file is not there, ValueError where it is none."""
+    ready()
+    name = f"Anlan-{hashlib.sha256(path.encode()).hexdigest()[:12]}"
+    with _guard:
+        if name not in pdfmetrics.getRegisteredFontNames():
+            try:
+                font = TTFont(name, path)
+                font.face.name = name.encode()  # the library takes two fonts whose faces have one name for one font
+                pdfmetrics.registerFont(font)
+            except ttfonts.TTFError as error:
+                raise ValueError(f"{path} is no TrueType font: {error}") from error
+    return name
+
+
+def _to_unicode(name: str, subset: Sequence[int]) -> str:
+    """What a reader copies and searches. The library writes characters beyond U+FFFF as one number of five digits, where the
+    format wants UTF-16, so that rare names could be read and not found."""
+    rows = [f"<{at:02X}> <{chr(point).encode('utf-16-be', 'replace').hex().upper()}>" for at, point in enumerate(subset)]
+    blocks = [rows[at:at + 100] for at in range(0, len(rows), 100)]
+    return "\n".join([
+        "/CIDInit /ProcSet findresource begin", "12 dict begin", "begincmap",
+        f"/CIDSystemInfo << /Registry ({name}) /Ordering ({name}) /Supplement 0 >> def",
+        f"/CMapName /{name} def", "/CMapType 2 def",
+        "1 begincodespacerange", f"<00> <{len(subset) - 1:02X}>", "endcodespacerange",
+        *(line for block in blocks for line in (f"{len(block)} beginbfchar", *block, "endbfchar")),
+        "endcmap", "CMapName currentdict /CMap defineresource pop", "end", "end"])
 
 
 @lru_cache(maxsize=1)
@@ -38,6 +69,11 @@ def _glyphs() -> frozenset[int]:
     ready()
     both = [set(pdfmetrics.getFont(name).face.charToGlyph) for name in _FILES]
     return frozenset(both[0] & both[1])
+
+
+def has(character: str, font: str) -> bool:
+    """Whether a registered font has a shape for it."""
+    return ord(character) in pdfmetrics.getFont(font).face.charToGlyph
 
 
 def printable(text: str) -> tuple[str, list[str]]:

@@ -93,7 +93,9 @@ def _in_pdf(body: bytes) -> Iterator[bytes]:
 
 
 def _tokens(body: bytes) -> Iterator[bytes]:
-    return (run for run in _RUN.findall(body) if _TOKEN.fullmatch(run))
+    """`endstream` follows without a gap where a writer of PDF leaves none."""
+    runs = (run.removesuffix(b"endstream") for run in _RUN.findall(body))
+    return (run for run in runs if _TOKEN.fullmatch(run))
 
 
 def baked(svg: str, token: str) -> str:
