@@ -110,7 +110,7 @@ def test_the_staffs_pages_show_nothing_without_a_code(portal: Flask) -> None:
 
 
 def test_the_learners_pages_show_nothing_without_a_code(portal: Flask) -> None:
-    client, open_pages = portal.test_client(), {"sign_in", "media"}
+    client, open_pages = portal.test_client(), {"sign_in", "media", "worker", "home", "offline", "left"}
     for endpoint, path in _pages(portal, "/learn"):
         if endpoint.rpartition(".")[2] not in open_pages:
             answer = Context().run(client.get, path)

@@ -1,4 +1,5 @@
-"""What a learner has of himself here: a name, sealed; and the way out, which takes everything along."""
+"""What a learner says of himself: a name, sealed; a community; whether he may be called. And the way out, which takes
+everything along."""
 
 from __future__ import annotations
 
@@ -17,6 +18,7 @@ from portal.core.clock import utcnow
 from portal.core.db import transaction
 from portal.core.errors import Conflict, Invalid
 from portal.core.sealing import OVERHEAD, TextSeal
+from portal.training import standing
 from portal.training.certificate_models import Certificate
 from portal.training.exam_models import Attempt
 from portal.training.learners import door
@@ -28,6 +30,8 @@ _ROOM = Learner.__table__.c.name_sealed.type.length - OVERHEAD  # type: ignore[a
 #: Planes of rare ideographs: Python may not know the newest of them, and they are names all the same.
 _IDEOGRAPHS = range(0x20000, 0x40000)
 
+#: What rooms do after a learner moved or said whether he may be called, in the same transaction: the row as it is now.
+AFTER_CHANGE: list[Callable[[Session, Learner], None]] = []
 #: What rooms do before a learner is erased, in the transaction of the erasure: give seats back, leave lists. Each is called
 #: with the session and the learner, whose row is locked. One that raises stops the erasure, and nothing was changed.
 BEFORE_ERASURE: list[Callable[[Session, Learner], None]] = []
@@ -84,17 +88,48 @@ def name(learner: Learner) -> str | None:
 
 def set_name(session: Session, learner: Learner, text: str, *, actor: audit.Actor | None = None) -> None:
     """Keep a name in the caller's transaction; `actor` where it is not the learner who says it. The trail holds that it was
-    given, not the name. The same name again writes nothing. Raises Invalid at `name`."""
+    given, not the name. What waited for a name is done. The same name again writes nothing. Raises Invalid at `name`."""
     wanted = clean(text)
     row = session.get(Learner, learner.id)
     if row is None or name(row) == wanted:
         return
     row.name_sealed = seal().seal(wanted, _place(row.id))
     audit.append(session, actor or door.actor(row), "learner.name", f"learner:{row.id}")
+    standing.touch_all(session, row.id)
 
 
 def _place(learner_id: int) -> str:
     return f"learner.{learner_id}"
+
+
+# -- where, and whether to be called --------------------------------------------------------------------------
+def move(session: Session, learner: Learner, region_code: str | None, *, actor: audit.Actor | None = None) -> None:
+    """Put a learner into a community, or into none; certificates and lists follow. The caller knows that there is one of this
+    code. The trail holds that it was said, not where."""
+    row = session.get(Learner, learner.id)
+    if row is None or row.region_code == region_code:
+        return
+    audit.append(session, actor or door.actor(row), "learner.move", f"learner:{row.id}")
+    row.region_code = region_code
+    session.execute(update(Certificate).where(Certificate.learner_id == row.id).values(region_code=region_code))
+    standing.touch_all(session, row.id)
+    _tell(session, row)
+
+
+def agree(session: Session, learner: Learner, *, on_call: bool) -> None:
+    """The learner agrees to be called as a first responder, or takes that back. Saying the same again writes nothing."""
+    row = session.get(Learner, learner.id)
+    if row is None or (row.on_call_at is not None) == on_call:
+        return
+    audit.append(session, door.actor(row), "learner.on_call" if on_call else "learner.off_call", f"learner:{row.id}")
+    row.on_call_at = utcnow() if on_call else None
+    session.flush()
+    _tell(session, row)
+
+
+def _tell(session: Session, row: Learner) -> None:
+    for after in tuple(AFTER_CHANGE):
+        after(session, row)
 
 
 # -- the way out ---------------------------------------------------------------------------------------------
@@ -104,19 +139,32 @@ def erase(learner: Learner) -> None:
     it. Raises Conflict while an exam is under way; rooms may raise it too. Erasing twice changes nothing."""
     learner_id, actor = learner.id, door.actor(learner)
     with transaction() as session:
-        # Locked before the trail, as whoever begins an exam or is assessed does: the other way round they wait for each other.
-        row = session.execute(select(Learner).where(Learner.id == learner_id).with_for_update()).scalar_one_or_none()
+        audit.serialise(session)
+        row = _locked(session, learner_id)
         if row is None:
             return
-        open_attempts = select(Attempt.closes_at).where(Attempt.learner_id == learner_id, Attempt.ended_at.is_(None))
-        if any(at >= utcnow() for at in session.execute(open_attempts.with_for_update()).scalars()):
-            raise Conflict(_l("You are sitting an exam. Hand it in first, or wait until its time is over; then you can leave."))
-        for before in BEFORE_ERASURE:
+        for before in tuple(BEFORE_ERASURE):
             before(session, row)
         session.flush()
         _without_name(session, learner_id)
         session.execute(delete(Learner).where(Learner.id == learner_id))  # the database takes along what refers to it
         audit.append(session, actor, "learner.erase", f"learner:{learner_id}")
+
+
+def _locked(session: Session, learner_id: int) -> Learner | None:
+    """The row, locked; None where it is gone. Whoever holds the trail waits for nobody: those for whom it would wait may
+    wait for the trail. Raises Conflict where something of the learner is written just now, or an exam is under way."""
+    mine = select(Learner).where(Learner.id == learner_id)
+    row = session.execute(mine.with_for_update(skip_locked=True)).scalar_one_or_none()
+    if row is None and session.execute(mine).scalar_one_or_none() is None:
+        return None
+    going_on = select(Attempt.id, Attempt.closes_at).where(Attempt.learner_id == learner_id, Attempt.ended_at.is_(None))
+    if any(one.closes_at >= utcnow() for one in session.execute(going_on)):
+        raise Conflict(_l("You are sitting an exam. Hand it in first, or wait until its time is over; then you can leave."))
+    locked = session.execute(going_on.with_for_update(skip_locked=True)).all()
+    if row is None or len(locked) < len(session.execute(going_on).all()):
+        raise Conflict(_l("Something of yours is being saved just now. Nothing was deleted; try again in a moment."))
+    return row
 
 
 def _without_name(session: Session, learner_id: int) -> None:
