@@ -1,0 +1,199 @@
+"""Lists of people: read from what spreadsheets write, all wrong rows named, taken in whole or not at all, on both databases."""
+
+from __future__ import annotations
+
+import pytest
+from flask import current_app
+from sqlalchemy import func, select
+
+from portal.core.clock import utcnow
+from portal.core.db import db, transaction
+from portal.core.errors import Conflict, Forbidden
+from portal.training.group_models import CohortMember
+from portal.training.groups import cohorts, roster, roster_file, tables
+from portal.training.learners import door, own
+from portal.training.models import Enrolment, Learner
+from tests.district import LIULIAN
+from tests.training.groups.conftest import listed, made, people, phone
+
+
+def counted(table):
+    db.session.rollback()
+    return db.session.execute(select(func.count()).select_from(table)).scalar_one()
+
+
+def read(rows, **heading):
+    return roster_file.read(listed(rows, **heading).encode())
+
+
+def find(number):
+    db.session.rollback()
+    index = current_app.extensions["phones"].index("+86" + number)
+    return db.session.execute(select(Learner).where(Learner.phone_index == index)).scalar_one_or_none()
+
+
+def join(number, name=None):
+    """Somebody who came by himself; the learner's id."""
+    book = current_app.extensions["phones"]
+    with transaction() as session:
+        row = Learner(phone_sealed=book.seal("+86" + number), phone_index=book.index("+86" + number), tail=number[-4:],
+                      language="zh", joined_at=utcnow(), seen_at=utcnow())
+        session.add(row)
+        session.flush()
+        if name:
+            own.set_name(session, row, name)
+    return row.id
+
+
+def test_of_ten_thousand_rows_37_wrong_ones_are_all_named_and_nothing_is_taken_in(trainer, cohort):
+    rows, wrong = people(10_000), {}
+    faults = [(1, "12345", "phone"), (1, "", "phone"), (2, "x" * 60, "number"), (3, "无此社区", "community"),
+              (0, "12345", "name"), (1, "1.29E+10", "phone"), (1, phone(7), "phone"), (2, "S8", "number")]
+    for n in range(37):
+        at, (column, text, field) = 100 + n * 260, faults[n % len(faults)]
+        row = list(rows[at])
+        row[column] = text
+        rows[at], wrong[at + 2] = tuple(row), field
+    report = roster.take_in(trainer, cohort.id, read(rows))
+    assert {one.line: one.problems[0].field for one in report.faults.named} == wrong
+    assert (report.rows, report.faults.count, report.at, len(wrong)) == (10_000, 37, None, 37)
+    assert all(str(problem.message) for one in report.faults.named for problem in one.problems)
+    assert (counted(Learner), counted(CohortMember)) == (0, 0)
+
+
+def test_a_good_file_is_taken_in_whole_sealed_and_in_few_statements(trainer, cohort, statements):
+    report = roster.take_in(trainer, cohort.id, read(people(1200)))
+    assert (report.new, report.joined, report.members, report.faults.count) == (1200, 0, 0, 0)
+    assert (counted(Learner), counted(CohortMember)) == (1200, 1200)
+    assert len(statements) < 60  # 1,200 people in three chunks
+    somebody = find(phone(77))
+    assert own.name(somebody) == "甲77"
+    assert "甲77".encode() not in somebody.name_sealed
+    assert phone(77).encode() not in somebody.phone_sealed
+    assert somebody.tail == phone(77)[-4:]
+
+
+def test_whoever_stands_in_a_list_has_agreed_to_nothing(trainer, cohort):
+    roster.take_in(trainer, cohort.id, read(people(3)))
+    assert [one.on_call_at for one in db.session.execute(select(Learner)).scalars()] == [None] * 3
+    assert counted(Enrolment) == 0
+
+
+def test_the_same_file_twice_adds_nobody(trainer, cohort):
+    roster.take_in(trainer, cohort.id, read(people(5)))
+    again = roster.take_in(trainer, cohort.id, read(people(7)))
+    assert (again.new, again.members, again.added) == (2, 5, 2)
+    assert (counted(Learner), counted(CohortMember)) == (7, 7)
+
+
+def test_who_is_a_learner_is_joined_and_keeps_the_own_name_and_who_has_none_gets_the_lists(trainer, cohort):
+    named, nameless = join(phone(1), "自己起的名"), join(phone(2))
+    looked = roster.check(cohort, read(people(3)))
+    report = roster.take_in(trainer, cohort.id, read(people(3)))
+    assert (report.new, report.joined, report.kept, report.names_filled) == (1, 2, [2], 1)
+    assert (looked.new, looked.joined, looked.kept, looked.names_filled) == (1, 2, [2], 1)
+    db.session.rollback()
+    assert own.name(db.session.get(Learner, named)) == "自己起的名"
+    assert own.name(db.session.get(Learner, nameless)) == "甲2"
+
+
+def test_a_community_of_the_list_is_taken_where_none_is_known_and_every_row_of_a_course_follows(trainer, cohort):
+    without, version = join(phone(1)), None
+    from portal.training import courses_store
+    version = courses_store.current("sample")[0]
+    with transaction() as session:
+        session.add(Enrolment(learner_id=without, slug="sample", version_id=version, started_at=utcnow(), at=utcnow()))
+    rows = [("", phone(1), "", "六联社区"), ("", phone(2), "", LIULIAN)]
+    assert roster.take_in(trainer, cohort.id, read(rows)).faults.count == 0
+    db.session.rollback()
+    assert [one.region_code for one in db.session.execute(select(Learner).order_by(Learner.id)).scalars()] == [LIULIAN] * 2
+    assert db.session.get(Enrolment, (without, "sample"), populate_existing=True).region_code == LIULIAN
+
+
+def test_a_number_of_another_member_is_wrong_and_one_of_another_cohort_is_not(trainer, cohort):
+    roster.take_in(trainer, cohort.id, read(people(2)))
+    other = made(trainer, "三年级二班")
+    rows = [("乙", phone(50), "S1", "")]
+    report = roster.take_in(trainer, cohort.id, read(rows))
+    assert [(one.line, one.problems[0].field) for one in report.faults.named] == [(2, "number")]
+    assert counted(CohortMember) == 2
+    assert roster.take_in(trainer, other.id, read(rows)).new == 1
+
+
+def test_what_an_import_added_can_be_taken_back_and_whoever_did_something_since_stays(trainer, cohort):
+    joined = join(phone(1))
+    roster.take_in(trainer, cohort.id, read(people(1, 9)))
+    report = roster.take_in(trainer, cohort.id, read(people(4)))
+    busy = find(phone(2))
+    with transaction() as session:
+        door.PASS.begin(session, busy.id)
+    assert roster.take_back(trainer, cohort.id, report.at) == (4, 2)
+    assert counted(CohortMember) == 1
+    assert [find(phone(n)) is not None for n in (1, 2, 3, 4, 9)] == [True, True, False, False, True]
+    assert db.session.get(Learner, joined) is not None
+
+
+def test_whoever_leaves_a_cohort_and_never_came_leaves_the_portal(trainer, cohort):
+    stays = join(phone(1))
+    roster.take_in(trainer, cohort.id, read(people(2)))
+    for number in (1, 2):
+        assert cohorts.take_out(trainer, cohort.id, find(phone(number)).id)
+    assert not cohorts.take_out(trainer, cohort.id, stays)
+    assert [find(phone(n)) is not None for n in (1, 2)] == [True, False]
+
+
+def test_a_trainer_of_another_street_and_an_ended_cohort_take_nobody_in(trainer, street_trainer, cohort):
+    with pytest.raises(Forbidden):
+        roster.take_in(street_trainer, cohort.id, read(people(1)))
+    with pytest.raises(LookupError):
+        cohorts.take_out(street_trainer, cohort.id, 1)
+    cohorts.end(trainer, cohort.id, cohort.version)
+    with pytest.raises(Conflict):
+        roster.take_in(trainer, cohort.id, read(people(1)))
+    assert counted(Learner) == 0
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "gbk"])
+def test_what_spreadsheets_write_is_read(trainer, cohort, encoding):
+    text = listed([("王小明", phone(1), "学1", "六联社区")])
+    report = roster.check(cohort, roster_file.read(text.encode(encoding)))
+    assert (report.new, report.faults.count) == (1, 0)
+
+
+@pytest.mark.parametrize(("heading", "row"), [
+    ("Name;Phone;Number;Community", f"Wang;{phone(1)};1;"), ("手机\t班级\t姓名", f"{phone(1)}\t三班\t王小明"),
+    ("name,phone", f'"Wang","\'{phone(1)}"')])
+def test_headings_in_both_languages_and_columns_that_nobody_asked_for(trainer, cohort, heading, row):
+    found = roster_file.read(f"\n{heading}\n\n{row}\n".encode())
+    assert [(one.phone, bool(one.name)) for one in found.entries] == [("+86" + phone(1), True)]
+    assert found.ignored == (("班级",) if "班级" in heading else ())
+
+
+@pytest.mark.parametrize("body", [
+    b"", "姓名,年龄\n甲,3\n".encode(), "姓名,手机号\n".encode("utf-16"), b"PK\x03\x04 workbook", b"\xef\xbb\xbfphone\n\xff\xfe\n",
+    b'phone,name\n"x', b"phone,phone\n1,1\n"])
+def test_what_is_no_list_is_refused_in_words(town, body):
+    with pytest.raises(tables.Unreadable) as refused:
+        roster_file.read(body)
+    assert str(refused.value.message)
+
+
+def test_no_more_rows_than_a_file_may_have(town, monkeypatch):
+    monkeypatch.setattr(tables, "MOST_ROWS", 5)
+    assert len(read(people(5)).entries) == 5
+    with pytest.raises(tables.Unreadable):
+        read(people(6))
+
+
+def test_a_sample_file_is_right_to_begin_with(town):
+    for language in ("zh", "en"):
+        found = roster_file.read(b"".join(roster_file.sample(language)))
+        assert (len(found.entries), found.faults.count) == (2, 0)
+        assert all(one.region_code for one in found.entries)
+
+
+def test_a_formula_goes_out_as_text_and_comes_back_as_it_was():
+    for text in ("=1+1", "+86", "-x", "@SUM(A1)", "＝x", "'=x", "王小明", "a=b", "\tx"):
+        out = tables.line([text]).decode().rstrip("\r\n").strip('"')
+        assert not out.startswith(("=", "+", "-", "@", "＝", "\t"))
+        assert tables.unguarded(out) == text
