@@ -83,6 +83,14 @@ ACTS = {
     "learner.erase": _l("erased a learner"),
     "exam.start": _l("began an exam"),
     "exam.end": _l("ended an exam"),
+    "exam.unmarked": _l("handed in an exam that could not be marked"),
+    "practical.publish": _l("published a practical session"),
+    "practical.change": _l("changed a practical session"),
+    "practical.cancel": _l("called a practical session off"),
+    "practical.book": _l("took a seat at a session"),
+    "practical.wait": _l("waits for a seat at a session"),
+    "practical.leave": _l("gave a seat at a session back"),
+    "practical.move_up": _l("moved up to a free seat"),
     "attendance.code": _l("checked in at a session"),
     "attendance.hand": _l("said whether somebody is at a session"),
     "attendance.walk_in": _l("took somebody into a session"),
@@ -125,7 +133,7 @@ GROUPS = {
     "shelters": (_l("Shelters, communities, transfers"), ("shelter.", "shelters.", "keeper.", "communities.", "community.",
                                                            "transfer.", "transfers.", "paper.", "opening.")),
     "obstructions": (_l("Obstructions and roads"), ("obstruction.", "roads.", "field.")),
-    "training": (_l("Courses and learners"), ("course.", "learner.", "exam.", "attendance.", "assessment.")),
+    "training": (_l("Courses and learners"), ("course.", "learner.", "exam.", "practical.", "attendance.", "assessment.")),
 }
 _SUBJECTS = {
     "draft": _l("draft"), "bulletin": _l("bulletin"), "warning": _l("warning"), "dispatch": _l("dispatch"),

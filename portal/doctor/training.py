@@ -37,3 +37,23 @@ def course_pages(settings: Settings) -> Iterator[Finding]:
             _("The public pages of courses are older than the courses."),
             _("Start anlan run or anlan scheduler, or once: anlan site publish. If they are at work, read their log."),
         )
+
+
+def exams(_settings: Settings) -> Iterator[Finding]:
+    """No attempt at an exam waits for a mark because marking failed."""
+    from sqlalchemy.exc import SQLAlchemyError
+
+    from portal.core.db import db
+    from portal.training.exams import marking
+
+    try:
+        waiting = marking.waiting()
+    except SQLAlchemyError:
+        db.session.rollback()  # the database's own check says it
+        return
+    if waiting:
+        yield Finding(
+            FAIL,
+            _("Exams that were written and could not be marked: %(count)s. Their answers are kept.", count=waiting),
+            _("The log says why (“could not be marked”). When it is mended: anlan exams mark"),
+        )

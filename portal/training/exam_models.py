@@ -11,8 +11,8 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from portal.core.db import Base, BigId, Json, UtcDateTime, uuid7
 
-#: How an attempt ended: handed in, or its time was over.
-HANDED_IN, TIME = "handed_in", "time"
+#: How an attempt ended: handed in, or its time was over; or it ended either way, and its marking failed.
+HANDED_IN, TIME, UNMARKED = "handed_in", "time", "unmarked"
 _OPEN = text("ended_at IS NULL")
 _UNCOUNTED = text("NOT counted AND ended_at IS NOT NULL")
 
@@ -22,7 +22,7 @@ class Attempt(Base):
     happens to the files; so do `deadline_at` and `closes_at` (deadline and grace) with the time, and `pass_mark` with the mark.
     `live_hash`: of the secret of the one device that may answer; `generation` counts the devices. After the end: `points` of
     `out_of`, `percent` rounded down, and `modules`: id → [points, questions]; `counted` once its answers are in the figures of
-    their questions."""
+    their questions. One that is UNMARKED has none of these and counts in no figure until ``exams.unmarked`` has marked it."""
 
     __tablename__ = "exam_attempt"
     id: Mapped[uuid.UUID] = mapped_column(primary_key=True, default=uuid7)

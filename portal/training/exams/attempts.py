@@ -12,25 +12,23 @@ import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from fractions import Fraction
 from typing import Any
 
 from flask import Flask
 from flask_babel import lazy_gettext as _l
-from sqlalchemy import select, update
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy import literal, select, tuple_, update
 from sqlalchemy.orm import Session
 
 from portal.core import audit
 from portal.core.clock import utcnow
-from portal.core.db import db, transaction
+from portal.core.db import db, insert_into, transaction
 from portal.core.errors import Conflict, Invalid
-from portal.training import courses_store, grading
-from portal.training import standing as stands
-from portal.training.content.values import Course, Exam, Question
-from portal.training.exam_models import HANDED_IN, TIME, Attempt, AttemptAnswer
-from portal.training.exams import answers, rules
-from portal.training.exams.draw import Drawn, TooFew, draw
+from portal.training import courses_store
+from portal.training.content.values import Course, Exam
+from portal.training.exam_models import HANDED_IN, TIME, UNMARKED, Attempt, AttemptAnswer
+from portal.training.exams import answers, marking, rules
+from portal.training.exams.asked import questions
+from portal.training.exams.draw import TooFew, draw
 from portal.training.models import Learner
 
 log = logging.getLogger(__name__)
@@ -101,23 +99,13 @@ def mine(learner_id: int, attempt_id: uuid.UUID) -> Attempt | None:
 
 def standing(exam: Exam, attempts: Sequence[Attempt], *, offered: bool = True) -> rules.Standing:
     """Where somebody stands now who made these attempts; `offered`: whether the course still has an exam."""
-    past = [rules.Past(one.started_at, one.ended_at, one.passed) for one in attempts]
+    past = [rules.Past(one.started_at, one.ended_at, one.passed, one.ended_by != UNMARKED) for one in attempts]
     return rules.standing(exam, past, utcnow(), offered=offered)
 
 
 def seconds_left(attempt: Attempt) -> float:
     """Until the deadline, by the server's clock; below 0 within the grace."""
     return (attempt.deadline_at - utcnow()).total_seconds()
-
-
-def drawn(attempt: Attempt) -> list[Drawn]:
-    return [Drawn.restored(one) for one in attempt.drawn]
-
-
-def questions(attempt: Attempt) -> list[tuple[Drawn, Question]]:
-    """What is asked, of the version that the attempt began with."""
-    found = {q.id: q for module in courses_store.of(attempt.version_id).modules for q in module.questions}
-    return [(one, found[one.id]) for one in drawn(attempt)]
 
 
 def kept(attempt_id: uuid.UUID, places: Sequence[int] | None = None) -> dict[int, Kept]:
@@ -192,10 +180,11 @@ def _begin(session: Session, learner_id: int, version_id: int, course: Course, b
     return attempt
 
 
-def save(learner_id: int, attempt_id: uuid.UUID, secret: str, said: Sequence[Said]) -> Saved:
-    """Keep answers; what is kept then at their places may be newer than what was said. Sent twice, nothing changes.
+def save(learner_id: int, attempt_id: uuid.UUID, secret: str, said: Sequence[Said], *, slug: str | None = None) -> Saved:
+    """Keep answers; what is kept then at their places may be newer than what was said. Sent twice, nothing changes. With `slug`
+    an attempt at another course's exam counts as none.
     Raises LookupError, :class:`Over`, :class:`Elsewhere`, :class:`answers.Malformed`."""
-    return _act(learner_id, attempt_id, secret, said, end=False)
+    return _act(learner_id, attempt_id, secret, said, end=False, slug=slug)
 
 
 def submit(learner_id: int, attempt_id: uuid.UUID, secret: str, said: Sequence[Said] = ()) -> Attempt:
@@ -203,25 +192,25 @@ def submit(learner_id: int, attempt_id: uuid.UUID, secret: str, said: Sequence[S
     return _act(learner_id, attempt_id, secret, said, end=True).attempt
 
 
-def _act(learner_id: int, attempt_id: uuid.UUID, secret: str, said: Sequence[Said], *, end: bool) -> Saved:
+def _act(learner_id: int, attempt_id: uuid.UUID, secret: str, said: Sequence[Said], *, end: bool,
+         slug: str | None = None) -> Saved:
     known: dict[int, Kept] = {}
     with transaction() as session:
         attempt = _locked(session, attempt_id)
-        if attempt is None or attempt.learner_id != learner_id:
+        if attempt is None or attempt.learner_id != learner_id or slug not in (None, attempt.slug):
             raise LookupError(str(attempt_id))
         now, late = utcnow(), False
         if attempt.ended_at is not None:
             raise Over(_l("This attempt has ended. What was saved before its end counts."))
         if rules.is_over(attempt.closes_at, now):
             late = True
-            _end(session, attempt, TIME, attempt.closes_at)
+            marking.end(session, attempt, TIME, attempt.closes_at)
         elif not is_live(attempt, secret):
             raise Elsewhere
         else:
-            _keep(session, attempt, said, now)
-            known = kept(attempt_id, [one.at for one in said]) if said else {}  # afterwards it would need a transaction more
+            known = _keep(session, attempt, said, now)
             if end:
-                _end(session, attempt, HANDED_IN, now)
+                marking.end(session, attempt, HANDED_IN, now)
     if late:
         raise Over(_l("The time and the seconds of grace are over. What reached us before counts; this came too late."))
     return Saved(attempt, known)
@@ -231,7 +220,8 @@ def _locked(session: Session, attempt_id: uuid.UUID) -> Attempt | None:
     return session.execute(select(Attempt).where(Attempt.id == attempt_id).with_for_update()).scalar_one_or_none()
 
 
-def _keep(session: Session, attempt: Attempt, said: Sequence[Said], now: datetime) -> None:
+def _keep(session: Session, attempt: Attempt, said: Sequence[Said], now: datetime) -> dict[int, Kept]:
+    """Keep what was said; what is kept then at its places."""
     asked, newest = questions(attempt), {}
     if len(said) > MOST_AT_ONCE:
         raise answers.Malformed
@@ -242,35 +232,16 @@ def _keep(session: Session, attempt: Attempt, said: Sequence[Said], now: datetim
         newest[one.at] = {"attempt_id": attempt.id, "at": one.at, "question_id": question.id,
                           "value": answers.clean(question, place, one.raw), "seq": one.seq, "received_at": now}
     if not newest:
-        return
-    dialect = postgresql if session.get_bind().dialect.name == "postgresql" else sqlite
-    rows = dialect.insert(AttemptAnswer).values(list(newest.values()))
+        return {}
+    rows = insert_into(session, AttemptAnswer).values(list(newest.values()))
     fresh = {name: rows.excluded[name] for name in ("value", "seq", "received_at")}
-    session.execute(rows.on_conflict_do_update(index_elements=["attempt_id", "at"], set_=fresh,
-                                               where=AttemptAnswer.seq < rows.excluded.seq))
-
-
-def _end(session: Session, attempt: Attempt, how: str, now: datetime) -> None:
-    """Mark the attempt. Every question gets its row, so that what was left out counts in the figures of questions too."""
-    rows = {row.at: row for row in session.execute(
-        select(AttemptAnswer).where(AttemptAnswer.attempt_id == attempt.id).execution_options(populate_existing=True)).scalars()}
-    won, modules = Fraction(0), dict[str, list[Fraction]]()
-    for at, (place, question) in enumerate(questions(attempt)):
-        if (row := rows.get(at)) is None:
-            row = AttemptAnswer(attempt_id=attempt.id, at=at, question_id=question.id, value=None, seq=0, received_at=now)
-            session.add(row)
-        points = grading.grade(question, answers.unshuffled(question, place, row.value)).points
-        row.points = float(points)
-        won += points
-        module = modules.setdefault(place.module, [Fraction(0), Fraction(0)])
-        module[0] += points
-        module[1] += 1
-    attempt.points, attempt.percent = float(won), rules.percent(won, attempt.out_of)
-    attempt.passed = rules.passes(won, attempt.out_of, attempt.pass_mark)
-    attempt.modules = {name: [float(points), int(count)] for name, (points, count) in modules.items()}
-    attempt.ended_at, attempt.ended_by = now, how
-    _trail(session, attempt, "exam.end", {"number": attempt.number, "percent": attempt.percent, "passed": attempt.passed})
-    stands.touch(session, attempt.learner_id, attempt.slug)
+    newer = rows.on_conflict_do_update(index_elements=["attempt_id", "at"], set_=fresh,
+                                       where=AttemptAnswer.seq < rows.excluded.seq)
+    written = session.execute(newer.returning(AttemptAnswer.at, AttemptAnswer.value, AttemptAnswer.seq)).all()
+    known = {at: Kept(value, seq) for at, value, seq in written}
+    if older := [at for at in newest if at not in known]:  # something newer was there
+        known |= kept(attempt.id, older)
+    return known
 
 
 def _end_if_over(attempt_id: uuid.UUID) -> bool:
@@ -278,21 +249,28 @@ def _end_if_over(attempt_id: uuid.UUID) -> bool:
         attempt = _locked(session, attempt_id)
         if attempt is None or attempt.ended_at is not None or not rules.is_over(attempt.closes_at, utcnow()):
             return False
-        _end(session, attempt, TIME, attempt.closes_at)
+        marking.end(session, attempt, TIME, attempt.closes_at)
         return True
 
 
 def sweep(app: Flask) -> int:
-    """End the attempts whose time and grace are over; how many. What one of them lacks does not keep the others."""
-    ended = 0
+    """End the attempts whose time and grace are over; how many. What one of them lacks does not keep the others, however many
+    lack something."""
+    ended, last = 0, None
     with app.app_context():
-        over = select(Attempt.id).where(Attempt.ended_at.is_(None), Attempt.closes_at < utcnow())
-        for attempt_id in db.session.execute(over.order_by(Attempt.closes_at).limit(SWEPT_AT_ONCE)).scalars().all():
-            try:
-                ended += _end_if_over(attempt_id)
-            except Exception:
-                log.exception("the attempt %s could not be ended", attempt_id)
-    return ended
+        while True:
+            over = select(Attempt.closes_at, Attempt.id).where(Attempt.ended_at.is_(None), Attempt.closes_at < utcnow())
+            if last is not None:
+                over = over.where(tuple_(Attempt.closes_at, Attempt.id) > tuple_(*map(literal, last)))
+            found = db.session.execute(over.order_by(Attempt.closes_at, Attempt.id).limit(SWEPT_AT_ONCE)).all()
+            for _closes_at, attempt_id in found:
+                try:
+                    ended += _end_if_over(attempt_id)
+                except Exception:
+                    log.exception("the attempt %s could not be ended", attempt_id)
+            if len(found) < SWEPT_AT_ONCE:
+                return ended
+            last = tuple(found[-1])
 
 
 def _trail(session: Session, attempt: Attempt, action: str, details: dict[str, Any]) -> None:

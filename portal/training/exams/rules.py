@@ -13,22 +13,23 @@ from fractions import Fraction
 from portal.training.content.values import Exam
 
 #: Why nobody may begin now.
-OPEN, PASSED, WITHDRAWN, USED_UP, WAIT = "open", "passed", "withdrawn", "used_up", "wait"
+OPEN, PASSED, UNMARKED, WITHDRAWN, USED_UP, WAIT = "open", "passed", "unmarked", "withdrawn", "used_up", "wait"
 
 
 @dataclass(frozen=True, slots=True)
 class Past:
-    """An attempt that was made; `ended_at` is None while it is under way."""
+    """An attempt that was made; `ended_at` is None while it is under way. `marked` is not True where its marking failed."""
 
     started_at: datetime
     ended_at: datetime | None
     passed: bool
+    marked: bool = True
 
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """Whether an attempt may begin. `hindrance`: OPEN (one is under way), PASSED, WITHDRAWN, USED_UP, WAIT (until `since`) or
-    empty. `left`: attempts that are left, this one counted."""
+    """Whether an attempt may begin. `hindrance`: OPEN (one is under way), PASSED, UNMARKED (one waits for its mark), WITHDRAWN,
+    USED_UP, WAIT (until `since`) or empty. `left`: attempts that are left, this one counted."""
 
     hindrance: str
     left: int
@@ -46,6 +47,8 @@ def standing(exam: Exam, past: Sequence[Past], now: datetime, *, offered: bool =
         return Standing(OPEN, left)
     if any(one.passed for one in past):
         return Standing(PASSED, left)
+    if any(not one.marked for one in past):
+        return Standing(UNMARKED, left)
     if not offered:
         return Standing(WITHDRAWN, left)
     if not left:

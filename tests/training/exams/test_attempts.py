@@ -171,7 +171,7 @@ def test_an_answer_that_comes_while_another_process_ends_the_attempt_is_refused_
         refused.append(True)
     said = all_right(attempt)
     with transaction() as session:
-        attempts._end(session, attempts._locked(session, attempt_id), HANDED_IN, utcnow())
+        attempts.marking.end(session, attempts._locked(session, attempt_id), HANDED_IN, utcnow())
         session.flush()
         thread = threading.Thread(target=answer)
         thread.start()
