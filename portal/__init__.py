@@ -12,7 +12,8 @@ from portal.config import DATABASE_FILE, Settings
 #: What each surface serves: modules with a `make_blueprint()`, in the order in which they are registered.
 SURFACE_MODULES = {
     "site": ("portal.site.pages", "portal.shelters.living.pages", "portal.shelters.paper.public_pages",
-             "portal.guides.pages", "portal.training.learners.pages", "portal.training.exams.pages", "portal.training.offline.pages", "portal.training.me.pages"),
+             "portal.guides.pages", "portal.training.learners.pages", "portal.training.exams.pages",
+             "portal.training.offline.pages", "portal.training.me.pages"),
     "desk": (
         "portal.identity.pages",
         "portal.channels.sms.pages",
@@ -24,6 +25,7 @@ SURFACE_MODULES = {
         "portal.shelters.transfers.pages",
         "portal.training.office.pages",
         "portal.training.figures.question_pages",
+        "portal.training.figures.responder_pages",
     ),
     "api": ("portal.api.obstructions",),
     "hooks": ("portal.dispatch.hooks",),

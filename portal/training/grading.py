@@ -133,17 +133,20 @@ def number(typed: Any, unit: Phrase) -> Decimal | None:
     if not isinstance(typed, str) or len(typed) > LONGEST:
         return None
     text = unicodedata.normalize("NFKC", typed).replace(" ", "").replace("−", "-").casefold()
-    for name in sorted({unit.zh, unit.en}, key=len, reverse=True):
-        plain = unicodedata.normalize("NFKC", name).replace(" ", "").casefold()
-        if plain and text.endswith(plain):
-            text = text.removesuffix(plain)
-            break
+    if written := next((one for one in units(unit) if text.endswith(one)), None):
+        text = text.removesuffix(written)
     if text.count(",") == 1 and not re.search(r",\d{3}\Z|[.]", text):
         text = text.replace(",", ".")
     found = _NUMBER.match(text)
     if not found:
         return None
     return Decimal(f"{found[1]}{found[2].replace(',', '')}.{found[3] or 0}")
+
+
+def units(unit: Phrase) -> list[str]:
+    """How a unit may stand behind a number, the longest first."""
+    named = sorted({unit.zh, unit.en}, key=len, reverse=True)
+    return [plain for name in named if (plain := unicodedata.normalize("NFKC", name).replace(" ", "").casefold())]
 
 
 def _text(question: ShortText, answer: Any) -> _Result:

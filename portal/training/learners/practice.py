@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import func, select
@@ -61,9 +62,10 @@ def _all(course: Course) -> Iterator[tuple[Module, Question]]:
 
 
 def record(learner_id: int, course: Course, version_id: int, module_id: str, question: Question, ref: str,
-           answer: Any) -> PracticeAnswer:
-    """Keep an answer, and plan the review of what is wrong. The same `ref` again changes nothing: the first answer stands."""
-    graded, now = grade(question, answer), utcnow()
+           answer: Any, *, at: datetime | None = None) -> PracticeAnswer:
+    """Keep an answer, and plan the review of what is wrong. The same `ref` again changes nothing: the first answer stands.
+    `at`: when it was given, if not now."""
+    graded, now = grade(question, answer), at or utcnow()
     with transaction() as session:
         dialect = postgresql if session.get_bind().dialect.name == "postgresql" else sqlite
         new = session.execute(dialect.insert(PracticeAnswer).values(

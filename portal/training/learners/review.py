@@ -47,6 +47,8 @@ def note(session: Session, learner_id: int, slug: str, question_id: str, *, righ
     if row is None:
         return
     card = Card.from_dict(row.card)  # type: ignore[arg-type]
+    if card.last_review is not None:  # what a phone did without a network may come after what was done later
+        now = max(now, card.last_review)
     card, _log = _scheduler().review_card(card, Rating.Good if right else Rating.Again, review_datetime=now)
     row.card, row.due_at = dict(card.to_dict()), card.due
 
