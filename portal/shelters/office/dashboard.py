@@ -18,12 +18,13 @@ from portal.core.db import transaction
 from portal.core.i18n import select_language
 from portal.identity.guard import signed_in
 from portal.identity.rights import SHELTERS
+from portal.regions import choropleth
 from portal.shelters import field
 from portal.shelters.field import recompute, wish
 from portal.shelters.field import store as versions
 from portal.shelters.field.view import FieldView
 from portal.shelters.living import reports
-from portal.shelters.office import choropleth, figures, people
+from portal.shelters.office import figures, people
 from portal.shelters.office.figures import Row, transfer_sums
 from portal.shelters.office.shelter_pages import say
 from portal.shelters.registry import suitability

@@ -19,7 +19,7 @@ PAGES = (
     ("training_sessions.index", _l("Sessions"), ALL),
     ("training_cohorts.index", _l("Cohorts"), PEOPLE),
     ("training_gradebook.index", _l("Gradebook"), PEOPLE),
-    ("training_questions.index", _l("Questions"), ALL),
+    ("training_questions.index", _l("Questions"), (TRAINER, ADMINISTRATOR)),
     ("training_certificates.index", _l("Certificates"), PEOPLE),
     ("training_responders.index", _l("Responders"), ALL),
     ("training_exchange.index", _l("Exchange"), (TRAINER, ADMINISTRATOR)),

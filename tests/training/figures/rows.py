@@ -12,7 +12,9 @@ from sqlalchemy import insert
 
 from portal.core.clock import utcnow
 from portal.core.db import transaction
+from portal.training.certificate_models import Certificate
 from portal.training.exam_models import HANDED_IN, Attempt, AttemptAnswer
+from portal.training.group_models import Cohort, CohortMember
 from portal.training.models import Learner
 
 _numbers = itertools.count(1)
@@ -48,3 +50,23 @@ def attempts(learner_id: int, version_id: int, slug: str, sat: Sequence[Sequence
         session.execute(insert(Attempt), rows)
         if answers:
             session.execute(insert(AttemptAnswer), answers)
+
+
+def certificate(learner_id: int | None, version_id: int, *, slug: str = "first-responder", days: float | None = 400,
+                **values: Any) -> uuid.UUID:
+    """A certificate that ends in so many days (None: never); its id."""
+    n, now = next(_numbers), utcnow()
+    row = Certificate(**({"serial": f"T{n}", "learner_id": learner_id, "slug": slug, "version_id": version_id,
+                          "issued_at": now - LONG_AGO, "valid_until": None if days is None else now + timedelta(days=days),
+                          "status_index": n, "credential": "signed"} | values))
+    with transaction() as session:
+        session.add(row)
+    return row.id
+
+
+def cohort(kind: str, *learner_ids: int) -> None:
+    with transaction() as session:
+        made = Cohort(name=kind, kind=kind, region_code="440310001001", slug="first-responder", made_at=utcnow())
+        session.add(made)
+        session.flush()
+        session.add_all(CohortMember(cohort_id=made.id, learner_id=one, added_at=utcnow()) for one in learner_ids)
