@@ -15,6 +15,8 @@ from portal.core.clock import utcnow
 from portal.shelters import jobs as shelters
 from portal.site import course_pages
 from portal.training.exams import attempts
+from portal.training.figures.jobs import FiguresJob
+from portal.training.practicals import reminders
 from portal.warnings import bulletins
 
 log = logging.getLogger(__name__)
@@ -26,6 +28,8 @@ PAPER_SECONDS = 2
 SWEEP_SECONDS = 3600
 EXAMS_SECONDS = 60  # how often it is looked whether an exam's time is over
 NOTICES_SECONDS = 5  # how often it is looked whether somebody is to be told something
+REMINDERS_SECONDS = 60  # how often it is looked whether a practical session is near
+FIGURES_SECONDS = 60  # how often exams that have ended are added to the figures of their questions
 COURSES_SECONDS = 60  # how often it is looked whether a file of a course changed
 #: What takes long, or waits for others: each has a thread of its own.
 OWN_THREADS = ("field", "paper", "courses", "notices", "sweep")
@@ -75,6 +79,10 @@ def make_scheduler(app: Flask, publish: Callable[[], object]) -> BackgroundSched
         if told := notices.send_due(app):
             log.info("notices sent: %d", told)
 
+    def remind() -> None:
+        if queued := reminders.queue_due(app):
+            log.info("reminders queued: %d", queued)
+
     def sweep() -> None:
         shelters.sweep(app)
 
@@ -85,6 +93,9 @@ def make_scheduler(app: Flask, publish: Callable[[], object]) -> BackgroundSched
     scheduler.add_job(courses, "interval", seconds=COURSES_SECONDS, id="courses", executor="courses", next_run_time=utcnow())
     scheduler.add_job(exams, "interval", seconds=EXAMS_SECONDS, id="exams", executor="sweep")
     scheduler.add_job(tell, "interval", seconds=NOTICES_SECONDS, id="notices", executor="notices")
+    scheduler.add_job(remind, "interval", seconds=REMINDERS_SECONDS, id="reminders", executor="notices")
+    scheduler.add_job(FiguresJob(app), "interval", seconds=FIGURES_SECONDS, id="figures", executor="figures",
+                      next_run_time=utcnow())
     scheduler.add_job(sweep, "interval", seconds=SWEEP_SECONDS, id="sweep", executor="sweep",
                       next_run_time=utcnow() + timedelta(minutes=5))
     return scheduler

@@ -141,7 +141,7 @@ _SUBJECTS = {
     "obstruction": _l("obstruction"), "token": _l("token"), "shelter": _l("shelter"),
     "opening": _l("decision"), "transfer": _l("transfer"), "transfers": _l("transfer lists"), "round": _l("round"),
     "roads": _l("roads"), "paper": _l("paper"), "course": _l("course"), "learner": _l("learner"),
-    "exam": _l("exam"), "session": _l("practical session"), "sessions": _l("practical sessions"),
+    "exam": _l("exam"), "practical": _l("practical session"),
 }
 _DETAILS = {
     "version": _l("version"), "content": _l("content"), "reason": _l("reason"), "kind": _l("kind"), "exercise": _l("drill"),
@@ -171,7 +171,7 @@ _DETAILS = {
     "undone": _l("undone"),
     "nodes": _l("nodes"), "edges": _l("pieces of way"), "sheets": _l("sheets"), "kinds": _l("kinds"), "language": _l("language"),
     "posts": _l("posts"), "answers": _l("answers"), "course": _l("course"), "percent": _l("per cent"), "passed": _l("passed"),
-    "skill": _l("skill"), "bookings": _l("bookings"), "learner": _l("learner"),
+    "skill": _l("skill"), "bookings": _l("bookings"), "learner": _l("learner"), "begins": _l("begins"), "seats": _l("seats"),
 }
 _TELLING = ("exercise", "reason", "kind", "hazard", "tier", "regions", "username", "role", "region_code", "highest_tier",
             "channel")

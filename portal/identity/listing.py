@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
@@ -70,6 +71,18 @@ def holders(role: str, region_codes: Iterable[str], tier: str, limit: int = 200)
         .limit(limit)
     )
     return [account for account in found if may(account, role, wanted, tier)]
+
+
+def with_role(role: str, limit: int = 500) -> list[Account]:
+    """Active accounts that hold the role somewhere, by name."""
+    return list(db.session.scalars(
+        select(Account).where(Account.active, Account.duties.any(Duty.role == role)).order_by(Account.display_name).limit(limit)))
+
+
+def display_names(ids: Iterable[uuid.UUID]) -> dict[uuid.UUID, str]:
+    """Names of the offices behind accounts, active or not."""
+    rows = db.session.execute(select(Account.id, Account.display_name).where(Account.id.in_(set(ids))))
+    return dict(rows.all())
 
 
 def _within(by: Account) -> ColumnElement[bool]:

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -60,11 +60,10 @@ def queue(session: Session, ref: str, phone_sealed: bytes, body: str, not_after:
     return made.scalar_one_or_none() is not None
 
 
-def withdraw(session: Session, refs: Collection[str]) -> None:
-    """What is no longer true is not sent, as far as it is not on its way. It may be queued again later."""
-    wanted = list(refs)
-    for at in range(0, len(wanted), 500):
-        session.execute(delete(SmsNotice).where(SmsNotice.ref.in_(wanted[at:at + 500]), SmsNotice.state == QUEUED))
+def withdraw(session: Session, beginning: str) -> None:
+    """What is no longer true is not sent, as far as it is not on its way: whatever waits under a ref that begins like this. It
+    may be queued again later. Asks for what waits, which is little, whatever was sent before."""
+    session.execute(delete(SmsNotice).where(SmsNotice.state == QUEUED, SmsNotice.ref.startswith(beginning, autoescape=True)))
 
 
 def send_due(app: Flask) -> int:

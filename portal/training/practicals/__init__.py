@@ -1,0 +1,1 @@
+"""Practical sessions: what trainers publish, and who has a seat."""
