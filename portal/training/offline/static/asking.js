@@ -67,7 +67,7 @@ self.AnlanAsking = (() => {
     const unit = question.unit ? question.unit[language] : "";
     return [h("div", {}, h("label", { for: "answer" }, say("your_answer"), unit ? ` (${unit})` : ""),
       h("input", { type: "text", id: "answer", maxlength: LONGEST, autocomplete: "off", inputmode: question.type === "numeric" ? "decimal" : null,
-        "aria-describedby": "words" })], (form) => {
+        "aria-describedby": "words" })), (form) => {
       const text = form.querySelector("#answer").value.trim().slice(0, LONGEST);
       return text ? { answer: text } : { problem: say("type_something"), at: "answer" };
     }];

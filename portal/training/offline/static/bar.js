@@ -33,7 +33,7 @@ self.AnlanBar = (() => {
     bar.hidden = !text;
     button.hidden = answers + lessons === 0;
     button.disabled = last === "sending";
-    door.hidden = !(courses.length || things.length) || location.pathname.indexOf("/learn/offline/") === 0;
+    door.hidden = bar.dataset.learner === undefined || !(courses.length || things.length);
   }
   async function send() {
     let how = "offline";
@@ -61,7 +61,8 @@ self.AnlanBar = (() => {
     await show();
     const owner = await store.owner();
     if (!owner && !(await store.foreign(owner))) return;
-    if ((await store.courses(owner)).length || (await store.things(owner)).length || Object.keys(await store.pauses()).length) await send();
+    const some = (await store.courses(owner)).length || (await store.things(owner)).length || Object.keys(await store.pauses()).length;
+    if (some) await (navigator.onLine ? send() : show("offline"));
   }
   begin().catch(() => { /* a browser that keeps nothing has nothing to send */ });
   return { show, send, heard };
