@@ -21,7 +21,7 @@ from portal.training.figures.responders import Overview, Place
 from portal.training.group_models import KINDS
 
 #: Verdict → its words, and the class of its mark.
-VERDICTS = {"met": (_l("enough"), "mark-good"), "near": (_l("half and more"), "mark-some"),
+VERDICTS = {"met": (_l("as many as needed"), "mark-good"), "near": (_l("half and more"), "mark-some"),
             "below": (_l("less than half"), "mark-bad"), "none": (_l("nobody"), "mark-bad"),
             "unknown": (_l("residents unknown"), "mark-none")}
 KIND_WORDS = {"school": _l("Schools"), "enterprise": _l("Enterprises"), "community": _l("Community volunteers"),
@@ -72,8 +72,8 @@ def file() -> Response:
     """The communities as CSV, with a byte order mark so that spreadsheets read it as UTF-8."""
     found, language, out = _overview(), select_language(), io.StringIO()
     writer = csv.writer(out)
-    writer.writerow([_("Code"), _("Subdistrict"), _("Community"), _("Residents"), _("Needed"), _("Certified"),
-                     _("Share of those needed (%)"), _("Missing"), _("Ending soon"), *(str(KIND_WORDS[kind]) for kind in KINDS)])
+    writer.writerow([_("Code"), _("Subdistrict"), _("Community"), _("Residents"), _("Needed"), _("Certified responders"),
+                     _("Share of those needed (%)"), _("Still missing"), _("Ending soon"), *(str(KIND_WORDS[kind]) for kind in KINDS)])
     for one in [*found.communities, found.elsewhere]:
         street = _street(one) if one.code else None
         writer.writerow([

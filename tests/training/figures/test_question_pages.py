@@ -47,7 +47,7 @@ def test_the_list_says_in_words_which_questions_to_look_at_the_worst_first(train
     assert shown["fir-003"] == ["400", "0.50", "−0.20", "0.0 %", "misleads"]
     assert shown["fir-002"][-1] == "too easy"
     assert shown["fir-006"][-1] == "tells apart weakly often left blank"
-    assert shown["fir-001"][-1] == "good"
+    assert shown["fir-001"][-1] == "nothing to note"
     assert shown["fir-004"][-1] == "too few answers"
     assert shown["fir-005"] == ["0", "—", "—", "—", "not asked yet"]
     assert "no longer in the course" in page.text

@@ -125,7 +125,7 @@ def test_the_page_shows_where_most_are_missing_first_and_sums_that_hide_no_gap(s
     missing = [int(cells[4].replace(",", "")) for _name, cells in communities]
     assert missing == sorted(missing, reverse=True)
     shown = dict(communities)
-    assert shown[here.name("en")][2:] == [f"{need + 50:,}", f"{(need + 50) / need * 100:.0f} %", "0", "7", "enough"]
+    assert shown[here.name("en")][2:] == [f"{need + 50:,}", f"{(need + 50) / need * 100:.0f} %", "0", "7", "as many as needed"]
     assert shown[there.name("en")][-1] == "less than half"
     assert "nobody" in {cells[-1] for _name, cells in communities}
     name, whole = streets[-1]
@@ -155,8 +155,8 @@ def test_the_file_says_what_the_page_says(settled, seat):
     read = list(csv.DictReader(io.StringIO(answer.data.decode("utf-8-sig"))))
     assert len(read) == len(lookup.communities_under([district.DISTRICT])) + 1
     of = {one["Code"]: one for one in read}
-    assert (of[HERE]["Certified"], of[HERE]["Metro stations"], of[HERE]["Schools"]) == ("3", "2", "0")
-    assert of[""]["Certified"] == "1"
+    assert (of[HERE]["Certified responders"], of[HERE]["Metro stations"], of[HERE]["Schools"]) == ("3", "2", "0")
+    assert of[""]["Certified responders"] == "1"
 
 
 def test_district_figures_are_shown_to_their_duties_alone(settled, seat):
