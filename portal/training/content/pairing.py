@@ -8,7 +8,7 @@ from typing import Any
 
 from flask_babel import gettext as _
 
-from portal.training.content import bank_text, files, questions
+from portal.training.content import bank_text, files, questions, unfinished
 from portal.training.content.faults import Fault, Notes
 from portal.training.content.questions import Half
 from portal.training.content.values import (
@@ -66,6 +66,7 @@ def half_bank(directory: Path, bank: str, language: str, found: list[Fault]) -> 
     text = files.text(directory / "banks" / f"{bank}.{language}.md", notes)
     if text is None:
         return None
+    unfinished.check(text, notes)
     made: dict[str, Half] = {}
     for block in bank_text.blocks(text, language, notes):
         if block.id in made:

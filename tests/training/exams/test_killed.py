@@ -1,4 +1,5 @@
-"""A server that is killed while answers stream in: what it has acknowledged is kept, the rest is sent again, the exam goes on."""
+"""A server that is killed while answers of many stream in: what it has acknowledged is kept and counts once, the rest is sent
+again, the exam goes on to the mark that the last answers earn."""
 
 from __future__ import annotations
 
@@ -37,7 +38,7 @@ app = create_app(Settings(**(given | {"instance": Path(given["instance"]), "cont
 app.config["WTF_CSRF_ENABLED"] = False
 waitress.serve(app, host="127.0.0.1", port=int(sys.argv[2]), threads=4)
 """
-LEARNERS, BEFORE_THE_KILL, AFTER = 3, 30, 5
+LEARNERS, BEFORE_THE_KILL, AFTER = 20, 60, 2
 
 
 class Sitting:
@@ -111,3 +112,5 @@ def test_what_was_acknowledged_survives_a_kill_and_the_exam_goes_on(loaded):
             assert attempts.save(one.learner, one.attempt, one.secret, [said]).kept[0].seq == seq
         rows = db.session.query(AttemptAnswer).filter_by(attempt_id=one.attempt).all()
         assert [(row.at, row.seq) for row in rows] == [(0, one.sent + AFTER - 1)]
+        said = one.values[(one.sent + AFTER - 1) % 2]
+        assert attempts.submit(one.learner, one.attempt, one.secret).points == (0 if said is None else 1)
