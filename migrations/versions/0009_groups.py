@@ -88,6 +88,9 @@ def upgrade() -> None:
         batch_op.add_column(sa.Column('practical_at', sa.DateTime(timezone=True), nullable=True))
         batch_op.add_column(sa.Column('certified_until', sa.DateTime(timezone=True), nullable=True))
         batch_op.create_index('ix_enrolment_region', ['slug', 'region_code', 'learner_id'], unique=False)
+        batch_op.create_index('ix_enrolment_practical', ['slug', 'region_code', 'learner_id'], unique=False, sqlite_where=sa.text('theory_at IS NOT NULL AND practical_at IS NULL'), postgresql_where=sa.text('theory_at IS NOT NULL AND practical_at IS NULL'))
+        batch_op.create_index('ix_enrolment_uncertified', ['slug', 'region_code', 'learner_id'], unique=False, sqlite_where=sa.text('practical_at IS NOT NULL AND certified_until IS NULL'), postgresql_where=sa.text('practical_at IS NOT NULL AND certified_until IS NULL'))
+        batch_op.create_index('ix_enrolment_certified', ['slug', 'region_code', 'learner_id'], unique=False, sqlite_where=sa.text('certified_until IS NOT NULL'), postgresql_where=sa.text('certified_until IS NOT NULL'))
 
     with op.batch_alter_table('exam_attempt', schema=None) as batch_op:
         batch_op.add_column(sa.Column('counted', sa.Boolean(), server_default=sa.false(), nullable=False))
@@ -121,6 +124,9 @@ def downgrade() -> None:
         batch_op.drop_column('counted')
 
     with op.batch_alter_table('enrolment', schema=None) as batch_op:
+        batch_op.drop_index('ix_enrolment_certified', sqlite_where=sa.text('certified_until IS NOT NULL'), postgresql_where=sa.text('certified_until IS NOT NULL'))
+        batch_op.drop_index('ix_enrolment_uncertified', sqlite_where=sa.text('practical_at IS NOT NULL AND certified_until IS NULL'), postgresql_where=sa.text('practical_at IS NOT NULL AND certified_until IS NULL'))
+        batch_op.drop_index('ix_enrolment_practical', sqlite_where=sa.text('theory_at IS NOT NULL AND practical_at IS NULL'), postgresql_where=sa.text('theory_at IS NOT NULL AND practical_at IS NULL'))
         batch_op.drop_index('ix_enrolment_region')
         batch_op.drop_column('certified_until')
         batch_op.drop_column('practical_at')

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Boolean, Float, ForeignKey, Index, Integer, LargeBinary, String, UniqueConstraint
+from sqlalchemy import Boolean, Float, ForeignKey, Index, Integer, LargeBinary, String, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, deferred, mapped_column
 
 from portal.core.db import Base, BigId, Json, UtcDateTime
@@ -84,7 +84,13 @@ class Enrolment(Base):
     certified_until: Mapped[datetime | None] = mapped_column(UtcDateTime)
 
     __table_args__ = (Index("ix_enrolment_slug", "slug", "learner_id"),
-                      Index("ix_enrolment_region", "slug", "region_code", "learner_id"))
+                      Index("ix_enrolment_region", "slug", "region_code", "learner_id"),
+                      # Few among many, looked for by trainers: who waits for the practical part, for a certificate, who has one.
+                      *(Index(f"ix_enrolment_{name}", "slug", "region_code", "learner_id", sqlite_where=text(those),
+                              postgresql_where=text(those)) for name, those in (
+                          ("practical", "theory_at IS NOT NULL AND practical_at IS NULL"),
+                          ("uncertified", "practical_at IS NOT NULL AND certified_until IS NULL"),
+                          ("certified", "certified_until IS NOT NULL"))))
 
 
 class LessonProgress(Base):
