@@ -98,6 +98,12 @@ ACTS = {
     "assessment.take": _l("took the list of a session along on a phone"),
     "assessment.record": _l("assessed a practical skill"),
     "assessment.settle": _l("settled a dispute about a skill"),
+    "certificate.issue": _l("granted a certificate"),
+    "certificate.renew": _l("renewed a certificate"),
+    "certificate.revoke": _l("revoked a certificate"),
+    "certificate.reinstate": _l("gave a revoked certificate back"),
+    "certificate.reissue": _l("wrote a certificate anew under the corrected name"),
+    "certificate.keys": _l("made a new key that signs certificates"),
     "field.recompute": _l("had the ways computed anew"),
     "roads.import": _l("imported roads"),
     "communities.import": _l("imported what is kept of communities"),
@@ -133,7 +139,8 @@ GROUPS = {
     "shelters": (_l("Shelters, communities, transfers"), ("shelter.", "shelters.", "keeper.", "communities.", "community.",
                                                            "transfer.", "transfers.", "paper.", "opening.")),
     "obstructions": (_l("Obstructions and roads"), ("obstruction.", "roads.", "field.")),
-    "training": (_l("Courses and learners"), ("course.", "learner.", "exam.", "practical.", "attendance.", "assessment.")),
+    "training": (_l("Courses and learners"), ("course.", "learner.", "exam.", "practical.", "attendance.", "assessment.",
+                                           "certificate.")),
 }
 _SUBJECTS = {
     "draft": _l("draft"), "bulletin": _l("bulletin"), "warning": _l("warning"), "dispatch": _l("dispatch"),
@@ -141,7 +148,7 @@ _SUBJECTS = {
     "obstruction": _l("obstruction"), "token": _l("token"), "shelter": _l("shelter"),
     "opening": _l("decision"), "transfer": _l("transfer"), "transfers": _l("transfer lists"), "round": _l("round"),
     "roads": _l("roads"), "paper": _l("paper"), "course": _l("course"), "learner": _l("learner"),
-    "exam": _l("exam"), "practical": _l("practical session"),
+    "exam": _l("exam"), "practical": _l("practical session"), "certificate": _l("certificate"),
 }
 _DETAILS = {
     "version": _l("version"), "content": _l("content"), "reason": _l("reason"), "kind": _l("kind"), "exercise": _l("drill"),
@@ -171,6 +178,7 @@ _DETAILS = {
     "undone": _l("undone"),
     "nodes": _l("nodes"), "edges": _l("pieces of way"), "sheets": _l("sheets"), "kinds": _l("kinds"), "language": _l("language"),
     "posts": _l("posts"), "answers": _l("answers"), "course": _l("course"), "percent": _l("per cent"), "passed": _l("passed"),
+    "serial": _l("serial"), "renews": _l("renews"), "replaces": _l("replaces"),
     "skill": _l("skill"), "bookings": _l("bookings"), "learner": _l("learner"), "begins": _l("begins"), "seats": _l("seats"),
 }
 _TELLING = ("exercise", "reason", "kind", "hazard", "tier", "regions", "username", "role", "region_code", "highest_tier",

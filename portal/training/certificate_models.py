@@ -11,14 +11,18 @@ from sqlalchemy.orm import Mapped, mapped_column
 from portal.core.db import Base, BigId, UtcDateTime, uuid7
 
 _VALID = text("revoked_at IS NULL")
+_REVOKED = text("revoked_at IS NOT NULL")
+_RENEWS = text("renews IS NOT NULL")
 
 
 class Certificate(Base):
     """`serial` is what is printed and typed; `name_sealed` is the name as it was printed, sealed for the place
     ``certificate.<id>``, and `region_code` the learner's community then and now (it follows the learner). `valid_until` is
-    NULL where the course sets no end. `credential`: the signed Open Badges 3.0 credential, as it was handed out; `status_index`
-    is its place in the public list of revocations. `renews`: the certificate that this one prolongs. A learner who erases
-    himself leaves `learner_id` NULL and no name; what was granted stays verifiable by its serial."""
+    NULL where the course sets no end. `credential`: the signed Open Badges 3.0 credential, as it was handed out, sealed for
+    the place ``certificate.<id>.credential``, in base64; empty where the learner erased himself. `status_index` is its place
+    in the public lists of revocations. `renews`: the certificate that this one prolongs, or replaces after a name was
+    corrected. A learner who erases himself leaves `learner_id` NULL and no name; what was granted stays verifiable by its
+    serial."""
 
     __tablename__ = "certificate"
     id: Mapped[uuid.UUID] = mapped_column(primary_key=True, default=uuid7)
@@ -40,5 +44,7 @@ class Certificate(Base):
     __table_args__ = (
         Index("ix_certificate_learner", "learner_id", "slug", "issued_at"),
         Index("ix_certificate_region", "slug", "region_code", "valid_until", sqlite_where=_VALID, postgresql_where=_VALID),
+        Index("ix_certificate_revoked", "status_index", sqlite_where=_REVOKED, postgresql_where=_REVOKED),
+        Index("ix_certificate_renews", "renews", sqlite_where=_RENEWS, postgresql_where=_RENEWS),
         Index("ix_certificate_ends", "valid_until", "id", sqlite_where=_VALID, postgresql_where=_VALID),
     )

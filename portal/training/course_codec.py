@@ -75,5 +75,6 @@ def _read(kind: Any, value: Any) -> Any:
     if kind is Question:
         kind = _QUESTIONS[value["type"]]
     if isinstance(kind, type) and is_dataclass(kind):
-        return kind(**{name: _read(inner, value[name]) for name, inner in _hints(kind).items()})
+        # A key that an older version lacks has a default: courses that attempts refer to are read for years.
+        return kind(**{name: _read(inner, value[name]) for name, inner in _hints(kind).items() if name in value})
     return Decimal(value) if kind is Decimal else value

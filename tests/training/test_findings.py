@@ -116,6 +116,9 @@ def test_a_whole_course_has_no_faults(faults: Callable) -> None:
     (OUTLINE, '["01-smoke", ', "[", None, "course.yaml does not name this file"),
     (OUTLINE, "practical: [cpr]", "practical: []", None, "course.yaml does not name this file"),
     (OUTLINE, "title: {zh: 示例课程, en: A sample course}", "title: 示例课程", 3, "title: must be words in both languages"),
+    (OUTLINE, "practical: [cpr]", "practical: [cpr]\nrenewal: {skills: [aed]}", 11, "aed is not among the skills of"),
+    (OUTLINE, "practical: [cpr]", "practical: [cpr]\nrenewal: {exam: false}", 11, "else it would renew itself"),
+    (OUTLINE, "validity_months: 24", "renewal: {exam: true}", 7, "a certificate without end needs no renewal"),
     (OUTLINE, "pass_mark: 80", "pass_mark: 80\npass_mark: 90", 9, "the key “pass_mark” stands twice"),
     # practicals
     (CPR, "id: cpr", "id: aed", 1, "id: must be the name of the file, cpr"),

@@ -12,13 +12,13 @@ from flask_babel import gettext as _
 from portal.training.content import files, yaml_text
 from portal.training.content.faults import Fault, Notes
 from portal.training.content.fields import Fields, is_id
-from portal.training.content.values import FEEDBACK, Exam, Hours
+from portal.training.content.values import FEEDBACK, Exam, Hours, Renewal
 from portal.warnings.hazards import Phrase
 
 FILE = "course.yaml"
 MOST_MODULES, MOST_LESSONS, MOST_SKILLS = 30, 60, 30
-_KEYS = ("id", "version", "title", "summary", "for", "hours", "validity_months", "pass_mark", "exam", "practical", "notes",
-         "modules")
+_KEYS = ("id", "version", "title", "summary", "for", "hours", "validity_months", "pass_mark", "exam", "practical", "renewal",
+         "notes", "modules")
 _EXAM = ("minutes", "grace_seconds", "attempts", "wait_hours", "one_at_a_time", "feedback", "draw")
 
 
@@ -47,6 +47,7 @@ class Outline:
     pass_mark: int
     exam: Exam | None
     skills: tuple[str, ...]
+    renewal: Renewal
     notes: Phrase
     parts: tuple[Part, ...]
     lines: dict[str, int]
@@ -77,7 +78,8 @@ def read(directory: Path, found: list[Fault]) -> Outline | None:
         validity_months=at.whole("validity_months", 0, 600, 0),
         pass_mark=at.whole("pass_mark", 1, 100, 80),
         exam=_exam(at),
-        skills=_skills(at),
+        skills=(skills := _skills(at)),
+        renewal=_renewal(at, skills),
         notes=at.phrase("notes", required=False),
         parts=_parts(at),
         lines=dict(tree.lines),
@@ -122,6 +124,25 @@ def _skills(at: Fields) -> tuple[str, ...]:
     if len(set(skills)) < len(skills):
         at.bad("practical", _("names one twice"))
     return tuple(skill for skill in dict.fromkeys(skills) if is_id(skill))
+
+
+def _renewal(at: Fields, skills: tuple[str, ...]) -> Renewal:
+    part = at.part("renewal", required=False)
+    if part is None:
+        return Renewal()
+    part.known(("days_before", "exam", "skills"))
+    again = part.texts("skills", 0, MOST_SKILLS) if "skills" in part else ()
+    if strange := [name for name in again if name not in skills]:
+        part.bad("skills", _("%(names)s is not among the skills of `practical`", names=", ".join(strange)))
+    if len(set(again)) < len(again):
+        part.bad("skills", _("names one twice"))
+    made = Renewal(days_before=part.whole("days_before", 1, 730, Renewal().days_before),
+                   exam=part.yes("exam", default=True), skills=tuple(dict.fromkeys(again)))
+    if not made.exam and not made.skills:
+        part.bad("exam", _("a renewal asks for the exam or for a skill, else it would renew itself"))
+    if not at.section.get("validity_months"):
+        at.bad("renewal", _("a certificate without end needs no renewal: set validity_months, or leave this out"))
+    return made
 
 
 def _parts(at: Fields) -> tuple[Part, ...]:

@@ -221,6 +221,16 @@ class Exam:
 
 
 @dataclass(frozen=True, slots=True)
+class Renewal:
+    """The shorter way to a further certificate: possible from `days_before` the end of the one that is held; `exam`: the exam is
+    sat again; `skills`: those practical skills are passed again."""
+
+    days_before: int = 90
+    exam: bool = True
+    skills: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Hours:
     """In hours of :data:`HOUR_MINUTES` minutes."""
 
@@ -256,6 +266,7 @@ class Course:
     modules: tuple[Module, ...]
     checklists: tuple[Checklist, ...]
     media: Mapping[str, Medium]
+    renewal: Renewal = Renewal()
 
     @property
     def lessons(self) -> Iterator[Lesson]:

@@ -24,6 +24,7 @@ from portal.core.clock import utcnow
 from portal.core.db import db, insert_into, transaction
 from portal.core.errors import Conflict, Invalid
 from portal.training import courses_store
+from portal.training.certificates import renewal
 from portal.training.content.values import Course, Exam
 from portal.training.exam_models import HANDED_IN, TIME, UNMARKED, Attempt, AttemptAnswer
 from portal.training.exams import answers, marking, rules
@@ -99,6 +100,8 @@ def mine(learner_id: int, attempt_id: uuid.UUID) -> Attempt | None:
 
 def standing(exam: Exam, attempts: Sequence[Attempt], *, offered: bool = True) -> rules.Standing:
     """Where somebody stands now who made these attempts; `offered`: whether the course still has an exam."""
+    if attempts and (since := renewal.open_since(attempts[0].learner_id, attempts[0].slug)) is not None:
+        attempts = [one for one in attempts if one.started_at >= since]  # to renew a certificate one begins afresh
     past = [rules.Past(one.started_at, one.ended_at, one.passed, one.ended_by != UNMARKED) for one in attempts]
     return rules.standing(exam, past, utcnow(), offered=offered)
 

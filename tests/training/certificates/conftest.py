@@ -8,8 +8,13 @@ import pytest
 from joserfc.jwk import RSAKey
 
 from portal.config import Settings
-from portal.training.certificates import credential, signing
+from portal.core.clock import utcnow
+from portal.identity.rights import TRAINER
+from portal.training import courses_store
+from portal.training.certificates import credential, issue, renewal, signing, store
 from portal.training.content.reader import read
+from portal.training.exams import attempts
+from tests.district import DISTRICT, office
 from tests.training.conftest import SAMPLE, change, content, course  # noqa: F401  (the same fixtures as courses have)
 
 BASE = "https://warn.example"
@@ -39,6 +44,37 @@ def key(key_folder):
 @pytest.fixture(scope="session")
 def sample_course():
     return read(SAMPLE).course
+
+
+@pytest.fixture
+def school(make_app, content, key_folder):  # noqa: F811
+    """The application with the sample course loaded, on each database that the test asks for."""
+    app = make_app(content=content, certificate_keys=str(key_folder), public_url=BASE)
+    with app.app_context():
+        courses_store.sync()
+        yield app
+
+
+@pytest.fixture
+def trainer(school):
+    """Who may take certificates back: for the whole district."""
+    return office("trainer", (TRAINER, DISTRICT, "white"))
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    """The server's clock, which may be turned: `clock.ahead = timedelta(days=…)`."""
+    made = Clock()
+    for module in (issue, renewal, store, attempts):
+        monkeypatch.setattr(module, "utcnow", made)
+    return made
+
+
+class Clock:
+    ahead = timedelta(0)
+
+    def __call__(self):
+        return utcnow() + self.ahead
 
 
 def facts(**values):
