@@ -38,6 +38,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     from portal.core import i18n, keys
     from portal.core.db import db, engine_options, tune
     from portal.core.phones import PhoneBook
+    from portal.training import hooks  # noqa: F401  (certificates are granted wherever a gate opens)
 
     settings = settings or Settings()
     settings.instance.mkdir(parents=True, exist_ok=True)
