@@ -16,12 +16,14 @@ from portal.training.exams import answers, attempts
 from portal.training.exams.draw import Drawn
 from portal.training.learners.media import pictures
 from portal.training.reading.view import plain, sentence, text
+from portal.training.touch.pages import rectangles
 
 
 @dataclass(frozen=True, slots=True)
 class Shown:
     """A question on a page. `kind` as in ``exams.answers``. `lines`: what is shown at each place; `others`: what can be chosen
-    for each of them (ordering: the ranks). `seq`: the client's count of what is kept."""
+    for each of them (ordering: the ranks). `spots`: where each line lies in the picture, of a hot-spot. `seq`: the client's
+    count of what is kept."""
 
     at: int
     kind: str
@@ -33,6 +35,7 @@ class Shown:
     decimal: bool
     picture: Picture | None
     alt: str
+    spots: tuple[tuple[float, float, float, float], ...]
     value: Any
     seq: int
 
@@ -50,13 +53,16 @@ def shown(attempt: Attempt, language: str, known: Mapping[int, attempts.Kept]) -
 
 def _one(at: int, drawn: Drawn, question: Question, language: str, kept: attempts.Kept, media: Mapping[str, Picture]) -> Shown:
     picture, alt, unit = None, "", ""
+    spots: tuple[tuple[float, float, float, float], ...] = ()
     if isinstance(question, Hotspot):
         picture, alt = media.get(question.image[language]), question.alt[language]
+        spots = rectangles(question.areas, drawn.order)
     if isinstance(question, Numeric):
         unit = question.unit[language]
     return Shown(at, answers.kind(question), question.type, text(question.words[language], media),
                  [sentence(one[language]) for one in lines(question, drawn)],
-                 _others(question, drawn, language), unit, isinstance(question, Numeric), picture, alt, kept.value, kept.seq)
+                 _others(question, drawn, language), unit, isinstance(question, Numeric), picture, alt, spots, kept.value,
+                 kept.seq)
 
 
 def lines(question: Question, drawn: Drawn) -> list[Any]:

@@ -32,6 +32,7 @@ from portal.training.content.values import (
 )
 from portal.training.grading import LONGEST, MOST_STEPS, walk
 from portal.training.reading.view import plain, sentence, text
+from portal.training.touch.pages import rectangles
 
 #: The name of the field that the answer is in; lists have ``answer-0`` and so on.
 FIELD = "answer"
@@ -40,7 +41,8 @@ FIELD = "answer"
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Asked:
     """A question as a page shows it, in one language. `form`: radio, boxes, order, match, number, text or story. `choices` by
-    their place; `lefts` and `heads` of a matching; `told`: what was done and what came of it so far, of a story with `path`."""
+    their place; `lefts` and `heads` of a matching; `spots`: where each choice lies in the picture, of a hot-spot;
+    `told`: what was done and what came of it so far, of a story with `path`."""
 
     form: str
     words: Markup
@@ -51,6 +53,7 @@ class Asked:
     unit: str = ""
     picture: Picture | None = None
     alt: str = ""
+    spots: tuple[tuple[float, float, float, float], ...] = ()
     situation: Markup = field(default_factory=Markup)
     told: tuple[tuple[Markup, Markup, Markup], ...] = ()
     path: str = ""
@@ -99,7 +102,8 @@ def ask(question: Question, ref: str, language: str, pictures: Mapping[str, Pict
         case Hotspot():
             shown |= {"form": "boxes" if sum(area.right for area in question.areas) > 1 else "radio",
                       "choices": tuple(sentence(question.areas[n].label[language]) for n in places),
-                      "alt": question.alt[language], "picture": pictures.get(question.image[language])}
+                      "alt": question.alt[language], "picture": pictures.get(question.image[language]),
+                      "spots": rectangles(question.areas, places)}
         case Scenario():
             shown |= _story(question, ref, path, language, pictures)
     return Asked(**shown)

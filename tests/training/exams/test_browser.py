@@ -123,7 +123,7 @@ def answer(page: Page, at: int, kind: str, value: Any) -> None:
         page.locator(f"[name='q{at}']").blur()
     elif kind == "each":
         for place, one in enumerate(value):
-            page.select_option(f"[name='q{at}.{place}']", index=one + 1)
+            page.select_option(f"[name='q{at}.{place}']", index=one + 1, force=True)  # ordering: behind what is dragged
     else:
         for one in value if isinstance(value, list) else [value]:
             page.check(f"[name='q{at}'][value='{one}']")
