@@ -14,6 +14,7 @@ from portal.channels.sms import notices
 from portal.core.clock import utcnow
 from portal.shelters import jobs as shelters
 from portal.site import course_pages
+from portal.training.assessing import attendance
 from portal.training.exams import attempts
 from portal.training.figures.jobs import FiguresJob
 from portal.training.practicals import reminders
@@ -26,6 +27,7 @@ REFRESH_SECONDS = 300
 FIELD_SECONDS = 1  # how often it is looked whether the evacuation field is to be computed again
 PAPER_SECONDS = 2
 SWEEP_SECONDS = 3600
+ABSENT_SECONDS = 300  # how often it is looked who did not come to a session that has ended
 EXAMS_SECONDS = 60  # how often it is looked whether an exam's time is over
 NOTICES_SECONDS = 5  # how often it is looked whether somebody is to be told something
 REMINDERS_SECONDS = 60  # how often it is looked whether a practical session is near
@@ -83,6 +85,9 @@ def make_scheduler(app: Flask, publish: Callable[[], object]) -> BackgroundSched
         if queued := reminders.queue_due(app):
             log.info("reminders queued: %d", queued)
 
+    def absent() -> None:
+        attendance.sweep(app)
+
     def sweep() -> None:
         shelters.sweep(app)
 
@@ -92,6 +97,7 @@ def make_scheduler(app: Flask, publish: Callable[[], object]) -> BackgroundSched
     scheduler.add_job(paper, "interval", seconds=PAPER_SECONDS, id="paper", executor="paper")
     scheduler.add_job(courses, "interval", seconds=COURSES_SECONDS, id="courses", executor="courses", next_run_time=utcnow())
     scheduler.add_job(exams, "interval", seconds=EXAMS_SECONDS, id="exams", executor="sweep")
+    scheduler.add_job(absent, "interval", seconds=ABSENT_SECONDS, id="absent", executor="sweep")
     scheduler.add_job(tell, "interval", seconds=NOTICES_SECONDS, id="notices", executor="notices")
     scheduler.add_job(remind, "interval", seconds=REMINDERS_SECONDS, id="reminders", executor="notices")
     scheduler.add_job(FiguresJob(app), "interval", seconds=FIGURES_SECONDS, id="figures", executor="figures",

@@ -109,6 +109,8 @@ def mark(account: Account, session_id: uuid.UUID, learner_id: int, state: str) -
             raise LookupError(str(learner_id))
         if booking.state == state:
             return
+        if state == ABSENT and utcnow() < held.starts_at:
+            raise Conflict(_l("The session has not begun; whoever is not there yet may still come."))
         if booking.state == ATTENDED and _was_assessed(session, session_id, learner_id):
             raise Conflict(_l("Skills of this learner were already assessed here, so they were there."))
         if booking.state not in SEATED and state in SEATED:
@@ -146,7 +148,7 @@ def take_in(account: Account, session_id: uuid.UUID, number: str) -> int:
 
 def _held(session: Session, account: Account, session_id: uuid.UUID) -> PracticalSession:
     audit.serialise(session)
-    held = session.get(PracticalSession, session_id, populate_existing=True)
+    held = session.get(PracticalSession, session_id, populate_existing=True, with_for_update=True)
     if held is None:
         raise LookupError(str(session_id))
     require_in(account, TRAINER, [held.region_code])
@@ -186,7 +188,7 @@ def sweep(app: Flask) -> int:
             gone = update(Booking).where(Booking.id.in_(ids), Booking.state == BOOKED).values(state=ABSENT, changed_at=now)
             count = len(session.execute(gone.returning(Booking.id)).all())
             if count:
-                audit.append(session, audit.SYSTEM, "attendance.absent", "sessions:ended", {"bookings": count})
+                audit.append(session, audit.SYSTEM, "attendance.absent", "practical:ended", {"bookings": count})
     return count
 
 
@@ -202,7 +204,7 @@ def _set(booking: Booking, state: str, now: datetime, how: str) -> None:
 
 
 def _subject(session: PracticalSession) -> str:
-    return f"session:{session.id}"
+    return f"practical:{session.id}"
 
 
 #: Everybody whom a trainer has before him.

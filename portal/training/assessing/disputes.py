@@ -15,6 +15,7 @@ from portal.core import audit
 from portal.core.clock import utcnow
 from portal.core.db import db, transaction, uuid7
 from portal.core.errors import Conflict, Invalid
+from portal.identity import listing
 from portal.identity.models import Account
 from portal.identity.rights import TRAINER, regions_for, require_in
 from portal.regions.codes import code_range
@@ -143,8 +144,7 @@ def _dispute(account: Account, session: PracticalSession, learner_id: int, skill
 
 def sheets_of(rows: Sequence[Assessment]) -> list[Sheet]:
     """Assessments with the names of who made them."""
-    accounts = select(Account.id, Account.display_name).where(Account.id.in_({one.assessor_id for one in rows}))
-    names = {row.id: row.display_name for row in db.session.execute(accounts)}
+    names = listing.display_names(one.assessor_id for one in rows)
     return [Sheet(one.assessor_id, names.get(one.assessor_id, ""), one.passed, one.note, one.seen_at, dict(one.steps),
                   one.version_id, one.id) for one in rows]
 

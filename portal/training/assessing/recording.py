@@ -130,7 +130,8 @@ def keep(session: Session, account: Account, row: Assessment) -> SkillState:
     """Write one down, tell the trail, and recount how the learner stands; how the skill stands at the session then."""
     session.add(row)
     session.flush()
-    audit.append(session, account.actor, "assessment.settle" if row.settles else "assessment.record", f"session:{row.session_id}",
+    act = "assessment.settle" if row.settles else "assessment.record"
+    audit.append(session, account.actor, act, f"practical:{row.session_id}",
                  {"learner": row.learner_id, "skill": row.skill, "passed": row.passed})
     standing.touch(session, row.learner_id, row.slug)
     return rules.at_session(says(session, row.session_id, row.learner_id, row.skill))

@@ -1,0 +1,3 @@
+"use strict";
+// Opened from the QR code: the code is on the page already, so it is sent at once.
+document.querySelector("#check-in[data-now]")?.requestSubmit();
