@@ -14,7 +14,6 @@ SURFACE_MODULES = {
     "site": ("portal.site.pages", "portal.shelters.living.pages", "portal.shelters.paper.public_pages",
              "portal.guides.pages", "portal.training.learners.pages", "portal.training.exams.pages",
              "portal.training.practicals.pages", "portal.training.assessing.learner_pages",
-             "portal.training.assessing.learner_pages",
              "portal.training.offline.pages", "portal.training.me.pages", "portal.training.touch.pages"),
     "desk": (
         "portal.identity.pages",
@@ -25,8 +24,6 @@ SURFACE_MODULES = {
         "portal.shelters.communities.pages",
         "portal.shelters.paper.pages",
         "portal.shelters.transfers.pages",
-        "portal.training.assessing.attendance_pages",
-        "portal.training.assessing.assessing_pages",
         "portal.training.assessing.attendance_pages",
         "portal.training.assessing.assessing_pages",
         "portal.training.office.pages",
