@@ -7,6 +7,7 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 
 import pytest
+from flask_babel import force_locale
 
 from portal.core.clock import utcnow
 from portal.core.db import db, transaction, uuid7
@@ -31,6 +32,13 @@ def school(make_app, content):  # noqa: F811
         courses_store.sync()
         district.settle_regions()
         yield app
+
+
+@pytest.fixture
+def english(school):
+    """Refusals in English, for tests that ask for none by a browser."""
+    with force_locale("en"):
+        yield
 
 
 @pytest.fixture

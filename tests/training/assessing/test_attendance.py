@@ -25,6 +25,8 @@ from portal.training.practical_models import (
 )
 from tests.training.assessing.conftest import make_session, seat, seen, state_of
 
+pytestmark = pytest.mark.usefixtures("english")
+
 
 def codes(held: PracticalSession, **ago: float) -> str:
     return rotating.code(held, utcnow() - timedelta(**ago))

@@ -18,6 +18,7 @@ from portal.training.models import Enrolment
 from portal.training.practical_models import ATTENDED, BOOKED, CANCELLED, Assessment, PracticalSession
 from tests.training.assessing.conftest import make_session, seat, seen
 
+pytestmark = pytest.mark.usefixtures("english")
 WELL, BADLY = {"safe-scene": True, "call": True}, {"safe-scene": True, "call": False}
 
 
