@@ -12,6 +12,8 @@ from portal.core.clock import utcnow
 from portal.core.db import transaction
 from portal.subscribers import given
 from portal.subscribers.audiences import mask_of
+from portal.training import standing
+from portal.training.learners import own
 from portal.training.models import Enrolment, Learner
 
 #: How the consent is said to have come.
@@ -32,7 +34,7 @@ def wanted() -> Select[bytes, bytes, str, str | None]:
 
 def refresh(session: Session, learner_id: int) -> bool:
     """Put one learner right, in the transaction of what happened: agreed or no longer, certified or no longer, moved; whether
-    something changed. Before somebody erases himself, `on_call_at` is emptied and this called."""
+    something changed."""
     session.flush()
     index = session.execute(select(Learner.phone_index).where(Learner.id == learner_id)).scalar_one_or_none()
     return index is not None and given.match(session, wanted(), AUDIENCE, SOURCE, phone_index=index) > 0
@@ -42,6 +44,17 @@ def after_touch(session: Session, learner_id: int, slug: str) -> None:
     """For :data:`portal.training.standing.AFTER_TOUCH`."""
     if slug in current_settings().responder_courses:
         refresh(session, learner_id)
+
+
+def after_change(session: Session, learner: Learner) -> None:
+    """For :data:`portal.training.learners.own.AFTER_CHANGE`: moved, agreed, or no longer."""
+    refresh(session, learner.id)
+
+
+def before_erasure(session: Session, learner: Learner) -> None:
+    """For :data:`portal.training.learners.own.BEFORE_ERASURE`."""
+    learner.on_call_at = None
+    refresh(session, learner.id)
 
 
 def refresh_all(app: Flask) -> int:
@@ -55,3 +68,8 @@ def refresh_all(app: Flask) -> int:
             if not now:
                 break
     return changed
+
+
+standing.AFTER_TOUCH.append(after_touch)
+own.AFTER_CHANGE.append(after_change)
+own.BEFORE_ERASURE.append(before_erasure)

@@ -86,7 +86,7 @@ def _add(session: Session, ids: Sequence[uuid.UUID]) -> None:
             asked[version_id, question_id] = question
             sums[slug, question_id, question.rev] += centred(n, *raw)
     if sums:
-        _write_sums(session, sums)
+        write_sums(session, sums)
         _write_choices(session, ids, asked)
 
 
@@ -115,7 +115,7 @@ def _summed(ids: Sequence[uuid.UUID]) -> Any:
         .group_by(Attempt.slug, Attempt.version_id, answer.question_id))
 
 
-def _write_sums(session: Session, sums: dict[tuple[str, str, int], Sums]) -> None:
+def write_sums(session: Session, sums: dict[tuple[str, str, int], Sums]) -> None:
     """Add to the figures, by the same rule as :meth:`Sums.__add__`; in the order of the key, as whoever else might write."""
     keys = ("slug", "question_id", "rev")
     rows = [dict(zip(keys, key, strict=True)) | {"n": one.n} | {name: getattr(one, name) for name in _SUMS}

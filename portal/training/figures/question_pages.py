@@ -17,6 +17,8 @@ from portal.training.reading import view
 from portal.training.reading.fill import TYPES
 
 _ROLES = (TRAINER, ADMINISTRATOR)
+#: Questions on one page.
+PAGE = 50
 
 
 def make_blueprint() -> Blueprint:
@@ -30,7 +32,7 @@ def make_blueprint() -> Blueprint:
 
 
 def index() -> Any:
-    """`?course=…&module=…&sort=…&turn=1&show=marked`."""
+    """`?course=…&module=…&sort=…&turn=1&show=marked&page=2`."""
     courses = [course for _id, course in courses_store.currents() if course.exam is not None]
     if not courses:
         return render_template("figures/questions.html", course=None, courses=[])
@@ -44,8 +46,12 @@ def index() -> Any:
     judged = [row for row in found if measures.FEW not in row.marks]
     marked = [row for row in judged if row.marks]
     shown = question_list.ordered(marked if only else found, sort, turned=turned)
+    pages = max(1, -(-len(shown) // PAGE))
+    page = min(pages, max(1, request.args.get("page", 1, type=int)))
+    shown = shown[(page - 1) * PAGE : page * PAGE]
     return render_template(
         "figures/questions.html", course=course, courses=courses, module=module, sort=sort, turned=turned, only=only, rows=shown,
+        page=page, pages=pages,
         total=len(found), judged=len(judged), marked=len(marked), words=question_list.WORDS, measures=measures,
         used=[m for m in measures.MARKS if any(m in row.marks for row in shown)],
         unasked=sum(not row.asked for row in everything), link=lambda **changes: _link(course, changes))

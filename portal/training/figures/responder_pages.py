@@ -73,7 +73,8 @@ def file() -> Response:
     found, language, out = _overview(), select_language(), io.StringIO()
     writer = csv.writer(out)
     writer.writerow([_("Code"), _("Subdistrict"), _("Community"), _("Residents"), _("Needed"), _("Certified responders"),
-                     _("Share of those needed (%)"), _("Still missing"), _("Ending soon"), *(str(KIND_WORDS[kind]) for kind in KINDS)])
+                     _("Share of those needed (%)"), _("Still missing"), _("Ending soon"),
+                     *(str(KIND_WORDS[kind]) for kind in KINDS)])
     for one in [*found.communities, found.elsewhere]:
         street = _street(one) if one.code else None
         writer.writerow([

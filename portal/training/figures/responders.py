@@ -35,8 +35,14 @@ _LOCK = 0x72657370
 
 # -- the job -----------------------------------------------------------------------------------------------------------------
 def count(app: Flask) -> int:
+    """As :func:`keep_count`, for the scheduler."""
+    with app.app_context():
+        return keep_count()
+
+
+def keep_count() -> int:
     """Count anew and keep it; how many counts."""
-    with app.app_context(), transaction() as session:
+    with transaction() as session:
         if session.get_bind().dialect.name == "postgresql":
             session.execute(select(func.pg_advisory_xact_lock(_LOCK)))
         now = utcnow()

@@ -12,10 +12,14 @@ from portal.dispatch.recipients import unpack
 from portal.subscribers import store
 from portal.subscribers.audiences import mask_of
 from portal.subscribers.models import ConsentEvent, Given, Subscriber, SubscriberRegion
+from portal.training import courses_store, standing
+from portal.training.certificate_models import Certificate
 from portal.training.figures import audience
+from portal.training.learners import own
 from portal.training.models import CourseVersion, Enrolment, Learner
 from tests import district
 from tests.dispatch.conftest import dispatch_of, issued, workshop  # noqa: F401
+from tests.training.conftest import content, course  # noqa: F401
 from tests.training.figures import rows
 
 HERE, THERE = district.LIULIAN, "440310005001"
@@ -118,6 +122,38 @@ def test_what_was_given_is_taken_back_when_it_ends(context, regions, responder, 
     assert store.page(HERE, "zh") == [], "nothing at all reaches them, not even what goes to everybody"
     assert story(row.id) == [("subscribed", "course"), ("withdrawn", "course")]
     assert db.session.execute(select(Given)).all() == []
+
+
+def test_it_follows_at_once_when_somebody_is_certified_agrees_moves_or_leaves(make_app, content):  # noqa: F811
+    """By the ways of the rooms where it happens, not by the job."""
+    app = make_app(content=content, responder_courses=("sample",))
+    with app.app_context():
+        courses_store.sync()
+        version_id, book = courses_store.current("sample")[0], app.extensions["phones"]
+        made = rows.learner(phone_index=book.index(number(1)), phone_sealed=book.seal(number(1)), region_code=HERE)
+
+        def act(do):
+            with transaction() as session:
+                do(session, session.get(Learner, made))
+            row, places = subscriber(app, number(1))
+            return row and (row.audiences, places)
+
+        def touch(session, _learner):
+            standing.touch(session, made, "sample")
+
+        assert act(lambda session, one: own.agree(session, one, on_call=True)) is None
+        held = rows.certificate(made, version_id, slug="sample")
+        assert act(touch) == (RESPONDERS, [HERE])
+        assert act(lambda session, one: own.move(session, one, THERE)) == (RESPONDERS, [THERE])
+        assert act(lambda session, one: own.agree(session, one, on_call=False)) == (0, [])
+        assert act(lambda session, one: own.agree(session, one, on_call=True)) == (RESPONDERS, [THERE])
+        change(Certificate, Certificate.id == held, revoked_at=utcnow())
+        assert act(touch) == (0, [])
+        change(Certificate, Certificate.id == held, revoked_at=None)
+        assert act(touch) == (RESPONDERS, [THERE])
+        own.erase(db.session.get(Learner, made))
+        row, places = subscriber(app, number(1))
+        assert (row.audiences, places) == (0, [])
 
 
 def test_an_own_subscription_stays_as_it_was(context, regions, responder):

@@ -8,7 +8,7 @@ from sqlalchemy import event
 
 from portal.core.db import db, transaction
 from portal.identity.rights import ADMINISTRATOR, DRAFTER, TRAINER, VIEWER
-from portal.training.figures import folding
+from portal.training.figures import folding, question_pages
 from portal.training.group_models import QuestionChoice, QuestionFigure
 from tests import district
 from tests.training.figures import rows
@@ -65,6 +65,21 @@ def test_the_list_is_sorted_by_what_is_asked_for(trainer):
     keep(FIGURES)
     for query, first in ORDERS:
         assert next(iter(table(trainer.get(f"{LIST}?{query}")))) == first, query
+
+
+def test_a_long_list_is_cut_into_pages_and_none_is_left_out(trainer, monkeypatch):
+    keep(FIGURES)
+    whole = list(table(trainer.get(LIST)))
+    monkeypatch.setattr(question_pages, "PAGE", 4)
+    found, path = [], LIST
+    while path:
+        page = trainer.get(path)
+        found += table(page)
+        assert len(table(page)) <= 4
+        path = next(iter(lxml.html.fromstring(page.text).xpath("//a[@rel='next']/@href")), None)
+    assert found == whole
+    assert list(table(trainer.get(f"{LIST}?page=99"))) == whole[-1:]
+    assert trainer.get(f"{LIST}?page=x").status_code == 200
 
 
 def test_a_question_is_shown_with_its_key_how_often_each_was_chosen_and_its_earlier_keys(trainer):

@@ -1,0 +1,158 @@
+"""Figures of the demonstration: what invented people would have answered, and responders in each community.
+
+The answers themselves are not invented, only what would be left of them: the sums of the questions. Responders are people in the
+tables, with numbers that nobody can have and certificates without a name and a credential, as of somebody who left.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from datetime import timedelta
+
+import numpy as np
+from flask import current_app
+from sqlalchemy import insert, select
+from sqlalchemy.orm import Session
+
+from portal import current_settings
+from portal.core.clock import utcnow
+from portal.core.db import db, transaction, uuid7
+from portal.core.phones import PhoneBook
+from portal.regions import lookup
+from portal.subscribers.demo import number
+from portal.training import courses_store
+from portal.training.certificate_models import Certificate
+from portal.training.certificates import serial
+from portal.training.content.values import MULTIPLE, Choice, Course, Hotspot, Question
+from portal.training.figures import folding, responders
+from portal.training.figures.folding import centred
+from portal.training.group_models import Cohort, CohortMember, QuestionChoice, QuestionFigure
+from portal.training.models import Enrolment, Learner
+
+Step = Callable[[str, str], AbstractContextManager[None]]
+
+COURSE = "first-responder"
+PEOPLE = 900
+#: Places in the exam's banks, counted from the first question, of those that something is wrong with.
+MISLEADING, EASY, HARD, WEAK, BLANK, RARE = (4, 97), (11, 60), (23,), (31, 75, 120), (42,), (150, 151, 152)
+#: What share of its need a community has, one after the other; above 1 is more than enough.
+SHARES = (0.42, 0.18, 0.71, 1.06, 1.3, 0.0, 0.55, 1.1, 0.31, 0.64, 0.09, 0.83, 2.0, 1.02, 0.47, 1.0)
+#: Learners of the demonstration begin here: the numbers before belong to its subscribers.
+FIRST_NUMBER = 40_000
+AGREED, ENDING = 0.4, 0.12
+#: Kind of place → its group, and one of how many responders belongs to it.
+GROUPS = {"school": ("坪山区中小学校医与班主任班（演示）", 9), "mall": ("坪山商圈物业安保班（演示）", 21),
+          "metro": ("地铁坪山段站务班（演示）", 33),
+          "enterprise": ("高新区企业安全员班（演示）", 6), "community": ("社区志愿者班（演示）", 4)}
+_LAST_PLACES = 1_000_000  # in the public list of revocations
+
+
+def seed(step: Step) -> None:
+    """Bring in what is missing; a second start finds it there."""
+    loaded = courses_store.current(COURSE)
+    if loaded is None or loaded[1].exam is None:
+        return
+    version_id, course = loaded
+    if db.session.execute(select(QuestionFigure.n).limit(1)).first() is None:
+        with step("题目质量数据", "figures of questions"), transaction() as session:
+            _questions(session, course)
+    if db.session.execute(select(Learner.id).where(Learner.phone_index == _book().index(number(FIRST_NUMBER)))).first() is None:
+        with step("各社区的第一响应人", "first responders of each community"), transaction() as session:
+            _responders(session, version_id, course)
+    responders.keep_count()
+
+
+def _book() -> PhoneBook:
+    book: PhoneBook = current_app.extensions["phones"]
+    return book
+
+
+# -- questions ---------------------------------------------------------------------------------------------------------------
+def _questions(session: Session, course: Course) -> None:
+    """Each person has an ability, each question a difficulty; whoever has more of the one than the other likely wins it."""
+    chance = np.random.default_rng(20_261_125)
+    ability = chance.normal(size=PEOPLE)
+    rest = 1 / (1 + np.exp(-(ability + 1.0))) + chance.normal(scale=0.06, size=PEOPLE)
+    questions = [one for module in course.modules for one in module.questions if one.fits_exam]
+    sums, choices = {}, []
+    for at, question in enumerate(questions):
+        n = 17 if at in RARE else int(chance.integers(PEOPLE // 3, PEOPLE))
+        won, blank = _won(chance, at, question, ability[:n])
+        y = rest[:n]
+        raw = (won.sum(), y.sum(), (won * won).sum(), (y * y).sum(), (won * y).sum())
+        sums[course.id, question.id, question.rev] = centred(n, int(blank.sum()), *map(float, raw))
+        choices += _choices(chance, course, question, won, blank)
+    folding.write_sums(session, sums)
+    session.execute(insert(QuestionChoice), choices)
+
+
+def _won(chance: np.random.Generator, at: int, question: Question, ability: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Points 0 or 1 of each, and who left it blank."""
+    hard, told = 0.6 * question.difficulty - 2.2, 1.0
+    if at in MISLEADING:
+        hard, told = 0.3, -0.8
+    elif at in EASY:
+        hard = -5.0
+    elif at in HARD:
+        hard = 2.6
+    elif at in WEAK:
+        hard, told = -0.5, 0.25
+    won = (chance.random(len(ability)) < 1 / (1 + np.exp(-told * ability + hard))).astype(float)
+    blank = chance.random(len(ability)) < (0.16 if at in BLANK else 0.01)
+    won[blank] = 0.0
+    return won, blank
+
+
+def _choices(chance: np.random.Generator, course: Course, question: Question, won: np.ndarray,
+             blank: np.ndarray) -> list[dict[str, object]]:
+    if isinstance(question, Choice):
+        rights = [option.right for option in question.options]
+    elif isinstance(question, Hotspot):
+        rights = [area.right for area in question.areas]
+    else:
+        return []
+    wrong = int((won == 0).sum() - blank.sum())
+    shares = chance.dirichlet([1.5] * max(1, rights.count(False)))
+    others = iter(np.floor(shares * wrong).astype(int).tolist())
+    several = isinstance(question, Choice) and question.type == MULTIPLE
+    counts = [int(won.sum()) + (wrong // 2 if several else 0) if right else next(others) for right in rights]
+    return [{"slug": course.id, "question_id": question.id, "rev": question.rev, "choice": at, "n": n}
+            for at, n in enumerate(counts) if n]
+
+
+# -- responders --------------------------------------------------------------------------------------------------------------
+def _responders(session: Session, version_id: int, course: Course) -> None:
+    chance, settings, now = random.Random("responders"), current_settings(), utcnow()  # noqa: S311  (for show)
+    homes = []
+    for at, code in enumerate(lookup.communities_under([settings.district])):
+        node = lookup.get(code)
+        need = responders.needed(node.population if node else None, settings.residents_per_responder)
+        homes += [code] * round(need * SHARES[at % len(SHARES)])
+    book, lessons = _book(), sum(1 for _lesson in course.lessons)
+    people = [{"phone_sealed": book.seal(number(FIRST_NUMBER + n)), "phone_index": book.index(number(FIRST_NUMBER + n)),
+               "tail": number(FIRST_NUMBER + n)[-4:], "language": "en" if chance.random() < 0.1 else "zh", "region_code": home,
+               "joined_at": now - timedelta(days=200), "seen_at": now - timedelta(days=20),
+               "on_call_at": now - timedelta(days=90) if chance.random() < AGREED else None} for n, home in enumerate(homes)]
+    if not people:
+        return
+    ids = session.execute(insert(Learner).returning(Learner.id, sort_by_parameter_order=True), people).scalars().all()
+    ends = [now + timedelta(days=chance.randint(5, 88) if chance.random() < ENDING else chance.randint(150, 700)) for _ in ids]
+    passed = now - timedelta(days=120)
+    session.execute(insert(Enrolment), [
+        {"learner_id": one, "slug": course.id, "version_id": version_id, "started_at": now - timedelta(days=200), "at": passed,
+         "region_code": home, "lessons_done": lessons, "attempts": 1, "best_percent": chance.randint(course.pass_mark, 100),
+         "theory_at": passed, "practical_at": passed, "certified_until": end}
+        for one, home, end in zip(ids, homes, ends, strict=True)])
+    session.execute(insert(Certificate), [
+        {"id": uuid7(), "serial": serial.new(), "learner_id": one, "slug": course.id, "version_id": version_id,
+         "region_code": home, "issued_at": passed, "valid_until": end, "status_index": _LAST_PLACES + n, "credential": ""}
+        for n, (one, home, end) in enumerate(zip(ids, homes, ends, strict=True))])
+    for kind, (name, each) in GROUPS.items():
+        group = Cohort(name=name, kind=kind, region_code=settings.district, slug=course.id, made_at=now - timedelta(days=210),
+                       ended_at=passed)
+        session.add(group)
+        session.flush()
+        session.execute(insert(CohortMember), [{"cohort_id": group.id, "learner_id": one, "added_at": now - timedelta(days=205)}
+                                               for one in ids[::each]])
