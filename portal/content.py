@@ -8,6 +8,8 @@ from pathlib import Path
 
 import click
 
+from portal.training.exchange import commands as exchange
+
 #: Faults of one course that `sync` prints; lint prints all.
 _MOST_FAULTS = 5
 
@@ -101,3 +103,7 @@ def _courses(directory: Path, timezone: str, write_keys: bool) -> tuple[int, lis
     with words.app_context(), force_locale(language()):
         many, faults = lint_courses(directory, write_keys=write_keys)
     return many, [f"{directory / FOLDER}/{fault}" for fault in faults]
+
+
+content.add_command(exchange.import_)
+content.add_command(exchange.export)

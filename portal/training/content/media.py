@@ -52,11 +52,12 @@ def _one(path: Path, notes: Notes) -> Medium | None:
         notes.add(1, _("has %(size)s KB; at most %(most)s KB load on a bus", size=-(-size // 1000), most=most // 1000))
         return None
     body = path.read_bytes()
-    width, height = {".svg": _svg, ".png": _png, ".webp": _webp}[path.suffix](body, notes)
+    width, height = {".svg": check_svg, ".png": _png, ".webp": _webp}[path.suffix](body, notes)
     return Medium(path.name, body, width, height)
 
 
-def _svg(body: bytes, notes: Notes) -> tuple[int, int]:
+def check_svg(body: bytes, notes: Notes) -> tuple[int, int]:
+    """Width and height of an SVG that draws and does nothing else; whatever else it does is noted."""
     parser = etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False, dtd_validation=False, huge_tree=False)
     try:
         root = etree.fromstring(body, parser)

@@ -73,6 +73,10 @@ class Reading:
         self.untaken.append(Untaken(line, name[:80], reason))
 
 
+class Refused(Exception):
+    """One question cannot be taken; the message says why."""
+
+
 class Unreadable(ValueError):
     """A file of which nothing can be read; `line` is 0 where none can be named."""
 

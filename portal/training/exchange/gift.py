@@ -20,7 +20,7 @@ from portal.training.content.fields import is_id
 from portal.training.content.questions import TRUE_FALSE
 from portal.training.content.values import MATCHING, MULTIPLE, NUMERIC, ORDERING, SINGLE, TEXT, TRUEFALSE
 from portal.training.exchange import words
-from portal.training.exchange.drafts import MOST_QUESTIONS, Draft, Option, Reading, Unreadable
+from portal.training.exchange.drafts import MOST_QUESTIONS, Draft, Option, Reading, Refused, Unreadable
 
 HEADS = {"zh": ("项目", "对应内容"), "en": ("Item", "What belongs to it")}
 _ESCAPES = "\\:#={}~n"
@@ -35,10 +35,6 @@ _ORDER = re.compile(r">\s*(?:\d+|all)?\s*(?:ALL|EXACT|RANDOM|REL(?!ATIVE)|CONTIG
                     r"(?:HORIZONTAL|HORI|VERTICAL|VERT)?\s*(?:ALL_OR_NOTHING|ABSOLUTE_POSITION|ABSOLUTE|ABS|RELATIVE[A-Z_]*)?\s*"
                     r"(?:SHOW|HIDE)?\s*(?:none|123|abc|iii)?[ \t]*(?:\n|\Z)", re.IGNORECASE)
 _BLANK = "_____"
-
-
-class _Bad(Exception):
-    """This question cannot be taken; the message says why."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +69,7 @@ def read(text: str, language: str) -> Reading:
             draft = _question(block[named.end():] if named else block, language)
             draft = replace(draft, line=line, name=name or words.one_line(draft.words)[:60], category=category)
             reading.drafts.append(_told(draft, comments, language))
-        except _Bad as bad:
+        except Refused as bad:
             reading.leave(line, name or " ".join(_post(block).split())[:60], str(bad))
     return reading
 
@@ -132,13 +128,13 @@ def _question(block: str, language: str) -> Draft:
         form, block = found[1], block[found.end():]
     start = block.find("{")
     if start < 0:
-        raise _Bad(_("has no answers: a description asks nothing"))
+        raise Refused(_("has no answers: a description asks nothing"))
     end = block.find("}", start)
     if end < 0:
-        raise _Bad(_("the brace { of its answers is not closed; a blank line ends a question"))
+        raise Refused(_("the brace { of its answers is not closed; a blank line ends a question"))
     before, inside, after = block[:start], block[start + 1:end], block[end + 1:]
     if "{" in after:
-        raise _Bad(_("has several gaps; here a question has one"))
+        raise Refused(_("has several gaps; here a question has one"))
     asked = before.rstrip() + (f" {_BLANK} {after.strip()}" if after.strip() else "")
     inside, _mark, general = inside.partition("####")
     draft = _typed(inside.strip(), form, language)
@@ -148,7 +144,7 @@ def _question(block: str, language: str) -> Draft:
 
 def _typed(inside: str, form: str, language: str) -> Draft:
     if not inside:
-        raise _Bad(_("an essay: nobody is there to mark it"))
+        raise Refused(_("an essay: nobody is there to mark it"))
     if inside.startswith("#"):
         return _numeric(inside[1:], form)
     if inside.startswith(">"):
@@ -185,7 +181,7 @@ def _choice(inside: str, form: str) -> Draft:
     if single:
         rights = [weight == 100 for weight in weights]
         if sum(rights) != 1:
-            raise _Bad(_("%(n)s options are worth all points where one is chosen; here exactly one is right", n=sum(rights)))
+            raise Refused(_("%(n)s options are worth all points where one is chosen; here exactly one is right", n=sum(rights)))
         if any(0 < weight < 100 for weight in weights):
             notes = (_("an option that was worth part of the points counts as wrong here"),)
     else:
@@ -211,7 +207,7 @@ def _matching(inside: str, form: str) -> Draft:
     for _mark, one in _answers(inside, "="):
         left, arrow, right = one.text.partition("->")
         if not arrow:
-            raise _Bad(_("a pair has no “->”"))
+            raise Refused(_("a pair has no “->”"))
         if not left.strip():
             lures += 1
             continue
@@ -245,7 +241,7 @@ def _numeric(inside: str, form: str) -> Draft:
     found = [one for _mark, one in _answers(inside, "=") if one.text]
     whole = [one for one in found if one.weight in (None, 100)]
     if len(whole) != 1:
-        raise _Bad(_("%(n)s numbers are worth all points; here one is right, with a tolerance", n=len(whole)))
+        raise Refused(_("%(n)s numbers are worth all points; here one is right, with a tolerance", n=len(whole)))
     value, tolerance = span(whole[0].text)
     return Draft(0, "", NUMERIC, "", value=value, tolerance=tolerance, explanation=_markdown(whole[0].feedback, form),
                  notes=partly(len(found) > 1))
@@ -265,7 +261,7 @@ def span(text: str) -> tuple[Decimal, Decimal]:
         value, _colon, tolerance = text.partition(":")
         return _decimal(value), abs(_decimal(tolerance)) if tolerance.strip() else Decimal(0)
     except InvalidOperation as error:
-        raise _Bad(_("“%(text)s” is no number", text=_post(text)[:40])) from error
+        raise Refused(_("“%(text)s” is no number", text=_post(text)[:40])) from error
 
 
 def _decimal(text: str) -> Decimal:
@@ -280,7 +276,7 @@ def _text(inside: str, form: str) -> Draft:
     whole = [one for one in found if one.weight in (None, 100)]
     accept, starred = accepted([_post(one.text) for one in whole])
     if not accept:
-        raise _Bad(_("no answer is worth all points, or it is a pattern (*) that stands for many"))
+        raise Refused(_("no answer is worth all points, or it is a pattern (*) that stands for many"))
     told = next((said for one in whole if (said := _markdown(one.feedback, form))), "")
     return Draft(0, "", TEXT, "", accept=accept, explanation=told, notes=(*partly(len(found) > len(whole)), *starred))
 

@@ -121,6 +121,7 @@ def _pair(draft: Draft, twin: Draft | None, language: str) -> tuple[Draft, Draft
             zh, en = (one or f"{TRANSLATE} {draft.unit[0] or draft.unit[1]}" for one in draft.unit)
             draft, second = replace(draft, unit=(zh, en)), replace(second, unit=(zh, en))
     else:
+        draft = replace(draft, unit=(draft.unit[0] or twin.unit[0], draft.unit[1] or twin.unit[1]))
         second = replace(twin, id=draft.id, objective=draft.objective, difficulty=draft.difficulty, rev=draft.rev,
                          medical=draft.medical, unit=draft.unit)
     return (draft, second) if language == "zh" else (second, draft)
