@@ -59,9 +59,8 @@ def publish(account: Account, plan: Plan) -> PracticalSession:
     with transaction() as session:
         _check(plan, now, None)
         require_in(account, TRAINER, [plan.region_code])
-        row = PracticalSession(id=uuid7(), state=PLANNED, version=1, made_at=now, secret_sealed=b"", cancelled_because="")
-        row.secret_sealed = _seal().seal_bytes(secrets.token_bytes(32), f"practical_session.{row.id}")
-        _take(row, plan)
+        row = PracticalSession(id=uuid7(), state=PLANNED, version=1, made_at=now, cancelled_because="")
+        fill(row, plan)
         session.add(row)
         session.flush()
         audit.append(session, account.actor, "practical.publish", booking.subject(row), _details(row))
@@ -125,6 +124,12 @@ def _held(session: Session, account: Account, session_id: uuid.UUID, version: in
     if row.version != version:
         raise Conflict(_l("Somebody else has changed this session meanwhile. Look at it as it is now, and change it again."))
     return row
+
+
+def fill(row: PracticalSession, plan: Plan) -> None:
+    """A new row says what the plan says, and has a secret of its own."""
+    _take(row, plan)
+    row.secret_sealed = _seal().seal_bytes(secrets.token_bytes(32), f"practical_session.{row.id}")
 
 
 def _take(row: PracticalSession, plan: Plan) -> None:
