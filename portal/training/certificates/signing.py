@@ -35,6 +35,10 @@ class BadSignature(ValueError):
     """It is no token, or none that one of these keys has signed."""
 
 
+class UnknownKey(BadSignature):
+    """It says that a key has signed it which is not among those that are trusted."""
+
+
 @dataclass(frozen=True)
 class Key:
     """`thumbprint` (RFC 7638) names it; `private` where it can sign."""
@@ -87,7 +91,7 @@ def verify(token: str, trusted: Mapping[str, RSAKey]) -> dict[str, Any]:
         raise BadSignature("not signed as credentials of this portal are")
     key = trusted.get(re.split(r"[/#]", kid.removesuffix(".json"))[-1])
     if key is None:
-        raise BadSignature("signed by a key that is not known here")
+        raise UnknownKey("signed by a key that is not known here")
     try:
         jws.deserialize_compact(token, key, algorithms=[ALGORITHM], registry=_REGISTRY)
     except (JoseError, ValueError) as error:

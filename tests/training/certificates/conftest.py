@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import shutil
 from datetime import UTC, datetime, timedelta
 
 import pytest
 from joserfc.jwk import RSAKey
 
+from portal import create_app
 from portal.config import Settings
 from portal.core.clock import utcnow
+from portal.core.db import db
 from portal.identity.rights import TRAINER
 from portal.training import courses_store
 from portal.training.certificates import credential, issue, renewal, signing, store
@@ -53,6 +56,19 @@ def school(make_app, content, key_folder):  # noqa: F811
     with app.app_context():
         courses_store.sync()
         yield app
+
+
+@pytest.fixture
+def site_alone(tmp_path, sqlite_template, content, key_folder):  # noqa: F811
+    """The same on SQLite alone."""
+    shutil.copy(sqlite_template, tmp_path / "anlan.db")
+    app = create_app(Settings(instance=tmp_path, content=content, certificate_keys=str(key_folder), public_url=BASE,
+                              secret_key="test " * 10, phone_key="ab" * 32))
+    app.testing = True
+    with app.app_context():
+        courses_store.sync()
+        yield app
+        db.engine.dispose()
 
 
 @pytest.fixture
