@@ -14,6 +14,7 @@ SURFACE_MODULES = {
     "site": ("portal.site.pages", "portal.shelters.living.pages", "portal.shelters.paper.public_pages",
              "portal.guides.pages", "portal.training.learners.pages", "portal.training.exams.pages",
              "portal.training.practicals.pages", "portal.training.assessing.learner_pages",
+             "portal.training.certificates.learner_pages", "portal.training.certificates.public_pages",
              "portal.training.offline.pages", "portal.training.me.pages", "portal.training.touch.pages"),
     "desk": (
         "portal.identity.pages",
