@@ -5,7 +5,7 @@
   const kept = window.AnlanAssessments, words = JSON.parse(document.getElementById("words").textContent), $ = (id) => document.getElementById(id);
   const session = words.session || /\/sessions\/([0-9a-f-]{36})\/assess\//.exec(location.pathname)?.[1];
   if (!kept?.possible || !session) return;
-  const CACHE = "anlan-assess-1", EVERY = 20e3, nil = "00000000-0000-0000-0000-000000000000";
+  const CACHE = "anlan-assess-1", EVERY = 20e3, SOON = 5e3, nil = "00000000-0000-0000-0000-000000000000";
   let list = kept.list(session), busy = false, said = "";
   const say = (text, values = {}) => Object.entries(values).reduce((t, [k, v]) => t.replaceAll(`{${k}}`, v), text);
   const at = (url) => url.replace(nil, session);
@@ -80,7 +80,7 @@
   function draw(force = false) {
     if (!list) return;
     const [learner, name] = location.hash.slice(1).split("/"), one = person(Number(learner)), item = skill(name ?? ""), view = one && item ? location.hash : "";
-    $("plain").hidden = true; $("app").hidden = false;
+    $("plain").replaceChildren(); $("app").hidden = false;
     $("app-where").textContent = `${list.title} · ${list.place} · ${clock(list.starts)}`;
     $("kept").textContent = say(words.kept, {time: clock(list.taken), until: clock(list.expires)});
     drawState();
@@ -103,7 +103,7 @@
   // -- contact ----------------------------------------------------------------------------------------------
   async function take(csrf) {
     const answer = await fetch(at(words.take_url), {method: "POST", headers: {"X-CSRFToken": csrf}, redirect: "error"});
-    if (answer.status === 404) { kept.dropList(session); list = null; $("plain").hidden = false; $("app").hidden = true; return; }
+    if (answer.status === 404) { kept.dropList(session); list = null; location.reload(); return; }
     if (!answer.ok) throw new Error(String(answer.status));
     list = await answer.json();
     kept.keepList(list);
@@ -135,6 +135,7 @@
     } catch {
       draw();
       drawState(words.no_contact);
+      if (navigator.onLine && waiting().length) setTimeout(sync, SOON);
     } finally { busy = false; }
   }
   // Whether somebody is there whose name this phone does not know.
