@@ -17,7 +17,7 @@ from portal.training.content import bank_text, files, keys, questions, reader
 from portal.training.content.faults import Fault, Notes
 from portal.training.content.questions import Half
 from portal.training.content.unfinished import TRANSLATE, WRITE
-from portal.training.content.values import MATCHING, MULTIPLE, NUMERIC, ORDERING, SINGLE, TEXT, TRUEFALSE, Course, Module
+from portal.training.content.values import MULTIPLE, NUMERIC, ORDERING, SINGLE, TEXT, TRUEFALSE, Course, Module
 from portal.training.exchange import bank_out
 from portal.training.exchange.drafts import NO_OBJECTIVE, Draft, Reading, Unreadable, Untaken, to_translate
 
@@ -89,27 +89,27 @@ def refused(draft: Draft, language: str) -> list[str]:
     text, found = bank_out.question(draft, language), list[Fault]()
     notes = Notes("", found)
     halves = [half for block in bank_text.blocks(text, language, notes) if (half := questions.read(block, language, notes))]
-    if not found and (len(halves) != 1 or not _is(halves[0], draft)):
+    astray = len(halves) == 1 and len(halves[0].rows) != len(_rows(draft))
+    if astray or (not found and (len(halves) != 1 or not _is(halves[0], draft))):
         return [_("its words would be read as something else: they hold a list, a table or a heading where none can stand")]
     return [fault.message for fault in found]
 
 
+def _rows(draft: Draft) -> list[tuple[str, ...]]:
+    """The entries of its list or table as they are meant."""
+    if draft.type in (SINGLE, MULTIPLE, TRUEFALSE):
+        return [(one.words, one.feedback or WRITE) for one in draft.options]
+    return [(item,) for item in draft.items] if draft.type == ORDERING else list(draft.pairs)
+
+
 def _is(half: Half, draft: Draft) -> bool:
     """Whether what is read is what was meant."""
-    rows = [row.texts for row in half.rows]
-    meant: list[tuple[str, ...]] = []
-    if draft.type in (SINGLE, MULTIPLE, TRUEFALSE):
-        meant = [(one.words, one.feedback or WRITE) for one in draft.options]
-    elif draft.type == ORDERING:
-        meant = [(item,) for item in draft.items]
-    elif draft.type == MATCHING:
-        meant = list(draft.pairs)
     if draft.type == NUMERIC and (half.facts.get("value"), half.facts.get("tolerance")) != (draft.value, draft.tolerance):
         return False
     if draft.type == TEXT and half.own.get("accept") != draft.accept:
         return False
     same = (half.id, half.words, half.explanation) == (draft.id, draft.words or WRITE, draft.explanation or WRITE)
-    return same and [tuple(row) for row in rows] == meant
+    return same and [tuple(row.texts) for row in half.rows] == _rows(draft)
 
 
 def _pair(draft: Draft, twin: Draft | None, language: str) -> tuple[Draft, Draft]:

@@ -61,7 +61,8 @@ class Form:
     def root(self, name: str, attributes: dict[str, str], language: str = "") -> etree._Element:
         """The outermost element of a document."""
         made = self.make(name, attributes)
-        top = etree.Element(made.tag, attrib=dict(made.attrib), nsmap={**self._names, "xsi": _XSI})
+        names: dict[Any, str] = {None: self.items[0], "xsi": _XSI}
+        top = etree.Element(made.tag, attrib={str(key): str(value) for key, value in made.attrib.items()}, nsmap=names)
         top.set(f"{{{_XSI}}}schemaLocation", " ".join(self.items))
         if language:
             top.set(f"{{{_XML}}}lang", language)

@@ -109,7 +109,7 @@ def test_the_committed_course_is_a_whole_package(kind: str, language: str) -> No
         assert archive.testzip() is None
         names = set(archive.namelist())
         manifest = etree.fromstring(archive.read("imsmanifest.xml"))
-        resources = [one for one in manifest.iter("{*}resource")]
+        resources = list(manifest.iter("{*}resource"))
         ids = [one.get("identifier") for one in resources]
         assert len(set(ids)) == len(ids)
         assert {one.get("href") for one in manifest.iter("{*}file")} == names - {"imsmanifest.xml"}
