@@ -28,6 +28,8 @@ SURFACE_MODULES = {
         "portal.training.assessing.attendance_pages",
         "portal.training.assessing.assessing_pages",
         "portal.training.office.pages",
+        "portal.training.groups.cohort_pages",
+        "portal.training.groups.gradebook_pages",
         "portal.training.practicals.desk_pages",
         "portal.training.figures.question_pages",
         "portal.training.figures.responder_pages",

@@ -81,6 +81,18 @@ ACTS = {
     "learner.sign_out_all": _l("signed out on all devices"),
     "learner.download": _l("downloaded what is kept of a learner"),
     "learner.erase": _l("erased a learner"),
+    "learner.list": _l("looked at a list of learners"),
+    "learner.look": _l("looked at a learner"),
+    "cohort.create": _l("made a cohort"),
+    "cohort.change": _l("changed a cohort"),
+    "cohort.end": _l("ended a cohort"),
+    "cohort.reopen": _l("took the end of a cohort back"),
+    "cohort.take_out": _l("took a member out of a cohort"),
+    "roster.import": _l("imported a list of learners"),
+    "roster.undo": _l("took the import of a list of learners back"),
+    "roster.export": _l("saved a list of learners as a file"),
+    "gradebook.export": _l("saved a gradebook as a file"),
+    "results.import": _l("imported practical results"),
     "exam.start": _l("began an exam"),
     "exam.end": _l("ended an exam"),
     "exam.unmarked": _l("handed in an exam that could not be marked"),
@@ -140,7 +152,7 @@ GROUPS = {
                                                            "transfer.", "transfers.", "paper.", "opening.")),
     "obstructions": (_l("Obstructions and roads"), ("obstruction.", "roads.", "field.")),
     "training": (_l("Courses and learners"), ("course.", "learner.", "exam.", "practical.", "attendance.", "assessment.",
-                                           "certificate.")),
+                                           "certificate.", "cohort.", "roster.", "gradebook.", "results.")),
 }
 _SUBJECTS = {
     "draft": _l("draft"), "bulletin": _l("bulletin"), "warning": _l("warning"), "dispatch": _l("dispatch"),
@@ -149,6 +161,7 @@ _SUBJECTS = {
     "opening": _l("decision"), "transfer": _l("transfer"), "transfers": _l("transfer lists"), "round": _l("round"),
     "roads": _l("roads"), "paper": _l("paper"), "course": _l("course"), "learner": _l("learner"),
     "exam": _l("exam"), "practical": _l("practical session"), "certificate": _l("certificate"),
+    "cohort": _l("cohort"),
 }
 _DETAILS = {
     "version": _l("version"), "content": _l("content"), "reason": _l("reason"), "kind": _l("kind"), "exercise": _l("drill"),
@@ -180,6 +193,7 @@ _DETAILS = {
     "posts": _l("posts"), "answers": _l("answers"), "course": _l("course"), "percent": _l("per cent"), "passed": _l("passed"),
     "serial": _l("serial"), "renews": _l("renews"), "replaces": _l("replaces"),
     "skill": _l("skill"), "bookings": _l("bookings"), "learner": _l("learner"), "begins": _l("begins"), "seats": _l("seats"),
+    "new": _l("new"), "joined": _l("joined"), "members": _l("members"), "gone": _l("deleted"), "lacks": _l("who lacks"),
 }
 _TELLING = ("exercise", "reason", "kind", "hazard", "tier", "regions", "username", "role", "region_code", "highest_tier",
             "channel")

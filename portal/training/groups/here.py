@@ -7,7 +7,7 @@ import json
 import zlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import wraps
 from typing import Any, TypeVar
 
@@ -18,7 +18,7 @@ from flask_babel import lazy_gettext as _l
 
 from portal import current_settings
 from portal.core import keys
-from portal.core.clock import utcnow
+from portal.core.clock import local, utcnow
 from portal.core.errors import Invalid
 from portal.core.i18n import select_language
 from portal.core.sealing import TextSeal
@@ -26,8 +26,10 @@ from portal.identity.guard import current_account
 from portal.identity.models import Account
 from portal.identity.rights import TRAINER, may_in, regions_for
 from portal.regions import lookup
-from portal.training import courses_store
+from portal.training import courses_store, standing
+from portal.training.assessing import words
 from portal.training.content.values import Course
+from portal.training.groups.cohorts import KIND_NAMES
 from portal.training.groups.tables import Fault
 from portal.web import csrf
 
@@ -44,6 +46,17 @@ def account_here() -> Account:
 def region_name(code: str | None) -> str:
     node = lookup.get(code) if code else None
     return node.name(select_language()) if node else code or "—"
+
+
+def day(moment: datetime | None) -> str:
+    """A day in the district's zone, the same in both languages."""
+    return f"{local(moment, current_settings().timezone):%Y-%m-%d}" if moment else "—"
+
+
+def words_here() -> dict[str, Any]:
+    """What all templates of groups use."""
+    return {"region_name": region_name, "day": day, "without_end": standing.WITHOUT_END, "skill_states": words.STATES,
+            "skill_marks": words.MARKS, "endpoints": current_app.view_functions, "kinds": KIND_NAMES}
 
 
 @dataclass(frozen=True, slots=True)
