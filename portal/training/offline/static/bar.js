@@ -60,8 +60,8 @@ self.AnlanBar = (() => {
     }
     await show();
     const owner = await store.owner();
-    if (!owner && !(await store.foreign(owner))) return;
-    const some = (await store.courses(owner)).length || (await store.things(owner)).length || Object.keys(await store.pauses()).length;
+    const asks = !owner && learner === undefined; // the page without a network, opened with one: somebody may be signed in
+    const some = asks || (await store.courses(owner)).length || (await store.things(owner)).length || Object.keys(await store.pauses()).length;
     if (some) await (navigator.onLine ? send() : show("offline"));
   }
   begin().catch(() => { /* a browser that keeps nothing has nothing to send */ });
