@@ -16,7 +16,7 @@ from portal.regions import lookup
 _INK = "#0b5876"
 _PATTERNS = {
     "met": f'<rect width="8" height="8" fill="{_INK}" fill-opacity=".35"/>',
-    "near": f'<rect width="8" height="8" fill="#fff"/><path d="M2 0v8M6 0v8" stroke="{_INK}" stroke-width="1.5"/>',
+    "near": f'<rect width="8" height="8" fill="#fff"/><path d="M4 0v8" stroke="{_INK}" stroke-width="1.5"/>',
     "below": f'<rect width="8" height="8" fill="#fff"/><path d="M0 8l8-8M-2 2l4-4M6 10l4-4" stroke="{_INK}" stroke-width="1.5"/>',
     "none": '<rect width="8" height="8" fill="#fff"/><path d="M0 0l8 8M8 0l-8 8" stroke="#4a5866" stroke-width="1.2"/>',
     "unknown": '<rect width="8" height="8" fill="#fff"/><circle cx="4" cy="4" r="1.1" fill="#4a5866"/>',

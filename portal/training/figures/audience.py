@@ -13,6 +13,7 @@ from portal.core.db import transaction
 from portal.subscribers import given
 from portal.subscribers.audiences import mask_of
 from portal.training import standing
+from portal.training.certificates import issue  # noqa: F401  (grants when somebody is due: ours looks afterwards)
 from portal.training.learners import own
 from portal.training.models import Enrolment, Learner
 

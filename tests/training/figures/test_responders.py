@@ -111,7 +111,7 @@ def seats(seat, *roles):
 
 def tables(page):
     found = lxml.html.fromstring(page.text).xpath("//table[contains(@class, 'responders')]")
-    return [[(row.xpath("string(./th/text())").strip(), [c.text_content().strip() for c in row.xpath("./td")])
+    return [[(row.xpath("string(./th/text())").strip(), [" ".join(c.text_content().split()) for c in row.xpath("./td")])
              for row in table.xpath("./tbody/tr")] for table in found]
 
 
