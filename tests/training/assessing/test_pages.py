@@ -276,3 +276,18 @@ def test_guesses_are_counted_for_each_learner_and_not_for_the_hall(phone, traine
         answers.append(hand.send("/learn/here/", form | {"code": rotating.code(held, utcnow())}).status_code)
     assert answers == [303] * 15
     assert learner_pages.GUESSES
+
+
+def test_the_page_of_the_course_tells_how_the_skills_stand(phone, held, there, trainer, version):
+    hand = phone(there)
+    hand.post("/learn/courses/sample/start", token_from="/learn/courses/sample/")
+    recording.record(trainer, [seen(held, there, version)])
+    page = hand.get("/learn/courses/sample/")
+    assert "1 of 1 passed" in plain(page)
+    assert "/learn/courses/sample/skills/" in page.text
+
+
+def test_the_page_of_a_session_tells_of_a_dispute(desk, held, there, trainer, second, version):
+    recording.record(trainer, [seen(held, there, version, minute=1)])
+    recording.record(second, [seen(held, there, version, minute=2, steps=BADLY)])
+    assert "Assessors differ on 1 skill." in plain(desk(trainer).get(f"/desk/training/sessions/{held.id}/"))

@@ -83,6 +83,7 @@
     $("plain").replaceChildren(); $("app").hidden = false;
     $("app-where").textContent = `${list.title} · ${list.place} · ${clock(list.starts)}`;
     $("kept").textContent = say(words.kept, {time: clock(list.taken), until: clock(list.expires)});
+    $("app").classList.toggle("assess-one", Boolean(view));
     drawState();
     if (view && view === drawn && !force) return; // somebody is filling it in
     if (view) { if (drawn !== null) { tell(""); } drawChecklist(one, item); } else drawList();
