@@ -13,6 +13,7 @@ import logging
 import math
 import secrets
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,6 +22,9 @@ from flask import Flask
 from portal.config import Settings
 from portal.guides import shelf as guides
 from portal.site.generations import name_of_current, read_manifest
+from portal.training.games import fill as games
+from portal.training.games import shelf as games_shelf
+from portal.training.games.shelf import Game
 from portal.training.reading import fill as room
 from portal.training.reading import shelf as shelves
 from portal.training.reading.shelf import Shelf
@@ -36,10 +40,15 @@ SLICE_SECONDS, MOST_ROUNDS = 1.0, 600
 FILE = "courses.txt"
 
 
+def is_own(path: str) -> bool:
+    """Whether a published path is a page of a course or of a game, or a picture of theirs."""
+    return room.is_own(path) or games.is_own(path)
+
+
 def keep(publishing: Publishing) -> None:
     """Take the pages of courses over as they are, with the styles that they were made for. Where there never were any, the list
     says so, because each page leads to it."""
-    publishing.building.keep(lambda path: room.is_own(path) or path.startswith("/assets/"))
+    publishing.building.keep(lambda path: is_own(path) or path.startswith("/assets/"))
     try:
         if room.LISTS - publishing.building.entries.keys():
             room.Filling(publishing, Shelf("", (), 0), math.inf).fill()
@@ -56,10 +65,10 @@ def publish_courses(app: Flask, *, everything: bool = False) -> Published:
     settings: Settings = app.extensions["anlan"]
     nonce = secrets.token_hex(8) if everything else ""
     with app.app_context():
-        shelf = shelves.read(settings.content)  # it takes its time, and needs no lock
+        shelf, played = shelves.read(settings.content), games_shelf.read(settings.content)  # it takes its time, and needs no lock
     rendered = 0
     for _round in range(MOST_ROUNDS):
-        round_ = _Round(shelf)
+        round_ = _Round(shelf, played)
         # Shelters that changed have a publishing of their own; together the two would hold a warning back twice as long.
         building, _shelters = generation(app, nonce, 0.0, round_.fill)
         rendered += building.rendered
@@ -71,13 +80,15 @@ def publish_courses(app: Flask, *, everything: bool = False) -> Published:
 class _Round:
     """One slice. `behind`: how many pages, of guides too, are left for the next one."""
 
-    def __init__(self, shelf: Shelf) -> None:
-        self._shelf, self.behind = shelf, 0
+    def __init__(self, shelf: Shelf, played: Sequence[Game]) -> None:
+        self._shelf, self._played, self.behind = shelf, played, 0
 
     def fill(self, publishing: Publishing) -> None:
         """Whatever goes wrong, the last pages stay, and it is tried again."""
-        filling = room.Filling(publishing, self._shelf, time.monotonic() + SLICE_SECONDS)
+        leads_to = {game.course.id for game in self._played}
+        filling = room.Filling(publishing, self._shelf, time.monotonic() + SLICE_SECONDS, leads_to)
         try:
+            games.fill(filling, self._played)
             filling.fill()
             self.behind = filling.behind + publishing.guides_behind
         except Exception as error:
@@ -86,7 +97,7 @@ class _Round:
         if self.behind or filling.trouble:
             keep(publishing)
             return
-        there = sum(map(room.is_own, publishing.building.entries))
+        there = sum(map(is_own, publishing.building.entries))
         with contextlib.suppress(OSError):  # then it is done again
             done = f"{_mark(publishing.settings, self._shelf.token)} {there}"
             (publishing.building.root / FILE).write_text(done, encoding="utf-8")
@@ -99,7 +110,7 @@ def due(settings: Settings) -> bool:
     root = root_of(settings)
     name = name_of_current(root)
     manifest = read_manifest(root / name) if name else None
-    there = sum(map(room.is_own, manifest.entries)) if manifest else 0
+    there = sum(map(is_own, manifest.entries)) if manifest else 0
     return not there or _noted(root / FILE) != f"{_mark(settings, shelves.token(settings.content))} {there}"
 
 
@@ -107,8 +118,8 @@ def _mark(settings: Settings, token: str) -> str:
     """Changes with all that the pages of courses are made of."""
     from portal.site.publish import code_version
 
-    facts = [code_version(), token, settings.authority_zh, settings.authority_en, settings.timezone, settings.demo,
-             settings.sms_provider, guides.token(settings.content)]
+    facts = [code_version(), token, games_shelf.token(settings.content), settings.authority_zh, settings.authority_en,
+             settings.timezone, settings.demo, settings.sms_provider, guides.token(settings.content)]
     return hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:32]
 
 

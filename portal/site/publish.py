@@ -48,7 +48,8 @@ HERE = Path(__file__).resolve().parent
 VENDOR = HERE.parent / "web" / "static" / "vendor"
 VENDORED = (VENDOR / "leaflet" / "leaflet.js", VENDOR / "leaflet" / "leaflet.css")
 #: What the pages of courses load.
-COURSE_STATICS = (HERE.parent / "training" / "reading" / "static" / "courses.css",)
+COURSE_STATICS = (HERE.parent / "training" / "reading" / "static" / "courses.css",
+                  HERE.parent / "training" / "games" / "static" / "games.css")
 #: What the pages of guides and of the search load.
 GUIDE_STATICS = tuple(HERE.parent / "guides" / "static" / name for name in ("guides.css", "search.js"))
 HTML, XML = "text/html; charset=utf-8", "application/xml; charset=utf-8"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
@@ -13,11 +14,13 @@ from portal.training.content.course_file import Outline
 from portal.training.content.faults import Fault, Notes
 from portal.training.content.lessons import Pair
 from portal.training.content.pairing import Halves
-from portal.training.content.values import HOUR_MINUTES, SINGLE, Choice, Course, Medium, Question
+from portal.training.content.values import HOUR_MINUTES, SINGLE, Choice, Course, Medium, Question, Scenario
 
 #: How far the lessons' minutes may be from the hours that the course promises.
 TOLERANCE = 0.05
 LANGUAGES = ("zh", "en")
+#: A picture in a text: its words and its name.
+PICTURE = re.compile(r"!\[(?P<alt>[^\]]*)\]\(\.\./media/(?P<name>[a-z0-9._-]+)\)")
 #: In a bank with at least so many single-choice questions, the right option is the longest in at most this share of them.
 FEW_SINGLES, MOST_LONGEST = 8, Fraction(2, 3)
 
@@ -45,6 +48,7 @@ def check(seen: Everything, course: Course, found: list[Fault], *, banks: bool) 
         _question_ids(seen, found)
         _objectives(seen, found)
         _blueprint(seen.outline, course, outline)
+        _games(seen, course, outline)
         _forgotten_banks(seen, found)
         _given_away(seen, found)
     _pictures(seen, found, banks=banks)
@@ -152,6 +156,25 @@ def _pictures(seen: Everything, found: list[Fault], *, banks: bool) -> None:
     for name in sorted(set(seen.media) - used) if banks else ():
         Notes(f"{seen.outline.id}/media/{name}", found).add(
             1, _("no lesson and no question shows this picture; use or remove it"))
+
+
+def _games(seen: Everything, course: Course, notes: Notes) -> None:
+    """Each is a scenario of a module of its own, which lends it its title, and shows a picture at every step."""
+    asked = {question.id: (module, question) for module, question, _halves in seen.questions}
+    modules: set[str] = set()
+    for name in course.games:
+        line = seen.outline.lines.get("games", 1)
+        module, question = asked.get(name, ("", None))
+        if not isinstance(question, Scenario):
+            notes.add(line, _("games: %(id)s is no scenario of this course", id=name))
+            continue
+        if module in modules:
+            notes.add(line, _("games: a module has one game at most, and lends it its title (%(id)s)", id=name))
+        modules.add(module)
+        for node in question.nodes:
+            if not (PICTURE.search(node.words.zh) and PICTURE.search(node.words.en)):
+                notes.add(line, _("games: the node %(node)s of %(id)s has no picture; children look before they read",
+                                  node=node.id, id=name))
 
 
 def _forgotten_lessons(seen: Everything, found: list[Fault]) -> None:

@@ -18,7 +18,7 @@ from portal.warnings.hazards import Phrase
 FILE = "course.yaml"
 MOST_MODULES, MOST_LESSONS, MOST_SKILLS = 30, 60, 30
 _KEYS = ("id", "version", "title", "summary", "for", "hours", "validity_months", "pass_mark", "exam", "practical", "renewal",
-         "notes", "modules")
+         "games", "notes", "modules")
 _EXAM = ("minutes", "grace_seconds", "attempts", "wait_hours", "one_at_a_time", "feedback", "draw")
 
 
@@ -48,6 +48,7 @@ class Outline:
     exam: Exam | None
     skills: tuple[str, ...]
     renewal: Renewal
+    games: tuple[str, ...]
     notes: Phrase
     parts: tuple[Part, ...]
     lines: dict[str, int]
@@ -80,6 +81,7 @@ def read(directory: Path, found: list[Fault]) -> Outline | None:
         exam=_exam(at),
         skills=(skills := _skills(at)),
         renewal=_renewal(at, skills),
+        games=at.texts("games", 1, MOST_MODULES) if "games" in at else (),
         notes=at.phrase("notes", required=False),
         parts=_parts(at),
         lines=dict(tree.lines),

@@ -51,7 +51,7 @@ def read(directory: Path, *, banks: bool = True) -> Reading:
     course = Course(
         id=outline.id, version=outline.version, title=outline.title, summary=outline.summary, audience=outline.audience,
         hours=outline.hours, validity_months=outline.validity_months, pass_mark=outline.pass_mark, exam=outline.exam,
-        renewal=outline.renewal, notes=outline.notes, modules=tuple(modules), checklists=tuple(checklists),
+        renewal=outline.renewal, games=outline.games, notes=outline.notes, modules=tuple(modules), checklists=tuple(checklists),
         media=MappingProxyType(pictures),
     )
     checks.check(seen, course, found, banks=banks)

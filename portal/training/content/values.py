@@ -251,7 +251,8 @@ class Medium:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Course:
-    """`validity_months` 0: what it certifies does not expire. Without an `exam` it is for reading and practice."""
+    """`validity_months` 0: what it certifies does not expire. Without an `exam` it is for reading and practice. `games`: ids of
+    scenarios that everybody may play, one a module at most."""
 
     id: str
     version: str
@@ -267,6 +268,7 @@ class Course:
     checklists: tuple[Checklist, ...]
     media: Mapping[str, Medium]
     renewal: Renewal = Renewal()
+    games: tuple[str, ...] = ()
 
     @property
     def lessons(self) -> Iterator[Lesson]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from datetime import datetime
 from functools import partial
 from typing import Any, Protocol
@@ -51,10 +51,10 @@ def is_own(path: str) -> bool:
 
 class Filling:
     """Puts the pages of a shelf until its time is over. `behind`: how many are left; `trouble`: the first error of a page, whose
-    last form then stays while the others go on."""
+    last form then stays while the others go on. `games`: id of each course that has games; its pages lead to them."""
 
-    def __init__(self, publishing: Publishing, shelf: Shelf, until: float) -> None:
-        self._publishing, self._shelf, self._until = publishing, shelf, until
+    def __init__(self, publishing: Publishing, shelf: Shelf, until: float, games: Collection[str] = ()) -> None:
+        self._publishing, self._shelf, self._until, self._games = publishing, shelf, until, games
         self.behind = self._made = 0
         self.trouble: Exception | None = None
 
@@ -64,9 +64,11 @@ class Filling:
             self._lessons(course)
         if not self.behind:
             for course in self._shelf.courses:
-                self._page("training/course.html", f"/courses/{course.id}/", [repr(course)], {"course": course})
+                self.page("training/course.html", f"/courses/{course.id}/", [repr(course), course.id in self._games],
+                          {"course": course, "games": course.id in self._games})
             shown = [(c.id, c.version, repr((c.title, c.summary, c.hours)), c.minutes) for c in self._shelf.courses]
-            self._page("training/courses.html", "/courses/", shown, {"courses": self._shelf.courses})
+            self.page("training/courses.html", "/courses/", [shown, bool(self._games)],
+                      {"courses": self._shelf.courses, "games": bool(self._games)})
 
     def _pictures(self, course: Course) -> None:
         for medium in course.media.values():
@@ -79,10 +81,11 @@ class Filling:
         for place in places:
             words = place.lesson.text.zh + place.lesson.text.en
             facts = [repr(place), [repr(item) for item in shown.items() if f"/media/{item[0]}" in words]]
-            self._page("training/lesson.html", f"/courses/{course.id}/{place.lesson.id}/", facts,
+            self.page("training/lesson.html", f"/courses/{course.id}/{place.lesson.id}/", facts,
                        {"course": course, "place": place, "pictures": shown})
 
-    def _page(self, template: str, path: str, facts: Any, context: dict[str, Any]) -> None:
+    def page(self, template: str, path: str, facts: Any, context: dict[str, Any]) -> None:
+        """Put a page in every language. `facts`: all that it is made of; `path` stands below the language."""
         for language in LANGUAGES:
             own = f"/{language}{path}"
             self._put(own, HTML, self._publishing.key(own, facts),

@@ -39,14 +39,15 @@
       const one = make("li", ""), grip = make("span", "touch-grip", "⠿");
       one.dataset.item = item;
       grip.setAttribute("aria-hidden", "true");
-      one.append(grip, make("span", "touch-words", texts[item]));
+      const buttons = make("span", "touch-buttons");
+      one.append(grip, make("span", "touch-words", texts[item]), buttons);
       for (const [way, sign, by] of [["up", "▲", -1], ["down", "▼", 1]]) {
         const button = make("button", "button-quiet", sign);
         button.type = "button";
         button.dataset.way = way;
         button.setAttribute("aria-label", fill(words[way], { words: texts[item] }));
         button.addEventListener("click", () => step(one, by, button));
-        one.append(button);
+        buttons.append(button);
       }
       grip.addEventListener("pointerdown", (event) => hold(event, one, grip));
       return one;
@@ -56,7 +57,7 @@
         one.querySelector("[data-way=up]").setAttribute("aria-disabled", String(place === 0));
         one.querySelector("[data-way=down]").setAttribute("aria-disabled", String(place === all - 1));
       });
-      open.hidden = read() !== null;
+      open.hidden = !byRank || read() !== null; // a form that is sent as a whole keeps the order as it stands
     }
     const tell = (one) => { said.textContent = fill(words.moved, { words: texts[one.dataset.item], place: rows().indexOf(one) + 1, all }); };
 

@@ -1,0 +1,1 @@
+"""Scenarios that everybody may play: plain pages with a picture each, made for children's fingers."""
