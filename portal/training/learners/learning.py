@@ -7,11 +7,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Select, select
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
 from portal.core.clock import utcnow
-from portal.core.db import db, transaction
+from portal.core.db import db, insert_into, transaction
 from portal.training import courses_store
 from portal.training import standing as stands
 from portal.training.content.values import Course, Lesson, Module
@@ -140,5 +139,4 @@ def _resume(lessons: Iterable[Lesson], done: frozenset[str], at: str | None) -> 
 
 def _once(session: Session, table: Any, **values: Any) -> None:
     """Insert a row unless there is one with its key."""
-    dialect = postgresql if session.get_bind().dialect.name == "postgresql" else sqlite
-    session.execute(dialect.insert(table).values(**values).on_conflict_do_nothing())
+    session.execute(insert_into(session, table).values(**values).on_conflict_do_nothing())

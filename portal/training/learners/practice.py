@@ -8,10 +8,9 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import func, select
-from sqlalchemy.dialects import postgresql, sqlite
 
 from portal.core.clock import utcnow
-from portal.core.db import db, transaction
+from portal.core.db import db, insert_into, transaction
 from portal.training.content.values import Course, Module, Question
 from portal.training.grading import grade
 from portal.training.learners import review
@@ -67,8 +66,7 @@ def record(learner_id: int, course: Course, version_id: int, module_id: str, que
     `at`: when it was given, if not now."""
     graded, now = grade(question, answer), at or utcnow()
     with transaction() as session:
-        dialect = postgresql if session.get_bind().dialect.name == "postgresql" else sqlite
-        new = session.execute(dialect.insert(PracticeAnswer).values(
+        new = session.execute(insert_into(session, PracticeAnswer).values(
             learner_id=learner_id, ref=ref, slug=course.id, version_id=version_id, module_id=module_id, question_id=question.id,
             rev=question.rev, answer=answer, points=float(graded.points), right=graded.right, answered_at=now,
         ).on_conflict_do_nothing().returning(PracticeAnswer.id)).scalar_one_or_none()

@@ -8,10 +8,9 @@ from functools import cache
 
 from fsrs import Card, Rating, Scheduler
 from sqlalchemy import func, select
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
-from portal.core.db import db
+from portal.core.db import db, insert_into
 from portal.training import courses_store
 from portal.training.content.values import Course, Module, Question
 from portal.training.learners import exam_time
@@ -39,8 +38,7 @@ def _scheduler() -> Scheduler:
 def note(session: Session, learner_id: int, slug: str, question_id: str, *, right: bool, now: datetime) -> None:
     """After an answer, in its transaction: a wrong one puts the question into the queue, a right one puts off what is there."""
     if not right:  # two phones may get it wrong in one moment
-        dialect = postgresql if session.get_bind().dialect.name == "postgresql" else sqlite
-        session.execute(dialect.insert(ReviewCard).values(
+        session.execute(insert_into(session, ReviewCard).values(
             learner_id=learner_id, slug=slug, question_id=question_id, card=dict(Card(card_id=1, due=now).to_dict()), due_at=now,
         ).on_conflict_do_nothing())
     row = session.get(ReviewCard, (learner_id, slug, question_id), with_for_update=True)
