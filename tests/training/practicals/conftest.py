@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import itertools
+import shutil
 from datetime import timedelta
 
 import pytest
 
+from portal import create_app
+from portal.config import Settings
 from portal.core.clock import utcnow
 from portal.core.db import db, transaction
 from portal.identity.rights import TRAINER, VIEWER
@@ -68,6 +71,19 @@ def school(make_app, content):  # noqa: F811
         district.settle_regions()
         courses_store.sync()
         yield app
+
+
+@pytest.fixture
+def school_on_sqlite(tmp_path, content, sqlite_template):  # noqa: F811
+    """For what asks nothing particular of the database: a module that takes it for `school` runs once."""
+    shutil.copy(sqlite_template, tmp_path / "anlan.db")
+    app = create_app(Settings(instance=tmp_path, public_url="http://localhost", content=content))
+    app.testing = True
+    with app.app_context():
+        district.settle_regions()
+        courses_store.sync()
+        yield app
+        db.engine.dispose()
 
 
 @pytest.fixture

@@ -8,16 +8,21 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import select
 
+from portal.channels.sms import notices
 from portal.channels.sms.models import SmsNotice
+from portal.core import audit
 from portal.core.clock import utcnow
 from portal.core.db import db, transaction
 from portal.core.errors import Conflict, Invalid
 from portal.training import standing
 from portal.training.learners import own
 from portal.training.practical_models import BOOKED, LEFT, WAITING, Assessment, Booking, PracticalSession
-from portal.training.practicals import booking, sessions
+from portal.training.practicals import booking, sessions, store
+from tests import district
 from tests.training.practicals.conftest import new_learner, plan, states
 from tests.waiting import until_somebody_waits_for_a_lock
+
+FAR = "440310005001"  # a community of another street
 
 
 def queued(kind):
@@ -54,8 +59,6 @@ def test_what_is_said_of_a_seat_is_in_the_learners_language(publish, school):
     for who in (first, second):
         booking.book(who, practical.id)
     booking.leave(first, practical.id)
-    from portal.channels.sms import notices
-
     sent = []
     school.extensions["sms_aside"] = type("Carrier", (), {"send": lambda _self, body, messages, **_rest: sent.append(body)})()
     notices.send_due(school)
@@ -78,7 +81,6 @@ def test_many_who_want_the_last_seats_at_once_get_no_more_than_there_are(school,
 
     with transaction() as session:  # all stand at the door before it opens
         booking.locked(session, practical.id)
-        from portal.core import audit
         audit.serialise(session)
         threads = [threading.Thread(target=want, args=(who,)) for who in everybody[1:]]
         for thread in threads:
@@ -177,8 +179,6 @@ def test_more_seats_are_given_to_those_who_wait(publish, learners, trainer):
 
 
 def test_a_list_knows_who_comes_in_which_order(publish, learners):
-    from portal.training.practicals import store
-
     practical, people = publish(), learners(4)
     for who in people:
         booking.book(who, practical.id)
@@ -188,3 +188,26 @@ def test_a_list_knows_who_comes_in_which_order(publish, learners):
     assert "张伟" not in repr(store.people(practical.id))
     assert store.counts([practical.id]) == {practical.id: store.Counts(2, 2)}
     assert db.session.query(Booking).count() == 4
+
+
+def test_lists_go_on_where_they_stopped_and_past_ones_are_apart(publish, trainer, stranger):
+    starts = utcnow().replace(second=0, microsecond=0) + timedelta(days=3)
+    rows = [publish(starts_at=starts + timedelta(days=n // 2)) for n in range(5)]
+    far = sessions.publish(stranger, plan(stranger, region_code=FAR, starts_at=starts + timedelta(days=9)))
+    gone = publish()
+    with transaction() as session:
+        row = session.get(PracticalSession, gone.id)
+        row.starts_at, row.ends_at = utcnow() - timedelta(hours=4), utcnow() - timedelta(hours=1)
+    found, after, now = [], "", utcnow()
+    while True:
+        page = store.listing(now, after=after, limit=2)
+        found += [one.id for one in page.rows]
+        if not (after := page.after):
+            break
+    assert found == [*(one.id for one in sorted(rows, key=lambda one: (one.starts_at, one.id))), far.id]
+    assert [one.id for one in store.listing(now, past=True).rows] == [gone.id]
+    assert [one.id for one in store.listing(now, region_code=district.KENGZI).rows] == [far.id]
+    assert store.listing(now, slug="other").rows == []
+    assert len(store.listing(now, after="nonsense").rows) == 6
+    near = store.open_to("sample", FAR, now, 3)
+    assert [one.id for one in near] == [far.id, *found[:2]]

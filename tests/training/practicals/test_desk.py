@@ -21,6 +21,11 @@ HOME = "/desk/training/sessions/"
 
 
 @pytest.fixture
+def school(school_on_sqlite):
+    return school_on_sqlite
+
+
+@pytest.fixture
 def at_desk(trainer, seat):
     return seat(trainer)
 

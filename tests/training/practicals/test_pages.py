@@ -22,6 +22,11 @@ HOME = "/learn/sessions/"
 
 
 @pytest.fixture
+def school(school_on_sqlite):
+    return school_on_sqlite
+
+
+@pytest.fixture
 def phone(school):
     school.extensions["sms_courier"] = lambda work: work()
     made = LearnerPhone(school, NUMBER).sign_in()

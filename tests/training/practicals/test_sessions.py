@@ -23,6 +23,11 @@ from tests.training.practicals.conftest import plan
 FAR = "440310005001"  # a community of another street
 
 
+@pytest.fixture
+def school(school_on_sqlite):
+    return school_on_sqlite
+
+
 class Carrier:
     """Takes all, and remembers it by the end of the number."""
 
@@ -144,27 +149,6 @@ def test_what_is_wrong_is_said_at_its_field(trainer):
         with pytest.raises(Invalid) as refused:
             sessions.publish(trainer, plan(trainer, **changes | moments))
         assert field in [problem.field for problem in refused.value.problems], (field, changes)
-
-
-def test_lists_go_on_where_they_stopped_and_past_ones_are_apart(publish, trainer, stranger):
-    starts = utcnow().replace(second=0, microsecond=0) + timedelta(days=3)
-    rows = [publish(starts_at=starts + timedelta(days=n // 2)) for n in range(5)]
-    far = sessions.publish(stranger, plan(stranger, region_code=FAR, starts_at=starts + timedelta(days=9)))
-    gone = publish()
-    over(gone)
-    found, after, now = [], "", utcnow()
-    while True:
-        page = store.listing(now, after=after, limit=2)
-        found += [one.id for one in page.rows]
-        if not (after := page.after):
-            break
-    assert found == [*(one.id for one in sorted(rows, key=lambda one: (one.starts_at, one.id))), far.id]
-    assert [one.id for one in store.listing(now, past=True).rows] == [gone.id]
-    assert [one.id for one in store.listing(now, region_code=district.KENGZI).rows] == [far.id]
-    assert store.listing(now, slug="other").rows == []
-    assert len(store.listing(now, after="nonsense").rows) == 6
-    near = store.open_to("sample", FAR, now, 3)
-    assert [one.id for one in near] == [far.id, *found[:2]]
 
 
 def test_the_trail_holds_what_happened_and_no_name(publish, learners, trainer):
