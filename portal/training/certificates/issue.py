@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import base64
 import secrets
+import uuid
 from calendar import monthrange
+from dataclasses import dataclass
 from datetime import datetime, time, timedelta
 from typing import Any
 
@@ -20,22 +22,39 @@ from sqlalchemy.orm import Session
 from portal import current_settings
 from portal.core import audit
 from portal.core.clock import from_local, local, utcnow
-from portal.core.db import transaction, uuid7
+from portal.core.db import db, transaction, uuid7
 from portal.core.errors import Conflict, Invalid
 from portal.identity.models import Account
 from portal.identity.rights import TRAINER, require_in
+from portal.regions import codes
 from portal.training import courses_store, standing
 from portal.training.certificate_models import Certificate
 from portal.training.certificates import credential, renewal, signing, status_list
 from portal.training.certificates import serial as serials
 from portal.training.content.values import Course
+from portal.training.group_models import Cohort, CohortMember
 from portal.training.learners import own
-from portal.training.models import Learner
+from portal.training.models import Enrolment, Learner
 
 #: Characters of a reason.
 LONGEST_REASON = 300
 #: The reason of a certificate that was written anew.
 REPLACED = "replaced"
+
+
+#: People whom one press of a button reaches.
+MOST_AT_ONCE = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Granted:
+    """What came of granting by hand: certificates granted; people without a name; others who are not due after all, as after a
+    revocation; whether `more` wait."""
+
+    granted: int
+    nameless: int
+    others: int
+    more: int
 
 
 # -- granting ------------------------------------------------------------------------------------------------
@@ -117,11 +136,39 @@ def _taken(session: Session, where: Any) -> bool:
     return session.execute(select(Certificate.id).where(where).limit(1)).first() is not None
 
 
+def issue_due(account: Account, slug: str, *, cohort_id: uuid.UUID | None = None, region_code: str = "") -> Granted:
+    """Grant by hand what is due in a cohort or in a region, at most :data:`MOST_AT_ONCE`. Each is granted in a transaction of its
+    own, so that a warning waits for none of it. Raises Forbidden outside of the account's duty."""
+    cohort = db.session.get(Cohort, cohort_id) if cohort_id is not None else None
+    require_in(account, TRAINER, [cohort.region_code if cohort is not None else region_code])
+    course = (courses_store.current(slug) or (0, None))[1]
+    if course is None or course.exam is None:
+        return Granted(0, 0, 0, 0)
+    gate = Enrolment.practical_at if course.checklists else Enrolment.theory_at
+    due = select(Enrolment.learner_id).where(Enrolment.slug == slug, Enrolment.theory_at.is_not(None), gate.is_not(None),
+                                             Enrolment.certified_until.is_(None))
+    if cohort is not None:
+        due = due.join(CohortMember, CohortMember.learner_id == Enrolment.learner_id).where(CohortMember.cohort_id == cohort.id)
+    else:
+        due = due.where(Enrolment.region_code.between(*codes.code_range(region_code)))
+    ids = db.session.execute(due.order_by(Enrolment.learner_id).limit(MOST_AT_ONCE + 1)).scalars().all()
+    granted = nameless = others = 0
+    for learner_id in ids[:MOST_AT_ONCE]:
+        with transaction() as session:
+            if issue_if_due(session, learner_id, slug) is not None:
+                granted += 1
+            elif (learner := session.get(Learner, learner_id)) is not None and learner.name_sealed is None:
+                nameless += 1
+            else:
+                others += 1
+    return Granted(granted, nameless, others, len(ids) - min(len(ids), MOST_AT_ONCE))
+
+
 # -- what the desk does --------------------------------------------------------------------------------------
 def revoke(account: Account, serial: str, reason: str) -> Certificate:
     """Take a certificate back. Raises Forbidden outside of the account's duty, Invalid at `reason`, Conflict where it is taken
     back already, LookupError for a serial that nobody has."""
-    reason = _reason(reason)
+    reason = check_reason(reason)
     with transaction() as session:
         one = _held_here(session, account, serial)
         if one.revoked_at is not None:
@@ -133,7 +180,7 @@ def revoke(account: Account, serial: str, reason: str) -> Certificate:
 
 def reinstate(account: Account, serial: str, reason: str) -> Certificate:
     """Give a certificate back that was revoked. Raises as :func:`revoke` does; Conflict also where another one took its place."""
-    reason = _reason(reason)
+    reason = check_reason(reason)
     with transaction() as session:
         one = _held_here(session, account, serial)
         if one.revoked_at is None:
@@ -145,16 +192,18 @@ def reinstate(account: Account, serial: str, reason: str) -> Certificate:
         return one
 
 
-def reissue(account: Account, serial: str) -> Certificate:
-    """Write a certificate anew under the name that its holder has now: same dates, another serial; the old one is replaced, and
-    its verification says by which. Raises Forbidden, LookupError; Conflict where it is revoked, replaced or nobody's any more,
-    or the name is the same."""
+def reissue(account: Account, serial: str, name: str | None = None) -> Certificate:
+    """Write a certificate anew under the name that its holder has now, or under `name`, which the holder has then: same dates,
+    another serial; the old one is replaced, and its verification says by which. Raises Forbidden, LookupError, Invalid at `name`;
+    Conflict where it is revoked, replaced or nobody's any more, or the name is the same."""
     with transaction() as session:
         old = _held_here(session, account, serial)
         learner = session.get(Learner, old.learner_id) if old.learner_id is not None else None
         if old.revoked_at is not None or learner is None or _taken(session, Certificate.renews == old.id):
             raise Conflict(_l("This certificate can no longer be written anew: it was revoked or replaced, or its holder has"
                               " left."))
+        if name is not None:
+            own.set_name(session, learner, name, actor=account.actor)
         if own.name(learner) in (None, name_on(old)):
             raise Conflict(_l("The name is still the one on the certificate. Correct the name first."))
         course = courses_store.of(old.version_id)
@@ -181,7 +230,8 @@ def _did(session: Session, account: Account, action: str, one: Certificate, deta
         standing.touch(session, one.learner_id, one.slug)
 
 
-def _reason(text: str) -> str:
+def check_reason(text: str) -> str:
+    """The reason as it is kept. Raises Invalid at `reason`."""
     reason = " ".join(text.split())
     if len(reason) < 4:
         raise Invalid.one("reason", _l("Say why, in a few words: it is kept, and others will ask."))
