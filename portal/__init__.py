@@ -30,6 +30,7 @@ SURFACE_MODULES = {
         "portal.training.office.pages",
         "portal.training.groups.cohort_pages",
         "portal.training.groups.gradebook_pages",
+        "portal.training.certificates.desk_pages",
         "portal.training.practicals.desk_pages",
         "portal.training.figures.question_pages",
         "portal.training.figures.responder_pages",
