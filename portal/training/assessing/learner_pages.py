@@ -36,7 +36,9 @@ def make_blueprint() -> Blueprint:
     rule("/here/", "check_in", door.required(limiter.limit(GUESSES, key_func=_who)(check_in)), methods=["POST"])
     rule("/courses/<slug>/skills/", "skills", door.required(skills))
     blueprint.context_processor(header)
-    blueprint.app_context_processor(lambda: {"skills_of": rows_of, "skill_states": words.STATES, "skill_marks": words.MARKS})
+    blueprint.app_context_processor(lambda: {
+        "is_checking_in": lambda held: attendance.is_open(held, utcnow()), "skills_of": rows_of,
+        "skill_states": words.STATES, "skill_marks": words.MARKS})
     return blueprint
 
 

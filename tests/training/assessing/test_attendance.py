@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import threading
 from datetime import timedelta
 
 import pytest
+from flask_babel import force_locale
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -193,3 +195,25 @@ def test_after_the_end_who_had_a_seat_and_was_not_there_is_absent(school, traine
     assert attendance.sweep(school) == 1
     assert [state_of(one) for one in before] == [ABSENT, ATTENDED, WAITING, BOOKED]
     assert attendance.sweep(school) == 0
+
+
+def test_two_trainers_who_take_in_somebody_at_once_give_the_last_seat_to_one(school, trainer, second, people, passed):
+    held = make_session(trainer.id, seats=1)
+    passed.update(people(n).id for n in (1, 2))
+    answers = []
+
+    def take_in(account_id, number) -> None:
+        with school.app_context(), force_locale("en"):
+            try:
+                answers.append(attendance.take_in(db.session.get(type(trainer), account_id), held.id, number))
+            except Conflict as conflict:
+                answers.append(str(conflict.message))
+    threads = [threading.Thread(target=take_in, args=(account.id, f"+861290000000{n}"))
+               for n, account in enumerate((trainer, second), 1)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    assert sorted(str(one)[:5] for one in answers)[1:] == ["All s"]
+    db.session.rollback()
+    assert db.session.query(Booking).filter_by(session_id=held.id, state=ATTENDED).count() == 1

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 from contextvars import Context
 from datetime import timedelta
 
@@ -22,6 +23,14 @@ from portal.training.practical_models import ATTENDED, BOOKED, WAITING, Assessme
 from tests import district
 from tests.desk.conftest import Seat
 from tests.training.assessing.conftest import make_session, seat, seen, state_of
+
+
+@pytest.fixture
+def database_url(sqlite_template, tmp_path):
+    """Pages ask what the rules ask, which are tested on both databases: one is enough here."""
+    shutil.copy(sqlite_template, tmp_path / "anlan.db")
+    return f"sqlite:///{tmp_path / 'anlan.db'}"
+
 
 BADLY = {"safe-scene": True, "call": False}
 
@@ -291,3 +300,9 @@ def test_the_page_of_a_session_tells_of_a_dispute(desk, held, there, trainer, se
     recording.record(trainer, [seen(held, there, version, minute=1)])
     recording.record(second, [seen(held, there, version, minute=2, steps=BADLY)])
     assert "Assessors differ on 1 skill." in plain(desk(trainer).get(f"/desk/training/sessions/{held.id}/"))
+
+
+def test_who_has_a_seat_is_led_to_checking_in(phone, held, people):
+    learner = people(1)
+    seat(held, learner)
+    assert "/learn/here/" in phone(learner).get(f"/learn/sessions/{held.id}/").text
