@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from portal.training.exchange import commands as exchange
+from portal import content_exchange as exchange
 
 #: Faults of one course that `sync` prints; lint prints all.
 _MOST_FAULTS = 5

@@ -72,6 +72,8 @@ ACTS = {
     "obstruction.extend": _l("put the end of an obstruction off"),
     "obstruction.import": _l("imported obstructions"),
     "course.load": _l("loaded a course"),
+    "course.import": _l("took questions of another program as files"),
+    "course.export": _l("took questions with what is right out"),
     "learner.join": _l("enrolled as a learner"),
     "learner.name": _l("gave a learner's name"),
     "learner.move": _l("chose the community of a learner"),

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from flask import Flask
@@ -18,3 +20,10 @@ def english() -> Iterator[None]:
     i18n.init_app(app, "Asia/Shanghai")
     with app.app_context(), force_locale("en"):
         yield
+
+
+@pytest.fixture
+def database_url(tmp_path: Path, sqlite_template: Path) -> str:
+    """What is tested here asks no database more than who is here."""
+    shutil.copy(sqlite_template, tmp_path / "anlan.db")
+    return f"sqlite:///{tmp_path / 'anlan.db'}"
