@@ -19,6 +19,8 @@ from portal.core.audit import AuditEntry
 from portal.core.db import Base, db
 from portal.core.phones import PhoneBook
 from portal.training import courses_store
+from portal.training.certificate_models import Certificate
+from portal.training.certificates import issue
 from portal.training.exam_models import Attempt
 from portal.training.exams import attempts, rules, view
 from portal.training.group_models import Cohort, CohortMember
@@ -27,8 +29,10 @@ from portal.training.me import places
 from portal.training.models import Learner
 from portal.training.practical_models import Booking, PracticalSession
 
-#: Columns that no copy holds: secrets, the drawing of an exam (its order tells what is right), and other people.
-LEFT_OUT = frozenset({"learner_id", "token_hash", "live_hash", "seed", "drawn", "generation", "counted", "assessor_id"})
+#: Columns that no copy holds: secrets, the drawing of an exam (its order tells what is right), other people, and what the page
+#: of a certificate hands out as files.
+LEFT_OUT = frozenset({"learner_id", "token_hash", "live_hash", "seed", "drawn", "generation", "counted", "assessor_id",
+                      "credential", "status_index"})
 _ROWS = 200
 
 
@@ -56,6 +60,9 @@ def _learner(learner: Learner) -> dict[str, Any]:
 def _parts(learner_id: int, language: str) -> Iterator[tuple[str, Iterable[dict[str, Any]]]]:
     for table in tables():
         yield table.name, _rows(table, learner_id)
+    certificates = select(Certificate).where(Certificate.learner_id == learner_id).order_by(Certificate.issued_at)
+    yield "names_on_certificates", ({"serial": one.serial, "name": issue.name_on(one)}
+                                    for one in db.session.execute(certificates).scalars())
     yield "exam_answer", _answers(learner_id, language)
     yield "practical_session", _joined(PracticalSession, Booking.session_id, Booking.learner_id == learner_id,
                                        ("id", "slug", "place", "starts_at", "ends_at", "state"))
