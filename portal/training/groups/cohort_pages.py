@@ -15,7 +15,7 @@ from portal.core.errors import Conflict, Forbidden, Invalid, Problem
 from portal.identity.guard import signed_in
 from portal.identity.rights import TRAINER
 from portal.training.group_models import Cohort
-from portal.training.groups import cohorts, gradebook, here, looks, roster_pages
+from portal.training.groups import cohorts, gradebook, here, looks, result_pages, roster_pages
 from portal.training.groups.cohorts import Typed
 from portal.training.groups.gradebook import View
 from portal.training.groups.here import account_here
@@ -31,6 +31,7 @@ def make_blueprint() -> Blueprint:
     rule("/<uuid:cohort_id>/end", "end", guard(end), methods=["POST"])
     rule("/<uuid:cohort_id>/take-out", "take_out", guard(take_out), methods=["POST"])
     roster_pages.add_routes(blueprint)
+    result_pages.add_routes(blueprint)
     blueprint.context_processor(lambda: here.words_here() | {"course_title": _title})
     return blueprint
 

@@ -102,8 +102,9 @@ def _lessons(course: Course | None) -> int:
 def _heading(chosen: Chosen) -> list[str]:
     language = select_language()
     skills = [one.title[language] for one in chosen.course.checklists] if chosen.course else []
-    return [_("Pupil or staff number"), _("Name"), _("End of the phone number"), _("Community"), _("Lessons done"), _("Lessons in all"),
-            _("Attempts"), _("Best mark"), _("Theory passed on"), *skills, _("Practical passed on"), _("Certificate until")]
+    return [_("Pupil or staff number"), _("Name"), _("End of the phone number"), _("Community"), _("Lessons done"),
+            _("Lessons in all"), _("Attempts"), _("Best mark"), _("Theory passed on"), *skills, _("Practical passed on"),
+            _("Certificate until")]
 
 
 def _rows(chosen: Chosen) -> Iterator[list[Any]]:
