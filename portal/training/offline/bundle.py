@@ -6,6 +6,7 @@ nobody's data: how far somebody is comes apart from it (:mod:`portal.training.of
 
 from __future__ import annotations
 
+import gzip
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -47,9 +48,10 @@ Words = dict[str, str]
 
 @dataclass(frozen=True, slots=True)
 class Bundle:
-    """`body` is JSON; `size` in bytes with all pictures."""
+    """`body` is JSON, `packed` the same by gzip; `size` in bytes with all pictures, as a phone keeps them."""
 
     body: bytes
+    packed: bytes
     size: int
 
 
@@ -68,7 +70,7 @@ def _made(_database: str, version_id: int) -> Bundle:
         "summary": _words(course.summary), "exam": course.exam is not None, "pictures": sorted(told.items()),
         "modules": _modules(course, shown), **tables(),
     }, ensure_ascii=False, separators=(",", ":")).encode()
-    return Bundle(body, len(body) + sum(told.values()))
+    return Bundle(body, gzip.compress(body, 6, mtime=0), len(body) + sum(told.values()))
 
 
 def _sizes(version_id: int) -> dict[str, int]:

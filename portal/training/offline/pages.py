@@ -117,7 +117,11 @@ def course(learner: Learner, slug: str) -> Any:
     version_id, _course = courses_store.current(slug) or abort(404)
     if slug in exam_time.under_way(learner.id):
         return jsonify(state="exam"), 409
-    return Response(bundle.of(version_id).body, content_type="application/json")
+    made = bundle.of(version_id)
+    answer = Response(made.body, content_type="application/json", headers={"Vary": "Accept-Encoding"})
+    if "gzip" in request.accept_encodings:
+        answer.data, answer.content_encoding = made.packed, "gzip"
+    return answer
 
 
 def take(learner: Learner) -> Any:

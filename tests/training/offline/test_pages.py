@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import re
 from contextvars import Context
@@ -98,10 +99,14 @@ def test_nothing_is_given_to_nobody(phone):
 def test_a_course_comes_whole_in_both_languages_and_as_large_as_it_was_said_to_be(phone, sample):
     phone.sign_in()
     about, got = ask(phone, COURSE + "/about").get_json(), ask(phone, COURSE)
+    packed = Context().run(lambda: phone.client.get(COURSE, headers=JSON | {"Accept-Encoding": "gzip"}))
     course = got.get_json()
+    assert f"const FORM = {course['form']};" in (STATIC / "store.js").read_text(encoding="utf-8")
     pictures = {url: len(phone.get(url).data) for url, _bytes in course["pictures"]}
     assert dict(course["pictures"]) == pictures
     assert pictures
+    assert gzip.decompress(packed.data) == got.data
+    assert len(packed.data) < len(got.data) / 2
     assert about["bytes"] == len(got.data) + sum(pictures.values())
     assert (about["version"], course["version"]) == (sample[1].version, sample[1].version)
     assert [one["id"] for module in course["modules"] for one in module["lessons"]] == [one.id for one in sample[1].lessons]

@@ -136,6 +136,15 @@ def test_what_was_done_here_lies_over_what_the_portal_said_last():
     assert (paused["paused"], paused["review"]) == (True, [])
 
 
+def test_what_is_due_is_due_by_the_portals_clock_whatever_the_phone_says():
+    day = 24 * 3600 * 1000
+    course = {"slug": "sample", "owner": "7", "bundle": {"modules": [{"questions": [{"id": "q1"}]}]}}
+    standing = {"owner": "7", "slug": "sample", "lessons": [], "answers": {}, "due": {"q1": 10 * day}}
+    for ahead, now, due in ((day, 9 * day, ["q1"]), (day, 9 * day - 1, []), (-day, 10 * day, []), (-day, 11 * day, ["q1"])):
+        store = {"owner": "7", "courses": [course], "standing": {"sample": standing | {"ahead": ahead}}}
+        assert run("progress", "progress.js", store=store, now=now)[0]["review"] == due
+
+
 def test_the_phone_asks_the_question_that_the_portal_would_ask():
     random, asked, wanted = Random(5), [], []
     for _n in range(200):

@@ -42,6 +42,7 @@ self.AnlanBar = (() => {
       how = await sync.flush(() => show());
     } catch (error) { how = "offline"; }
     await show(how === "ok" ? "sent" : how);
+    bar.dataset.heard = how;
     for (const tell of heard) tell(how);
     return how;
   }

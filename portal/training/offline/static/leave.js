@@ -2,8 +2,9 @@
 // asks. Without a network nobody can be signed out, and nothing is deleted.
 "use strict";
 (() => {
-  const store = self.AnlanStore, bar = self.AnlanBar, sync = self.AnlanSync;
-  if (!store || !store.possible) return;
+  const store = self.AnlanStore, bar = self.AnlanBar, sync = self.AnlanSync, line = document.getElementById("offline-bar");
+  if (!store || !store.possible || !line) return;
+  const words = JSON.parse(line.dataset.words);
   const waiting = (things) => things.filter((thing) => thing.state === "waiting").length;
   async function forget() {
     await store.wipe();
@@ -11,17 +12,19 @@
     if (!navigator.serviceWorker) return;
     for (const one of await navigator.serviceWorker.getRegistrations()) if (new URL(one.scope).pathname === "/learn/") await one.unregister();
   }
-  async function mayLeave(form) {
+  async function mayLeave() {
     const owner = await store.owner(), things = await store.things(owner);
     if (waiting(things)) await bar.send();
     if ((things.length || (await store.courses(owner)).length) && (await sync.refresh()).state === "offline") {
-      window.alert(form.dataset.offline);
+      window.alert(words.cannot_leave);
       return false;
     }
     const left = waiting(await store.things(owner));
-    return !left || window.confirm(form.dataset.unsent.replace("{n}", left));
+    return !left || window.confirm(words.leave_unsent.replace("{n}", left));
   }
-  for (const form of document.querySelectorAll("form[data-leave]")) {
+  // A page that tells somebody that he is gone from the portal.
+  if (document.querySelector("[data-forget]")) forget().catch(() => { /* as below */ });
+  for (const form of document.querySelectorAll("form[data-sign-out]")) {
     let sure = false, busy = false;
     form.addEventListener("submit", async (event) => {
       if (sure) return;
@@ -29,7 +32,7 @@
       if (busy) return;
       busy = true;
       try {
-        if (!(await mayLeave(form))) { busy = false; return; }
+        if (!(await mayLeave())) { busy = false; return; }
         await forget();
       } catch (error) { /* nothing is kept where nothing can be kept */ }
       sure = true;

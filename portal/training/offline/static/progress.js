@@ -11,7 +11,8 @@ self.AnlanProgress = (() => {
   }
   async function one(record, owner, things, pauses) {
     const said = (await store.standing(record.slug, owner)) || { lessons: [], answers: {}, due: {} };
-    const done = new Set(said.lessons), answered = Object.assign({}, said.answers), due = Object.assign({}, said.due);
+    const done = new Set(said.lessons), answered = Object.assign({}, said.answers), due = {};
+    for (const id of Object.keys(said.due)) due[id] = said.due[id] - (said.ahead || 0); // by the clock of this phone, right or wrong
     for (const thing of things) {
       if (thing.slug !== record.slug || thing.state !== "waiting") continue;
       if (thing.kind === "lesson") { if (thing.done) done.add(thing.lesson); else done.delete(thing.lesson); continue; }

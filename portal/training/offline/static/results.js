@@ -3,6 +3,7 @@
 self.AnlanResults = (() => {
   const { say, h, html, when, link, bar, show, language } = self.AnlanWords, store = self.AnlanStore, telling = self.AnlanTelling;
   const MOST = 60;
+  const short = (text) => { const all = Array.from(text); return all.length > 90 ? `${all.slice(0, 89).join("").trim()}…` : text; };
   const size = (bytes) => (bytes / 1e6).toFixed(1);
 
   async function dropPictures(kept) {
@@ -53,9 +54,9 @@ self.AnlanResults = (() => {
   }
   function item(courses, thing, paused, again) {
     const found = find(courses, thing), lesson = thing.kind === "lesson";
-    const words = found ? (lesson ? found.title[language] : html(found.words[language]).textContent.trim().slice(0, 90)) : say("gone");
+    const words = found ? (lesson ? found.title[language] : short(html(found.words[language]).textContent.trim())) : say("gone");
     const right = "judged" in thing && thing.judged !== null ? thing.judged : thing.right;
-    const how = lesson ? say(thing.done ? "lesson_done" : "lesson_undone") : paused ? "" : say(right ? "right" : thing.points > 0 ? "verdict_partly" : "wrong");
+    const how = lesson ? say(thing.done ? "lesson_done" : "lesson_undone") : paused ? "" : say(right ? "right" : thing.points > 0 ? "partly" : "wrong");
     const made = h("li", {}, h("p", {}, words), h("p", { class: "muted small" }, how ? `${how} · ` : "", stateOf(thing), ` · ${when(thing.at)}`),
       thing.message ? h("p", { class: "small" }, thing.message) : null);
     if (thing.state === "refused") {
@@ -75,7 +76,7 @@ self.AnlanResults = (() => {
       things.length > shown.length ? h("p", { class: "muted small" }, say("more", { n: things.length - shown.length })) : null];
   }
   const glossary = () => [h("h2", {}, say("glossary")), h("dl", { class: "offline-words" },
-    ["right", "verdict_partly", "wrong", "state_waiting", "state_sent", "state_later", "state_old", "state_refused"].map((key) =>
+    ["right", "partly", "wrong", "state_waiting", "state_sent", "state_later", "state_old", "state_refused"].map((key) =>
       [h("dt", {}, say(key)), h("dd", {}, say(`means_${key}`))]))];
 
   async function foreign(owner, again) {

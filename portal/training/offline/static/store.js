@@ -4,6 +4,7 @@
 "use strict";
 self.AnlanStore = (() => {
   const NAME = "anlan-learn", STORES = ["meta", "courses", "standing", "outbox", "pauses"], SENT_KEPT = 100;
+  const FORM = 1; // of what a course holds, as portal/training/offline/bundle.py makes it; another one is taken along anew
   let opened = null;
 
   function database() {
@@ -87,7 +88,7 @@ self.AnlanStore = (() => {
     }),
 
     // -- courses: {slug, owner, version_id, version, at, bytes, bundle}
-    courses: async (owner) => (await all("courses")).filter((one) => one.owner === owner),
+    courses: async (owner) => (await all("courses")).filter((one) => one.owner === owner && one.bundle.form === FORM),
     keep: (record) => put("courses", record, record.slug),
     drop: (slug) => within(["courses", "standing"], "readwrite", (courses, standing) => { courses.delete(slug); standing.delete(slug); }),
     /** {slug, owner, version_id, version, lessons, answers, due}: what the server said last. */

@@ -35,14 +35,20 @@ const late = () => new Promise((resolve, reject) => { setTimeout(() => reject(ne
 
 async function page(request, path) {
   const exam = EXAM.exec(path), posts = request.method !== "GET";
-  if (exam) await self.AnlanStore.pause(decodeURIComponent(exam[1])).catch(() => {});
   try {
     // What is sent, and the pages of an exam, take the time that they take.
     const asked = fetch(request), answer = posts || EXAMS.test(path) ? await asked : await Promise.race([asked, late()]);
     if ([502, 503, 504].indexOf(answer.status) >= 0 && !posts) return await shell(false);
+    if (exam && isBegun(exam[2], answer)) await wait(exam[1]);
     return answer;
-  } catch (error) { return shell(posts); }
+  } catch (error) {
+    if (exam && posts) await wait(exam[1]); // nobody knows whether the portal heard
+    return shell(posts);
+  }
 }
+/** Before the page of an exam is shown, practice of its course waits. Beginning leads to the questions; what is refused does not. */
+const isBegun = (act, answer) => (act === "start" ? answer.type === "opaqueredirect" || answer.redirected : answer.status === 200 && !answer.redirected);
+const wait = (slug) => self.AnlanStore.pause(decodeURIComponent(slug)).catch(() => {});
 async function picture(request) {
   return (await caches.match(request, { cacheName: MEDIA })) || fetch(request);
 }

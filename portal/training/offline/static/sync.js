@@ -16,9 +16,11 @@ self.AnlanSync = (() => {
       return { status: answer.status, said: await answer.json().catch(() => null) };
     } catch (error) { return { status: 0, said: null }; }
   }
-  async function learn(owner, courses) {
+  /** `ahead`: milliseconds by which the portal's clock is ahead of this phone's. */
+  async function learn(owner, said) {
+    const { courses } = said, ahead = typeof said.now === "number" ? said.now - Date.now() : 0;
     for (const slug of Object.keys(courses)) {
-      if (courses[slug]) await store.learn(Object.assign({ slug, owner }, courses[slug]));
+      if (courses[slug]) await store.learn(Object.assign({ slug, owner, ahead }, courses[slug]));
     }
   }
   /** Practice goes on where the server knows of no exam any more; only pauses that were there before it was asked. */
@@ -40,7 +42,7 @@ self.AnlanSync = (() => {
     if (status === 401) { await store.lock(); return { state: "sign_in" }; }
     if (status !== 200 || !said) return { state: "offline" };
     await store.claim(said.learner);
-    await learn(said.learner, said.courses);
+    await learn(said.learner, said);
     await resume(before, said.courses);
     return { state: "ok", learner: said.learner, csrf: said.csrf };
   }
@@ -64,7 +66,7 @@ self.AnlanSync = (() => {
       else if (one.outcome === "later") await store.change(one.ref, { later: true });
       else await store.change(one.ref, { state: "refused", message: one.message });
     }
-    await learn(owner, said.courses);
+    await learn(owner, said);
     await resume(before, said.courses);
     return "ok";
   }
