@@ -24,7 +24,7 @@ _READ_AS = str.maketrans({" ": None, "-": None, "\u3000": None})
 
 def code(session: PracticalSession, at: datetime) -> str:
     """The code that is shown at a moment."""
-    return _code(_key(session), _step(at))
+    return code_of(_key(session), at)
 
 
 def seconds_left(at: datetime) -> int:
@@ -34,7 +34,18 @@ def seconds_left(at: datetime) -> int:
 
 def is_valid(session: PracticalSession, typed: str, at: datetime) -> bool:
     """Whether this is the session's code at a moment, or was in the half minute before it."""
-    text, key, now = typed[:40].upper().translate(_READ_AS), _key(session), _step(at)
+    return matches(_key(session), typed, at)
+
+
+def code_of(key: bytes, at: datetime) -> str:
+    """The code of a key at a moment."""
+    return _code(key, _step(at))
+
+
+def matches(key: bytes, typed: str, at: datetime) -> bool:
+    """Whether what somebody typed is the code of a key at a moment, or was in the half minute before it. Small letters, spaces
+    and hyphens do no harm."""
+    text, now = typed[:40].upper().translate(_READ_AS), _step(at)
     if len(text) != LENGTH or not text.isascii():
         return False
     return any(hmac.compare_digest(text, _code(key, now - back)) for back in range(VALID_STEPS))

@@ -14,6 +14,7 @@ from portal.core.db import db, transaction, uuid7
 from portal.identity.rights import TRAINER
 from portal.training import courses_store, standing
 from portal.training.assessing import recording
+from portal.training.assessing.rules import DISPUTED
 from portal.training.learners import own
 from portal.training.models import Learner
 from portal.training.practical_models import ATTENDED, BOOKED, Booking, PracticalSession
@@ -135,3 +136,10 @@ def seen(held: PracticalSession, learner: Learner, version: int, *, ref: str = "
     values = {"ref": ref or str(uuid7()), "session_id": held.id, "learner_id": learner.id, "skill": "cpr", "version_id": version,
               "steps": STEPS, "note": "", "seen_at": held.starts_at + timedelta(minutes=minute)}
     return recording.Seen(**(values | changes))
+
+
+@pytest.fixture
+def dispute(held, there, trainer, second, version):
+    recording.record(trainer, [seen(held, there, version, minute=10)])
+    (outcome,) = recording.record(second, [seen(held, there, version, minute=12, steps={"safe-scene": True, "call": None})])
+    assert outcome.state.state == DISPUTED

@@ -12,6 +12,7 @@ from portal.core.db import db
 from portal.training.assessing import demo, disputes, results
 from portal.training.assessing.rules import DISPUTED
 from portal.training.practical_models import ATTENDED, BOOKED, Assessment
+from tests.shelters.living.one_database import database_url  # noqa: F401
 from tests.training.assessing.conftest import make_session, seat, state_of
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import shutil
 from contextvars import Context
 from datetime import timedelta
 
@@ -22,15 +21,8 @@ from portal.training.learners import door
 from portal.training.practical_models import ATTENDED, BOOKED, WAITING, Assessment
 from tests import district
 from tests.desk.conftest import Seat
+from tests.shelters.living.one_database import database_url  # noqa: F401
 from tests.training.assessing.conftest import make_session, seat, seen, state_of
-
-
-@pytest.fixture
-def database_url(sqlite_template, tmp_path):
-    """Pages ask what the rules ask, which are tested on both databases: one is enough here."""
-    shutil.copy(sqlite_template, tmp_path / "anlan.db")
-    return f"sqlite:///{tmp_path / 'anlan.db'}"
-
 
 BADLY = {"safe-scene": True, "call": False}
 
@@ -149,11 +141,11 @@ def test_a_trainer_marks_takes_back_and_takes_in_by_forms(desk, held, people, tr
     assert screen.send(url(held, "attendance/walk-in"), walk_in | {"phone": "nobody"}).status_code == 422
 
 
-@pytest.mark.parametrize("part", ["attendance/", "attendance/code", "attendance/list", "assess/", "assess/1/cpr/"])
-def test_who_has_no_duty_there_sees_nothing(desk, phone, held, there, stranger, part):
-    assert desk(stranger).get(url(held, part)).status_code == 404
-    assert desk(district.office("drafter", (DRAFTER, district.DISTRICT, "red"))).get(url(held, part)).status_code == 403
-    assert phone().get(url(held, part)).status_code == 302
+def test_who_has_no_duty_there_sees_nothing(desk, phone, held, there, stranger):
+    elsewhere, other, nobody = desk(stranger), desk(district.office("drafter", (DRAFTER, district.DISTRICT, "red"))), phone()
+    for part in ("attendance/", "attendance/code", "attendance/list", "assess/", "assess/1/cpr/"):
+        answers = [one.get(url(held, part)).status_code for one in (elsewhere, other, nobody)]
+        assert answers == [404, 403, 302], part
 
 
 # -- assessing -----------------------------------------------------------------------------------------------
