@@ -15,6 +15,7 @@ from portal.core.audit import AuditEntry
 from portal.core.clock import utcnow
 from portal.core.db import Base, db, transaction
 from portal.core.errors import Conflict, Invalid
+from portal.training import standing
 from portal.training.certificate_models import Certificate
 from portal.training.exam_models import Attempt, AttemptAnswer
 from portal.training.exams import attempts
@@ -169,3 +170,36 @@ def test_rooms_are_asked_before_and_one_that_refuses_stops_it_all(busy, monkeypa
         own.erase(learner)
     assert asked == [learner.id]
     assert rows_of_learners()["enrolment"] == 1
+
+
+def test_whoever_is_written_about_just_now_is_told_to_try_again_and_nobody_waits_for_the_other(learner, database_kind):
+    if database_kind == "sqlite":
+        pytest.skip("SQLite has one writer at a time, and no row is locked")
+    with db.engine.connect() as other:
+        other.execute(select(Learner.id).where(Learner.id == learner.id).with_for_update(read=True, key_share=True))
+        with pytest.raises(Conflict) as refusal:
+            own.erase(learner)
+        assert "请稍后再试" in str(refusal.value.message)
+        other.rollback()
+    own.erase(learner)
+    assert db.session.execute(select(func.count()).select_from(Learner)).scalar_one() == 0
+
+
+def test_moving_is_kept_once_and_certificates_and_how_one_stands_follow(busy):
+    learner, _attempt, _secret = busy
+    for _again in range(2):
+        with transaction() as session:
+            own.move(session, learner, "440310002001")
+    db.session.rollback()
+    for table in (Enrolment, Certificate):
+        assert db.session.execute(select(table.region_code)).scalars().all() == ["440310002001"]
+    moves = select(AuditEntry).where(AuditEntry.action == "learner.move")
+    assert [one.details for one in db.session.execute(moves).scalars()] == [{}]
+
+
+def test_a_name_that_was_waited_for_lets_what_waited_happen(busy, monkeypatch):
+    learner, _attempt, _secret = busy
+    heard = []
+    monkeypatch.setattr(standing, "AFTER_TOUCH", [lambda session, one, slug: heard.append((one, slug))])
+    give(learner, "李四")
+    assert heard == [(learner.id, "sample")]

@@ -59,7 +59,7 @@ def device(chromium: Browser, served: Served) -> Iterator[Callable[..., tuple[Pa
 
     def opened(**options: Any) -> tuple[Page, int]:
         learner = served.learner()
-        context = chromium.new_context(viewport=PHONE, locale="zh-CN", **options)
+        context = chromium.new_context(**({"viewport": PHONE, "locale": "zh-CN"} | options))
         context.set_default_timeout(10_000)
         context.add_cookies([served.cookie(learner)])
         made.append(context)
@@ -164,6 +164,18 @@ def drag(page: Page, x: float, begin_y: float, end_y: float) -> None:
         screen.send("Input.dispatchTouchEvent", {"type": "touchMove" if n else "touchStart", "touchPoints": [{"x": x, "y": y}]})
     screen.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
     screen.detach()
+
+
+@pytest.mark.parametrize(("language", "width"), [("zh-CN", 390), ("en", 1280)])
+def test_the_own_page_and_the_way_out_are_for_everybody(served, device, language, width):
+    page, _learner = device(viewport={"width": width, "height": 844}, locale=language)
+    for path in ("", "?why=booking&next=/learn/", "community/", "leave/", "leave/sure/"):
+        page.goto(f"{served.address}/learn/me/{path}")
+        assert_accessible(page, rules={})
+        assert_fits(page)
+        low = page.evaluate("""[...document.querySelectorAll("main button, main a, main .choice, main input[type=text]")]
+            .filter(one => one.offsetParent && one.getBoundingClientRect().height < 43.5).map(one => one.outerHTML)""")
+        assert low == [], page.url
 
 
 def test_an_exam_saves_what_was_dragged_by_finger_pointed_at_or_kept_as_it_was(served, device):
