@@ -239,6 +239,8 @@ def read(entry: AuditEntry, *, accounts_open: bool, account_names: Mapping[str, 
     number = number or account_names.get(key, "") or (_word("region", key) if kind in ("region", "regions") else "")
     if kind == "draft" and _is_id(key):
         url = url_for("desk.draft", draft_id=key)
+    elif kind == "session" and _is_id(key):
+        url = url_for("training_sessions.show", session_id=key)
     elif kind == "account" and _is_id(key) and accounts_open:
         url = url_for("identity.account", account_id=key)
     return Deed(entry, ACTS.get(entry.action, entry.action), entry.action in ACTS, f"{name} {number or short}".strip(),

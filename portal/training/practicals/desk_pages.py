@@ -215,4 +215,4 @@ def cancel(session_id: uuid.UUID) -> Any:
             return redirect(url_for("training_sessions.show", session_id=row.id))
     return render_template("practicals/cancel.html", row=row, counts=store.counts([row.id])[row.id], problems=problems,
                            reason=request.form.get("reason", ""), most=sessions.LONGEST_REASON,
-                           version=request.form.get("version", row.version, type=int), **_words([row])), 422 if problems else 200
+                           version=row.version, **_words([row])), 422 if problems else 200

@@ -19,6 +19,8 @@ from portal.training.models import Learner
 from portal.training.practical_models import BOOKED, PracticalSession
 from portal.web.show import when
 
+#: Characters of a reason that stand in a text message.
+LONGEST_REASON = 120
 CHANGED, CALLED_OFF, MOVED_UP, SOON = "changed", "off", "up", "soon"
 
 
@@ -44,13 +46,13 @@ def beginning(practical: PracticalSession, learner_id: int | None = None) -> str
 def body(practical: PracticalSession, kind: str, state: str, language: str, reason: str = "") -> str:
     """The words, in one of the portal's languages."""
     with force_locale(language):
-        values: dict[str, Any] = {"course": title(practical.slug, language), "time": when(practical.starts_at),
-                                  "place": practical.place}
+        values: dict[str, Any] = {"course": _cut(title(practical.slug, language), 60), "time": when(practical.starts_at),
+                                  "place": _cut(practical.place, 80)}
         page = f"{current_settings().base_url}/learn/sessions/"
         values["url"] = page if kind == CALLED_OFF else f"{page}{practical.id}/"
         if kind == CALLED_OFF:
             return _("The practical session “%(course)s” (%(time)s, %(place)s) does not take place: %(reason)s Other sessions:"
-                     " %(url)s", reason=_sentence(reason), **values)
+                     " %(url)s", reason=_sentence(_cut(reason, LONGEST_REASON)), **values)
         if kind == MOVED_UP:
             return _("A seat became free and is yours: practical session “%(course)s”, %(time)s, %(place)s. If you cannot come,"
                      " please give it back: %(url)s", **values)
@@ -70,8 +72,13 @@ def title(slug: str, language: str) -> str:
     return loaded[1].title[language] if loaded else slug
 
 
+def _cut(text: str, longest: int) -> str:
+    """A text message has its limits; the page that it leads to says all."""
+    return text if len(text) <= longest else text[:longest - 1] + "…"
+
+
 def _sentence(text: str) -> str:
-    return text if text.endswith((".", "。", "!", "！", "?", "？")) else text + _(".")
+    return text if text.endswith((".", "。", "!", "！", "?", "？", "…")) else text + _(".")
 
 
 def withdraw(session: Session, practical: PracticalSession, learner_id: int | None = None) -> None:

@@ -30,7 +30,7 @@ from portal.training.practicals import booking, messages
 from portal.training.practicals.store import LONGEST, SEATED
 
 MOST_SEATS = 500
-LONGEST_PLACE, LONGEST_NOTE, LONGEST_REASON = 200, 1000, 300
+LONGEST_PLACE, LONGEST_NOTE, LONGEST_REASON = 200, 1000, messages.LONGEST_REASON
 SHORTEST, FURTHEST = timedelta(minutes=15), timedelta(days=400)
 #: What those who booked are told of.
 _TOLD = ("place", "starts_at", "ends_at")

@@ -8,6 +8,7 @@ from datetime import timedelta
 
 import lxml.html
 import pytest
+from flask import url_for
 
 from portal.core.clock import local, utcnow
 from portal.core.db import db, transaction
@@ -59,11 +60,19 @@ def test_a_session_is_published_changed_and_called_off(at_desk, learners, traine
     page = at_desk.get(answer.location).text
     assert "欧阳一" in page
     assert "1 of 2" in page
+    with at_desk.client.application.test_request_context():
+        for endpoint in ("training_attendance.show", "training_assessing.show"):
+            assert url_for(endpoint, session_id=row.id) in page
     changed = fill(at_desk, f"{HOME}{row.id}/edit", place="体育馆", begins="22:00", ends="01:00")
     assert changed.status_code == 302, changed.text
     assert row_of(changed).ends_at - row_of(changed).starts_at == timedelta(hours=3), "a course by night ends the next day"
     form = at_desk.form(at_desk.get(f"{HOME}{row.id}/cancel"), "cancel")
     assert "Say why" in at_desk.send(f"{HOME}{row.id}/cancel", form).text
+    with transaction() as session:
+        session.get(PracticalSession, row.id).version += 1  # somebody changed it meanwhile
+    stale = at_desk.send(f"{HOME}{row.id}/cancel", {**form.to_dict(), "reason": "停电"})
+    assert "Somebody else has changed this session" in stale.text
+    form = at_desk.form(stale, "cancel")
     form["reason"] = "停电"
     assert at_desk.send(f"{HOME}{row.id}/cancel", form).status_code == 302
     page = at_desk.get(f"{HOME}{row.id}/").text

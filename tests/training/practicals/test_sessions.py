@@ -88,6 +88,14 @@ def test_calling_off_needs_a_reason_and_tells_everybody(school, publish, learner
             act()
 
 
+def test_the_longest_words_still_fit_into_a_text_message(publish, learners, trainer):
+    practical, people = publish(place="𠮷" * 200), [*learners(1), *learners(1, name="Li", language="en")]
+    for who in people:
+        booking.book(who, practical.id)
+    assert sessions.cancel(trainer, practical.id, 1, "𠮷" * sessions.LONGEST_REASON) == 2
+    assert len(told()) == 2
+
+
 def test_it_can_be_called_off_late_but_not_when_people_are_there_or_it_is_over(publish, learners, trainer):
     practical, (who,) = publish(), learners()
     booking.book(who, practical.id)
