@@ -33,7 +33,7 @@ _ROLES = (TRAINER, ADMINISTRATOR)
 NAMED = 200
 _LANGUAGES = ("zh", "en")
 TYPES = {"single": _l("one option"), "multiple": _l("several options"), "truefalse": _l("true or false"), "ordering": _l("order"),
-         "matching": _l("pairs"), "numeric": _l("number"), "text": _l("short text")}
+         "matching": _l("pairs"), "numeric": _l("a number"), "text": _l("short text")}
 
 
 def make_blueprint() -> Blueprint:
