@@ -19,6 +19,7 @@ from portal.shelters.roads import obstruction_commands as obstructions
 from portal.shelters.transfers import commands as transfers
 from portal.site import commands as site
 from portal.subscribers import commands as subscribers
+from portal.training.certificates import commands as certificates
 from portal.training.exams import commands as exams
 
 
@@ -43,6 +44,7 @@ main.add_command(speakers.speakers)
 main.add_command(subscribers.subscribers)
 main.add_command(transfers.transfers)
 main.add_command(content.content)
+main.add_command(certificates.credentials)
 main.add_command(exams.exams)
 
 

@@ -15,6 +15,7 @@ from portal.core.clock import utcnow
 from portal.shelters import jobs as shelters
 from portal.site import course_pages
 from portal.training.assessing import attendance
+from portal.training.certificates import reminders as certificates
 from portal.training.exams import attempts
 from portal.training.figures.jobs import FiguresJob
 from portal.training.practicals import reminders
@@ -28,6 +29,7 @@ FIELD_SECONDS = 1  # how often it is looked whether the evacuation field is to b
 PAPER_SECONDS = 2
 SWEEP_SECONDS = 3600
 ABSENT_SECONDS = 300  # how often it is looked who did not come to a session that has ended
+ENDING_SECONDS = 600  # how often it is looked whose certificate ends soon
 EXAMS_SECONDS = 60  # how often it is looked whether an exam's time is over
 NOTICES_SECONDS = 5  # how often it is looked whether somebody is to be told something
 REMINDERS_SECONDS = 60  # how often it is looked whether a practical session is near
@@ -85,6 +87,10 @@ def make_scheduler(app: Flask, publish: Callable[[], object]) -> BackgroundSched
         if queued := reminders.queue_due(app):
             log.info("reminders queued: %d", queued)
 
+    def ending() -> None:
+        if queued := certificates.queue_due(app):
+            log.info("reminders of certificates that end: %d", queued)
+
     def absent() -> None:
         attendance.sweep(app)
 
@@ -100,6 +106,7 @@ def make_scheduler(app: Flask, publish: Callable[[], object]) -> BackgroundSched
     scheduler.add_job(absent, "interval", seconds=ABSENT_SECONDS, id="absent", executor="sweep")
     scheduler.add_job(tell, "interval", seconds=NOTICES_SECONDS, id="notices", executor="notices")
     scheduler.add_job(remind, "interval", seconds=REMINDERS_SECONDS, id="reminders", executor="notices")
+    scheduler.add_job(ending, "interval", seconds=ENDING_SECONDS, id="certificates", executor="notices")
     scheduler.add_job(FiguresJob(app), "interval", seconds=FIGURES_SECONDS, id="figures", executor="figures",
                       next_run_time=utcnow())
     scheduler.add_job(sweep, "interval", seconds=SWEEP_SECONDS, id="sweep", executor="sweep",

@@ -185,6 +185,12 @@ def known(phone_indexes: Sequence[bytes]) -> dict[bytes, tuple[str, list[str]]]:
     return found
 
 
+def stopped(phone_indexes: Sequence[bytes]) -> set[bytes]:
+    """Those of the phones that asked for no more texts, or that no carrier knows."""
+    rows = select(Subscriber.phone_index).where(Subscriber.phone_index.in_(phone_indexes), Subscriber.status != ACTIVE)
+    return set(db.session.execute(rows).scalars())
+
+
 def in_region(phone_index: Any, region_code: str) -> ColumnElement[bool]:
     """A condition for another capability's query: the phone whose index that column holds is a subscriber in the region."""
     return exists().where(

@@ -20,6 +20,7 @@ from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from portal import current_settings
+from portal.channels.sms import notices
 from portal.core import audit
 from portal.core.clock import from_local, local, utcnow
 from portal.core.db import db, transaction, uuid7
@@ -283,7 +284,10 @@ def after_touch(session: Session, learner_id: int, slug: str) -> None:
 
 
 def before_erasure(session: Session, learner: Learner) -> None:
-    """For :data:`portal.training.learners.own.BEFORE_ERASURE`: our copy of the credential goes, with the hash of the name."""
+    """For :data:`portal.training.learners.own.BEFORE_ERASURE`: our copy of the credential goes, with the hash of the name, and
+    what was still to be said to the phone."""
+    for one in session.execute(select(Certificate.id).where(Certificate.learner_id == learner.id)).scalars():
+        notices.withdraw(session, f"certificate.{one}.")
     session.execute(update(Certificate).where(Certificate.learner_id == learner.id).values(credential=""))
 
 

@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Any
 
 from flask_babel import lazy_gettext as _l
+from flask_babel import lazy_pgettext
 from sqlalchemy import select
 
 from portal.core.clock import utcnow
@@ -22,10 +23,10 @@ from portal.warnings.hazards import Phrase
 #: How a certificate stands.
 VALID, EXPIRED, REVOKED, REPLACED, RENEWED, UNKNOWN = "valid", "expired", "revoked", "replaced", "renewed", "unknown"
 #: The state in a word, and the sign beside it.
-WORDS = {VALID: _l("Valid"), EXPIRED: _l("Expired"), REVOKED: _l("Revoked"), REPLACED: _l("Replaced by another certificate"),
-         RENEWED: _l("Renewed by another certificate"), UNKNOWN: _l("Not known")}
+WORDS = {VALID: _l("Valid"), EXPIRED: lazy_pgettext("certificate", "Expired"),
+         REVOKED: _l("Revoked"), REPLACED: _l("Replaced by another certificate"), RENEWED: _l("Renewed by another certificate"),
+         UNKNOWN: _l("Not known")}
 SIGNS = {VALID: "✓", EXPIRED: "◷", REVOKED: "✕", REPLACED: "↪", RENEWED: "↻", UNKNOWN: "?"}
-_HAN = range(0x2E80, 0x40000)
 
 
 @dataclass(frozen=True, slots=True)

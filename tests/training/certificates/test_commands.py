@@ -1,0 +1,68 @@
+"""`anlan credentials verify`: without a network or a database, an exit code for each answer."""
+
+from __future__ import annotations
+
+import json
+from datetime import timedelta
+
+import pytest
+from click.testing import CliRunner
+
+from portal.cli import main
+from portal.config import Settings
+from portal.core.clock import utcnow
+from portal.training.certificates import badge, credential, serial, signing, status_list
+from tests.training.certificates.conftest import AT, AUTHORITY, facts
+
+
+@pytest.fixture
+def token(key, sample_course):
+    def of(**values):
+        made = facts(**({"serial": serial.new(), "valid_until": utcnow().replace(microsecond=0) + timedelta(days=9)} | values))
+        return signing.sign(credential.build(made, sample_course, AUTHORITY, AT, status_list.SIZE), key, AT.key(key.thumbprint))
+    return of
+
+
+@pytest.fixture
+def run(tmp_path, key_folder, monkeypatch):
+    keys = signing.known(Settings(certificate_keys=str(key_folder)))
+    (tmp_path / "jwks.json").write_text(json.dumps(signing.jwks(keys, AT.key)))
+    monkeypatch.setenv("ANLAN_INSTANCE", str(tmp_path / "nowhere"))
+
+    def verify(body, *more):
+        (tmp_path / "file").write_text(body)
+        named = [str(tmp_path / "file"), "--jwks", str(tmp_path / "jwks.json")]
+        return CliRunner().invoke(main, ["credentials", "verify", *named, *more])
+
+    yield verify
+    assert not (tmp_path / "nowhere").exists()
+
+
+def test_what_is_genuine_is_told_with_what_it_says(run, token):
+    for body in (token(), badge.svg("示例课程", "A sample course", "7K3M92XQHTW4", None, token())):
+        answer = run(body, "--name", "王小明")
+        assert answer.exit_code == 0, answer.output
+        for told in ("示例课程", "issued", "valid until", "genuine"):
+            assert told in answer.output
+    assert run(token(), "--name", "李雷").exit_code == 1
+
+
+def test_each_other_answer_has_its_code(run, token):
+    genuine = token()
+    assert run(genuine[:-5] + ("AAAAA" if genuine[-5:] != "AAAAA" else "BBBBB")).exit_code == 1
+    assert run("hello").exit_code == 2
+    assert run(token(valid_until=utcnow().replace(microsecond=0) - timedelta(days=1))).exit_code == 4
+
+
+def test_a_list_of_revocations_in_hand_counts(run, token, key, tmp_path):
+    def listed(places, number=0):
+        payload = status_list.build(number, places, AT, utcnow())
+        (tmp_path / "list").write_text(signing.sign(payload, key, AT.key(key.thumbprint)))
+        return ("--status", str(tmp_path / "list"))
+
+    assert run(token(status_index=77), *listed([77])).exit_code == 3
+    assert run(token(status_index=77), *listed([78])).exit_code == 0
+    answer = run(token(status_index=77), *listed([77], number=1))
+    assert answer.exit_code == 1
+    assert "it is not the list" in answer.output
+    assert run(token(), "--status", str(tmp_path / "jwks.json")).exit_code == 1
