@@ -22,7 +22,8 @@ from portal.training.groups.here import account_here
 
 
 def make_blueprint() -> Blueprint:
-    blueprint = Blueprint("training_cohorts", __name__, url_prefix="/desk/training/cohorts", template_folder="templates")
+    blueprint = Blueprint("training_cohorts", __name__, url_prefix="/desk/training/cohorts", template_folder="templates",
+                          static_folder="static")
     rule, guard = blueprint.add_url_rule, signed_in(TRAINER)
     rule("/", "index", guard(index))
     rule("/new", "new", guard(new), methods=["GET", "POST"])

@@ -79,7 +79,8 @@ def _chosen(account: Account) -> Chosen:
         cohort = cohorts.get(account, uuid.UUID(asked.get("cohort", "")))
     except ValueError:
         cohort = None
-    course = here.course_of(cohort.slug if cohort else asked.get("course", "")) or next(iter(here.courses()), None)
+    course = here.course_of(cohort.slug if cohort else asked.get("course", "")) or max(
+        here.courses(), key=lambda one: len(one.checklists), default=None)  # the one in which most is to be kept track of
     if cohort is not None:
         return Chosen(View(course, cohort.id, lacks=lacks) if course else None, cohort, course, "", lacks)
     region = asked.get("region", "")

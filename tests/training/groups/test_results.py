@@ -75,9 +75,9 @@ def test_the_same_file_again_changes_nothing_and_a_corrected_one_counts(trainer,
 
 def test_one_wrong_row_and_nothing_is_taken_in_and_each_is_named(trainer, cohort, members):
     rows = [("S1", "", "cpr", "通过", ""), ("S99", "", "cpr", "通过", ""), ("S2", "", "swim", "通过", ""),
-            ("S3", "", "cpr", "也许", ""), ("S4", "", "cpr", "通过", "2099-01-01"), ("S5", "", "cpr", "通过", "昨天"), ("", "", "cpr", "通过", ""),
-            ("S6", phone(7), "cpr", "通过", ""), ("S1", "", "cpr", "未通过", ""), ("S40", "", "cpr", "通过", ""),
-            ("S8", phone(99), "cpr", "通过", ""), ("", "123", "cpr", "通过", "")]
+            ("S3", "", "cpr", "也许", ""), ("S4", "", "cpr", "通过", "2099-01-01"), ("S5", "", "cpr", "通过", "昨天"),
+            ("", "", "cpr", "通过", ""), ("S6", phone(7), "cpr", "通过", ""), ("S1", "", "cpr", "未通过", ""),
+            ("S40", "", "cpr", "通过", ""), ("S8", phone(99), "cpr", "通过", ""), ("", "123", "cpr", "通过", "")]
     report = results.take_in(trainer, cohort, read(rows))
     assert [one.line for one in report.faults.in_order()] == list(range(3, 14))
     assert not report.done
