@@ -52,6 +52,7 @@ def upgrade() -> None:
     sa.Column('note', sa.String(length=500), nullable=False),
     sa.Column('seen_at', sa.DateTime(timezone=True), nullable=False),
     sa.Column('received_at', sa.DateTime(timezone=True), nullable=False),
+    sa.Column('disputed_at', sa.DateTime(timezone=True), nullable=True),
     sa.ForeignKeyConstraint(['assessor_id'], ['account.id'], name=op.f('fk_practical_assessment_assessor_id')),
     sa.ForeignKeyConstraint(['learner_id'], ['learner.id'], name=op.f('fk_practical_assessment_learner_id'), ondelete='CASCADE'),
     sa.ForeignKeyConstraint(['session_id'], ['practical_session.id'], name=op.f('fk_practical_assessment_session_id'), ondelete='CASCADE'),
@@ -60,6 +61,7 @@ def upgrade() -> None:
     sa.UniqueConstraint('ref', name=op.f('uq_practical_assessment_ref'))
     )
     with op.batch_alter_table('practical_assessment', schema=None) as batch_op:
+        batch_op.create_index('ix_practical_assessment_disputed', ['session_id'], unique=False, sqlite_where=sa.text('disputed_at IS NOT NULL'), postgresql_where=sa.text('disputed_at IS NOT NULL'))
         batch_op.create_index('ix_practical_assessment_learner', ['learner_id', 'slug', 'skill', 'id'], unique=False)
         batch_op.create_index('ix_practical_assessment_session', ['session_id', 'learner_id'], unique=False)
 
@@ -92,6 +94,7 @@ def downgrade() -> None:
     op.drop_table('practical_booking')
     with op.batch_alter_table('practical_assessment', schema=None) as batch_op:
         batch_op.drop_index('ix_practical_assessment_session')
+        batch_op.drop_index('ix_practical_assessment_disputed', sqlite_where=sa.text('disputed_at IS NOT NULL'), postgresql_where=sa.text('disputed_at IS NOT NULL'))
         batch_op.drop_index('ix_practical_assessment_learner')
 
     op.drop_table('practical_assessment')

@@ -6,7 +6,7 @@ import uuid
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Boolean, Float, ForeignKey, Index, Integer, LargeBinary, String, UniqueConstraint
+from sqlalchemy import Boolean, Float, ForeignKey, Index, Integer, LargeBinary, String, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from portal.core.db import Base, BigId, Json, UtcDateTime, uuid7
@@ -15,6 +15,7 @@ from portal.core.db import Base, BigId, Json, UtcDateTime, uuid7
 PLANNED, CANCELLED = "planned", "cancelled"
 #: How a booking stands. `LEFT`: the learner gave the seat back; `ATTENDED`, `ABSENT`: known on the day.
 BOOKED, WAITING, LEFT, ATTENDED, ABSENT = "booked", "waiting", "left", "attended", "absent"
+_DISPUTED = text("disputed_at IS NOT NULL")
 
 
 class PracticalSession(Base):
@@ -67,7 +68,8 @@ class Booking(Base):
 class Assessment(Base):
     """What one assessor saw of one skill of one learner. `ref` is made on the assessor's phone: sent twice, it counts once;
     of several by the same assessor at the same session the one seen last counts. `steps`: step id → true, false, or null
-    (not seen). `passed` by the checklist's rule; `settles`: it was made to end a disagreement."""
+    (not seen). `passed` by the checklist's rule; `settles`: it was made to end a disagreement. `disputed_at`: since when
+    it is part of a disagreement that is open; NULL for all others."""
 
     __tablename__ = "practical_assessment"
     id: Mapped[int] = mapped_column(BigId, primary_key=True)
@@ -84,6 +86,8 @@ class Assessment(Base):
     note: Mapped[str] = mapped_column(String(500), default="")
     seen_at: Mapped[datetime] = mapped_column(UtcDateTime)
     received_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    disputed_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
 
-    __table_args__ = (Index("ix_practical_assessment_learner", "learner_id", "slug", "skill", "id"),
+    __table_args__ = (Index("ix_practical_assessment_disputed", "session_id", sqlite_where=_DISPUTED, postgresql_where=_DISPUTED),
+                      Index("ix_practical_assessment_learner", "learner_id", "slug", "skill", "id"),
                       Index("ix_practical_assessment_session", "session_id", "learner_id"))

@@ -20,7 +20,7 @@ from portal.identity.listing import holders
 from portal.identity.models import Account
 from portal.identity.rights import TRAINER
 from portal.training import courses_store, standing
-from portal.training.assessing import rules
+from portal.training.assessing import recording, rules
 from portal.training.assessing.attendance import CODE, HAND
 from portal.training.content.values import Checklist, Course
 from portal.training.practical_models import ATTENDED, BOOKED, PLANNED, Assessment, Booking, PracticalSession
@@ -85,11 +85,12 @@ def _assess(session: Session, held: PracticalSession, learner_id: int, version_i
     good = chance.randrange(100) >= FAILED or differ
     _say(session, held, learner_id, version_id, checklist, assessors[0], seen_at, chance, good=good)
     if differ and len(assessors) > 1 and checklist.id == held.skills[0]:
-        _say(session, held, learner_id, version_id, checklist, assessors[1], seen_at, chance, good=False)
+        recording.recount(session, _say(session, held, learner_id, version_id, checklist, assessors[1], seen_at, chance,
+                                        good=False))
 
 
 def _say(session: Session, held: PracticalSession, learner_id: int, version_id: int, checklist: Checklist, assessor: Account,
-         seen_at: datetime, chance: random.Random, *, good: bool) -> None:
+         seen_at: datetime, chance: random.Random, *, good: bool) -> Assessment:
     steps: dict[str, bool | None] = {step.id: True for step in checklist.steps}
     others = [step.id for step in checklist.steps if not step.required]
     spare = len(others) - rules.needed(len(others), checklist.others)
@@ -97,7 +98,9 @@ def _say(session: Session, held: PracticalSession, learner_id: int, version_id: 
         steps[step] = chance.choice([False, None])
     if not good:
         steps[chance.choice([step.id for step in checklist.steps if step.required])] = False
-    session.add(Assessment(
+    made = Assessment(
         ref=str(uuid7()), session_id=held.id, learner_id=learner_id, slug=held.slug, skill=checklist.id, version_id=version_id,
         assessor_id=assessor.id, steps=steps, passed=rules.passes(checklist, steps), note="" if good else chance.choice(_NOTES),
-        seen_at=seen_at, received_at=seen_at))
+        seen_at=seen_at, received_at=seen_at)
+    session.add(made)
+    return made

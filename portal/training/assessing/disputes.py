@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
+from typing import Any
 
 from flask_babel import lazy_gettext as _l
-from sqlalchemy import and_, func, or_, select
+from sqlalchemy import ColumnElement, Select, false, func, or_, select
 from sqlalchemy.orm import Session
 
 from portal.core import audit
@@ -19,13 +20,13 @@ from portal.identity import listing
 from portal.identity.models import Account
 from portal.identity.rights import TRAINER, regions_for, require_in
 from portal.regions.codes import code_range
-from portal.training.assessing import people, recording, results, rules
+from portal.training.assessing import people, recording, rules
 from portal.training.assessing.rules import DISPUTED
 from portal.training.models import Learner
 from portal.training.practical_models import Assessment, PracticalSession
 
-#: Disputes shown at once; how old a session may be of which one is shown.
-MOST, BACK = 100, timedelta(days=730)
+#: Disputes shown at once.
+MOST = 100
 SHORTEST_REASON = 4
 
 
@@ -59,12 +60,19 @@ class Dispute:
 
 
 def of_account(account: Account) -> list[Dispute]:
-    """Open disputes at sessions that the account's duty covers, the latest session first; at most 100."""
-    codes = regions_for(account, TRAINER)
-    if not codes:
-        return []
-    covered = or_(*(PracticalSession.region_code.between(*code_range(code)) for code in codes))
-    return _open(account, and_(covered, PracticalSession.starts_at > utcnow() - BACK))
+    """Open disputes at sessions that the account's duty covers, the latest first; at most 100."""
+    return _open(account, _covered(account))
+
+
+def count(account: Account) -> int:
+    """How many open disputes there are at sessions that the account's duty covers."""
+    keys = _disputed(_covered(account), Assessment.session_id, Assessment.learner_id, Assessment.skill).distinct().subquery()
+    return db.session.execute(select(func.count()).select_from(keys)).scalar_one()
+
+
+def _covered(account: Account) -> ColumnElement[bool]:
+    """Sessions in the regions of the account's duty as a trainer; none without one."""
+    return or_(false(), *(PracticalSession.region_code.between(*code_range(code)) for code in regions_for(account, TRAINER)))
 
 
 def of_session(account: Account, session_id: uuid.UUID) -> list[Dispute]:
@@ -106,26 +114,20 @@ def _refuse_oneself(session: Session, account: Account, learner_id: int) -> None
         raise Conflict(_l("The learner has your name. Nobody assesses oneself: another trainer has to."))
 
 
-def _open(account: Account, where: object) -> list[Dispute]:
+def _open(account: Account, where: ColumnElement[bool]) -> list[Dispute]:
     key = (Assessment.session_id, Assessment.learner_id, Assessment.skill)
-    differing = select(*key).join(PracticalSession, PracticalSession.id == Assessment.session_id).where(where).group_by(  # type: ignore[arg-type]
-        *key).having(func.count(Assessment.passed.distinct()) > 1).order_by(Assessment.session_id.desc()).limit(2 * MOST)
-    keys = [(row.session_id, row.learner_id, row.skill) for row in db.session.execute(differing)]
+    rows = db.session.execute(_disputed(where, *key, func.min(Assessment.disputed_at)).group_by(*key).order_by(
+        func.min(Assessment.disputed_at).desc()).limit(MOST)).all()
     sessions = {one.id: one for one in db.session.execute(select(PracticalSession).where(
-        PracticalSession.id.in_({key[0] for key in keys}))).scalars()}
-    found = [dispute for one in keys if (dispute := _dispute(account, sessions[one[0]], *one[1:]))]
-    moot = _passed_elsewhere(found)
-    return sorted((one for one in found if (one.learner_id, one.session.slug, one.skill) not in moot),
-                  key=lambda one: one.session.starts_at, reverse=True)[:MOST]
+        PracticalSession.id.in_({row[0] for row in rows}))).scalars()}
+    found = [_dispute(account, sessions[row[0]], row[1], row[2]) for row in rows]
+    return [one for one in found if one is not None]
 
 
-def _passed_elsewhere(found: Iterable[Dispute]) -> set[tuple[int, str, str]]:
-    """Skills that were passed at another session: nothing hangs on their disputes any more."""
-    learners: dict[str, set[int]] = {}
-    for one in found:
-        learners.setdefault(one.session.slug, set()).add(one.learner_id)
-    return {(learner_id, slug, skill) for slug, ids in learners.items()
-            for learner_id, states in results.states_of(slug, sorted(ids)) for skill, state in states.items() if state.passed}
+def _disputed(where: ColumnElement[bool], *columns: Any) -> Select[Any]:
+    """Of rows that are part of an open dispute: an index holds these and no others."""
+    return select(*columns).join(PracticalSession, PracticalSession.id == Assessment.session_id).where(
+        Assessment.disputed_at.is_not(None), where)
 
 
 def _dispute(account: Account, session: PracticalSession, learner_id: int, skill: str) -> Dispute | None:

@@ -133,8 +133,27 @@ def keep(session: Session, account: Account, row: Assessment) -> SkillState:
     act = "assessment.settle" if row.settles else "assessment.record"
     audit.append(session, account.actor, act, f"practical:{row.session_id}",
                  {"learner": row.learner_id, "skill": row.skill, "passed": row.passed})
+    state = recount(session, row)
     standing.touch(session, row.learner_id, row.slug)
-    return rules.at_session(says(session, row.session_id, row.learner_id, row.skill))
+    return state
+
+
+def recount(session: Session, row: Assessment) -> SkillState:
+    """Mark which assessments of this learner and skill are part of an open dispute; how the skill stands at the row's session.
+    Whoever adds rows in another way than by :func:`keep` calls it after the last one of each learner and skill. A skill that was
+    passed at another session has no open dispute: nothing hangs on it any more."""
+    session.flush()
+    rows = session.execute(select(Assessment).where(
+        Assessment.learner_id == row.learner_id, Assessment.slug == row.slug, Assessment.skill == row.skill)).scalars().all()
+    sessions = {one.session_id for one in rows}
+    states = {key: rules.at_session(say(one) for one in rows if one.session_id == key) for key in sessions}
+    passed = any(one.passed for one in states.values())
+    for one in rows:
+        is_open = not passed and states[one.session_id].state == rules.DISPUTED
+        if is_open != (one.disputed_at is not None):
+            one.disputed_at = utcnow() if is_open else None
+    session.flush()
+    return states[row.session_id]
 
 
 def _again(session: Session, account: Account, one: Seen, before: Assessment) -> Outcome:

@@ -69,7 +69,7 @@ def _tasks(account: Account, scope: Sequence[str] | None) -> Iterator[Task]:
                             " `anlan doctor` says why", n))
     if not has_role(account, TRAINER):
         return
-    if n := len(disputes.of_account(account)):
+    if n := disputes.count(account):
         yield Task(ngettext("%(num)s skill on which assessors differ", "%(num)s skills on which assessors differ", n),
                    url_for("training_assessing.disputes"))
     for row, n in overview.unassessed(now, scope):

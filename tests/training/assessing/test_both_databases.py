@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import pytest
 from flask_babel import force_locale
-from sqlalchemy import select
+from sqlalchemy import select, text
 
 from portal.core.clock import utcnow
 from portal.core.db import db
@@ -111,6 +111,7 @@ def test_how_many_learners_stand_is_asked_at_once(held, there, people, trainer, 
 
 def test_a_third_settles_it_with_a_reason_and_it_stays_settled(dispute, held, there, trainer, second, third, version):
     (found,) = disputes.of_account(third)
+    assert disputes.count(third) == 1
     good = next(sheet for sheet in found.sheets if sheet.passed)
     with pytest.raises(Invalid) as raised:
         disputes.settle(third, held.id, there.id, "cpr", good.id, " ")
@@ -119,8 +120,19 @@ def test_a_third_settles_it_with_a_reason_and_it_stays_settled(dispute, held, th
     state = results.skills(there.id, "sample")["cpr"]
     assert (state.state, third.id in state.assessors) == (PASSED, True)
     assert disputes.of_account(trainer) == []
+    assert disputes.count(trainer) == 0
     # The last writer decides nothing.
     (late,) = recording.record(second, [seen(held, there, version, minute=25, steps=BADLY)])
     assert (late.outcome, late.passed, late.state.state) == ("taken", False, PASSED)
     with pytest.raises(Conflict):
         disputes.settle(third, held.id, there.id, "cpr", good.id, "once more")
+
+
+def test_open_disputes_are_found_by_an_index_that_holds_no_others(held, trainer):
+    plan = select(Assessment.session_id).where(Assessment.disputed_at.is_not(None))
+    if db.engine.dialect.name == "sqlite":
+        rows = db.session.execute(text("EXPLAIN QUERY PLAN " + str(plan.compile(db.engine)))).all()
+    else:
+        db.session.execute(text("SET LOCAL enable_seqscan = off"))
+        rows = db.session.execute(text("EXPLAIN " + str(plan.compile(db.engine)))).all()
+    assert "ix_practical_assessment_disputed" in str(rows)
