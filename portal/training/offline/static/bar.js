@@ -47,11 +47,19 @@ self.AnlanBar = (() => {
     return how;
   }
   button.addEventListener("click", send);
-  window.addEventListener("online", send);
-  window.addEventListener("offline", () => show("offline"));
-  document.addEventListener("visibilitychange", () => { if (!document.hidden && navigator.onLine) send(); });
+  const quietly = () => sendSome().catch(() => { /* a browser that keeps nothing has nothing to send */ });
+  window.addEventListener("online", quietly);
+  window.addEventListener("offline", quietly);
+  document.addEventListener("visibilitychange", () => { if (!document.hidden) quietly(); });
 
-  /** A page of the server knows who is signed in; whoever keeps nothing here costs the server nothing. */
+  /** Whoever keeps nothing here costs the server nothing. On the page without a network somebody may be signed in meanwhile. */
+  async function sendSome() {
+    const owner = await store.owner(), asks = !owner && bar.dataset.learner === undefined;
+    const some = asks || (await store.courses(owner)).length || (await store.things(owner)).length || Object.keys(await store.pauses()).length;
+    if (some) await (navigator.onLine ? send() : show("offline"));
+  }
+
+  /** A page of the server knows who is signed in. */
   async function begin() {
     const learner = bar.dataset.learner;
     if (learner !== undefined) {
@@ -60,11 +68,8 @@ self.AnlanBar = (() => {
       await store.speak(document.documentElement.lang.indexOf("zh") === 0 ? "zh" : "en");
     }
     await show();
-    const owner = await store.owner();
-    const asks = !owner && learner === undefined; // the page without a network, opened with one: somebody may be signed in
-    const some = asks || (await store.courses(owner)).length || (await store.things(owner)).length || Object.keys(await store.pauses()).length;
-    if (some) await (navigator.onLine ? send() : show("offline"));
+    await sendSome();
   }
-  begin().catch(() => { /* a browser that keeps nothing has nothing to send */ });
+  begin().catch(() => { /* as above */ });
   return { show, send, heard };
 })();

@@ -147,6 +147,7 @@
       await store.speak(turned.value).catch(() => {});
       if (location.pathname.indexOf("/learn/offline/") === 0) location.assign(turned.dataset.home); else location.reload();
     });
+    window.addEventListener("pageshow", (event) => { if (event.persisted) location.reload(); }); // it may be somebody else's by now
     if (root.dataset.unsent) document.getElementById("shell-unsent").hidden = false;
     if (root.dataset.kept) window.addEventListener("online", () => { back.hidden = false; });
     back.querySelector("button").addEventListener("click", () => location.assign(location.pathname));
