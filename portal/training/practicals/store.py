@@ -104,8 +104,8 @@ def listing(now: datetime, *, past: bool = False, region_code: str = "", slug: s
         query = query.where(PracticalSession.slug == slug)
     at, key = PracticalSession.starts_at, PracticalSession.id
     if mark := _read_mark(after):
-        query = query.where(or_(at < mark[0], and_(at == mark[0], key < mark[1])) if past
-                            else or_(at > mark[0], and_(at == mark[0], key > mark[1])))
+        beyond = or_(at < mark[0], key < mark[1]) if past else or_(at > mark[0], key > mark[1])
+        query = query.where(at <= mark[0] if past else at >= mark[0], beyond)  # the first of the two is what an index finds
     rows = db.session.execute(query.order_by(*((at.desc(), key.desc()) if past else (at, key))).limit(limit + 1)).scalars().all()
     return Page(rows[:limit], _mark(rows[limit - 1]) if len(rows) > limit else "")
 
