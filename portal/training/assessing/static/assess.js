@@ -25,6 +25,7 @@
   }
   const person = (id) => list.people.find((one) => one.id === id), skill = (id) => list.skills.find((one) => one.id === id);
   const called = (one) => (one ? one.name || `${words.nameless} ${say(words.tail, {tail: one.tail})}` : words.somebody);
+  const draftKey = (learner, name) => `${list.account}/${session}/${learner}/${name}`;
   const last = (learner, name) => kept.out().filter((one) => one.session === session && one.learner === learner && one.skill === name && one.state !== "refused" && mine(one)).at(-1);
 
   // -- the list ---------------------------------------------------------------------------------------------
@@ -47,7 +48,7 @@
 
   // -- one checklist ----------------------------------------------------------------------------------------
   function drawChecklist(one, item) {
-    const key = `${session}/${one.id}/${item.id}`, before = kept.draft(key) ?? last(one.id, item.id) ?? one.skills[item.id]?.mine ?? {steps: {}, note: ""};
+    const key = draftKey(one.id, item.id), before = kept.draft(key) ?? last(one.id, item.id) ?? one.skills[item.id]?.mine ?? {steps: {}, note: ""};
     $("app-title").textContent = item.title;
     const steps = item.steps.map((step, n) => make("fieldset", {class: "assess-step", "data-required": step.required},
       make("legend", {}, `${n + 1}. ${step.words}`, step.required ? " " : null, step.required ? make("span", {class: "assess-must"}, words.must) : null), step.hint ? make("p", {class: "hint"}, step.hint) : null,
@@ -97,7 +98,7 @@
     const refused = items.filter((one) => one.state === "refused" && mine(one));
     $("refused-box").hidden = !refused.length;
     $("refused").replaceChildren(...refused.map((one) => make("li", {}, make("p", {class: "flush"}, make("strong", {}, one.session === session ? `${called(person(one.learner))} · ${skill(one.skill)?.title ?? one.skill}` : words.other_session), ` · ${clock(one.at)}`), make("p", {class: "flush"}, one.message),
-      make("p", {class: "row flush"}, one.session === session && person(one.learner) ? make("button", {type: "button", class: "button-quiet", onclick: () => { kept.keepDraft(`${session}/${one.learner}/${one.skill}`, {steps: one.steps, note: one.note}); kept.drop([one.ref]); location.hash = `${one.learner}/${one.skill}`; draw(); }}, words.again) : null,
+      make("p", {class: "row flush"}, one.session === session && person(one.learner) ? make("button", {type: "button", class: "button-quiet", onclick: () => { kept.keepDraft(draftKey(one.learner, one.skill), {steps: one.steps, note: one.note}); kept.drop([one.ref]); location.hash = `${one.learner}/${one.skill}`; draw(); }}, words.again) : null,
         make("button", {type: "button", class: "button-quiet", onclick: () => { if (window.confirm(words.discard_sure)) { kept.drop([one.ref]); draw(); } }}, words.discard)))));
   }
 

@@ -1,9 +1,9 @@
 "use strict";
 // What an assessor's phone keeps: lists of sessions (with names: gone at sign-out, and when their time is over), half-filled
-// checklists, and what is not yet sent (numbers and marks only: it stays until it is sent). On every page of the desk, since
-// one may sign out on any.
+// checklists (gone at sign-out), and what is not yet sent (numbers, marks and a note, no names: it stays until it is sent).
+// On every page of the desk, since one may sign out on any.
 window.AnlanAssessments = (() => {
-  const LIST = "anlan.assess.list.", OUT = "anlan.assess.out", DRAFT = "anlan.assess.draft", MOST = 400;
+  const LIST = "anlan.assess.list.", OUT = "anlan.assess.out", DRAFT = "anlan.assess.draft", MOST = 400, DRAFTS = 60;
   const read = (key, otherwise) => { try { return JSON.parse(localStorage.getItem(key)) ?? otherwise; } catch { return otherwise; } };
   const write = (key, value) => { try { localStorage.setItem(key, JSON.stringify(value)); return true; } catch { return false; } };
   const keys = () => { try { return Object.keys(localStorage); } catch { return []; } };
@@ -18,7 +18,10 @@ window.AnlanAssessments = (() => {
     change(ref, values) { write(OUT, kept.out().map((one) => (one.ref === ref ? {...one, ...values} : one))); },
     drop(refs) { write(OUT, kept.out().filter((one) => !refs.includes(one.ref))); },
     draft: (key) => read(DRAFT, {})[key] ?? null,
-    keepDraft(key, value) { const all = read(DRAFT, {}); if (value) all[key] = value; else delete all[key]; write(DRAFT, all); },
+    keepDraft(key, value) {
+      const all = Object.entries(read(DRAFT, {})).filter(([other]) => other !== key);
+      write(DRAFT, Object.fromEntries(value ? [...all.slice(1 - DRAFTS), [key, value]] : all));
+    },
     ref() {
       if (crypto.randomUUID) return crypto.randomUUID();
       const bytes = crypto.getRandomValues(new Uint8Array(16));
@@ -26,7 +29,8 @@ window.AnlanAssessments = (() => {
       return [...bytes].map((b) => b.toString(16).padStart(2, "0")).join("").replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, "$1-$2-$3-$4-$5");
     },
     // Names go; what is not sent stays.
-    forget() { for (const key of keys()) if (key.startsWith(LIST) || key === DRAFT) localStorage.removeItem(key); },
+    forget() { for (const key of keys()) if (key.startsWith(LIST)) localStorage.removeItem(key); },
+    forgetDrafts() { localStorage.removeItem(DRAFT); },
     sweep() {
       for (const key of keys()) if (key.startsWith(LIST)) {
         const list = read(key, null);
@@ -43,6 +47,7 @@ window.AnlanAssessments = (() => {
     const waiting = kept.out().filter((one) => one.state !== "refused").length, text = form.dataset.assessments;
     if (waiting && text && !window.confirm(text.replace("{n}", waiting))) { event.preventDefault(); event.stopImmediatePropagation(); return; }
     kept.forget();
+    kept.forgetDrafts();
   }, true);
   return kept;
 })();
