@@ -2,7 +2,7 @@
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help run test lint measure measure-shelters measure-training measure-exam messages demo-reset clean setup setup-dev
+.PHONY: help run test lint measure measure-shelters measure-training measure-exam measure-certificates messages demo-reset clean setup setup-dev
 
 ANLAN := .venv/bin/python -m portal.cli
 ifdef PORT
@@ -50,6 +50,9 @@ measure-shelters: setup-dev ## Measure the field, imports of shelters, and the p
 
 measure-exam: setup-dev ## Measure an exam that 500 sit at once, on both databases (about ten minutes)
 	@.venv/bin/python tools/measure_exam.py
+
+measure-certificates: setup-dev ## Measure 1,000 certificates as PDF beside bare pages, and signing and verifying them
+	@.venv/bin/python tools/measure_certificates.py
 
 measure-training: setup-dev ## Measure the desk's pages of training with 160,000 learners and five million answers (ten minutes)
 	@.venv/bin/python tools/measure_training.py
