@@ -24,6 +24,7 @@ from portal.regions import demo as regions
 from portal.regions import lookup
 from portal.shelters import demo as shelters
 from portal.subscribers import demo as subscribers
+from portal.training import demo as training
 from portal.warnings import bulletins, drafts, hazards, review, words
 from portal.warnings.models import ALERT, CANCEL, EDITING, ISSUED, SUBMITTED, Warning
 
@@ -47,6 +48,7 @@ def fill(app: Flask, step: Step) -> None:
                 regions.seed()
         people.seed()
         shelters.seed(step)  # also where an earlier version has filled the rest
+        training.seed(step)
         if _filled():
             return
         with step(f"{SUBSCRIBERS:,} 名演示订阅者", f"{SUBSCRIBERS:,} sandbox subscribers"):

@@ -11,7 +11,7 @@ from portal.core.clock import utcnow
 from portal.core.i18n import select_language
 from portal.training import courses_store
 from portal.training.content.values import Course
-from portal.training.learners import door, learning, practice_pages, review
+from portal.training.learners import door, learning, practice_pages, review, road
 from portal.training.learners.media import pictures
 from portal.training.models import Learner
 from portal.training.reading import view
@@ -63,7 +63,9 @@ def mine(learner: Learner) -> Any:
 
 def course_page(learner: Learner, slug: str) -> Any:
     _version_id, course = current(slug)
-    return render_template("learners/course.html", course=course, here=learning.standing(learner.id, course))
+    stretches = road.of(learner.id, course, utcnow())
+    return render_template("learners/course.html", course=course, here=learning.standing(learner.id, course),
+                           road=road.signposts(stretches, course))
 
 
 def start(learner: Learner, slug: str) -> Any:
