@@ -124,8 +124,8 @@ def _hotspot(one: Hotspot, shown: Mapping[str, Picture]) -> dict[str, Any]:
     found = {language: shown.get(one.image[language]) for language in LANGUAGES}
     return {"picture": {language: [p.url, p.width, p.height] if p else None for language, p in found.items()},
             "alt": _words(one.alt),
-            "areas": [{"id": area.id, "words": _line(area.label), "said": _line(area.feedback), "right": area.right}
-                      for area in one.areas]}
+            "areas": [{"id": area.id, "words": _line(area.label), "said": _line(area.feedback), "right": area.right,
+                       "at": [float(area.x), float(area.y), float(area.w), float(area.h)]} for area in one.areas]}
 
 
 def _scenario(one: Scenario, shown: Mapping[str, Picture]) -> dict[str, Any]:

@@ -27,6 +27,8 @@ LARGEST = 256 * 1024
 #: Scripts that the page without a network runs, in this order; the others are for pages with one.
 SHELL = ("store.js", "sync.js", "bar.js", "grading.js", "words.js", "asking.js", "telling.js", "progress.js",
          "results.js", "shell.js")
+#: Files of other rooms that it loads: the looks of learners' pages, and pointing and dragging.
+OF_OTHERS = (("learn.css", "learners"), ("touch.css", "touch"), ("hotspot.js", "touch"), ("ordering.js", "touch"))
 
 
 def make_blueprint() -> Blueprint:
@@ -46,13 +48,14 @@ def make_blueprint() -> Blueprint:
 
 
 @cache
-def _mark(name: str, _changed: float) -> str:
-    return hashlib.sha256((STATIC / name).read_bytes()).hexdigest()[:10]
+def _mark(path: Path, _changed: float) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()[:10]
 
 
-def file_url(name: str) -> str:
-    """Address of a file of this folder; it changes with what is in it, so that a phone never mixes old files and new ones."""
-    return url_for("learning_offline.static", filename=name, v=_mark(name, (STATIC / name).stat().st_mtime))
+def file_url(name: str, blueprint: str = "learning_offline") -> str:
+    """Address of a static file; it changes with what is in it, so that a phone never mixes old files and new ones."""
+    path = Path(current_app.blueprints[blueprint].static_folder or "") / name
+    return url_for(f"{blueprint}.static", filename=name, v=_mark(path, path.stat().st_mtime))
 
 
 def _kept_by_name(response: Response) -> Response:
@@ -64,20 +67,15 @@ def _kept_by_name(response: Response) -> Response:
 # -- what holds nobody's data --------------------------------------------------------------------------------
 def worker() -> Response:
     """The service worker, with the version and the files of the page that it keeps: where one of them changes, so does it."""
-    files = [asset("base.css"), asset("icon.svg"), url_for("learners.static", filename="learn.css"),
+    files = [asset("base.css"), asset("icon.svg"), *(file_url(name, blueprint) for name, blueprint in OF_OTHERS),
              *(file_url(name) for name in ("offline.css", *SHELL))]
     pages = {language: url_for("learning_offline.offline", language=language) for language in LANGUAGES}
-    drawn = [_shell(language) for language in LANGUAGES] + [_learn_css()]
+    drawn = [_shell(language) for language in LANGUAGES]
     head = {"files": files, "pages": pages, "store": file_url("store.js"), "sync": file_url("sync.js")}
     source = (STATIC / "sw.js").read_text(encoding="utf-8")
     version = hashlib.sha256("\0".join([json.dumps(head), source, *drawn]).encode()).hexdigest()[:12]
     body = f"self.ANLAN = {json.dumps({'version': version, **head})};\n{source}"
     return Response(body, content_type="text/javascript; charset=utf-8", headers={"Cache-Control": "no-cache"})
-
-
-def _learn_css() -> str:
-    path = Path(current_app.blueprints["learners"].static_folder or "") / "learn.css"
-    return path.read_text(encoding="utf-8")
 
 
 def home() -> Any:
@@ -91,7 +89,7 @@ def offline(language: str) -> str:
 def _shell(language: str) -> str:
     """The page that a phone shows without a network, whatever was asked for: its scripts fill it with what the phone keeps."""
     with force_locale(language):
-        return render_template("learning_offline/shell.html", scripts=SHELL)
+        return render_template("learning_offline/shell.html", scripts=SHELL, others=OF_OTHERS)
 
 
 # -- for somebody who is signed in ---------------------------------------------------------------------------

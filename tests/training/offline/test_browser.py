@@ -103,13 +103,16 @@ def answer(page: Page) -> None:
     """Something, by the kind of form, to the question that stands there; then it is told."""
     form = page.locator(".learn-question")
     form.wait_for()
-    for place, field in enumerate(form.locator("select").all()):
-        field.select_option(index=place + 1)
+    if form.locator(".touch-order").count():
+        form.locator("[data-way=down]").first.click()
+    elif form.locator("select").count():
+        for place, field in enumerate(form.locator("select").all()):
+            field.select_option(index=place + 1)
     if form.locator("input[type=text]").count():
         form.locator("input[type=text]").fill("119")
     elif not form.locator("select").count():
         form.locator("input").first.check()
-    form.locator("button").click()
+    form.locator("button.learn-big").click()
     page.locator(".learn-verdict").wait_for()
 
 
@@ -252,7 +255,14 @@ def test_practice_on_the_phone_waits_from_the_first_page_of_an_exam_until_its_en
     page.locator("#offline-bar[data-heard=ok]").wait_for()
     context.set_offline(True)
     page.goto(school.address + PRACTICE)
-    page.locator(".learn-question").wait_for()
+    kinds = set[str]()
+    while len(kinds) < 3:  # also those that are pointed at, dragged, or go on
+        form = page.locator(".learn-question")
+        form.wait_for()
+        kinds |= {name for name in ("touch-order", "touch-spot", "learn-now") if form.locator(f".{name}").count()}
+        answer(page)
+        page.locator("#shell .learn-big").click()
+        page.locator(".learn-verdict").wait_for(state="detached")
 
 
 @pytest.mark.parametrize(("lacks", "words", "kept_nothing"), [

@@ -79,7 +79,7 @@ def test_the_worker_comes_from_the_folder_that_it_serves_and_keeps_all_that_the_
 def test_the_workers_version_changes_with_what_the_page_says(phone, monkeypatch):
     before = phone.get("/learn/sw.js").text
     assert phone.get("/learn/sw.js").text == before
-    monkeypatch.setattr(pages, "SHELL", pages.SHELL[:-1])
+    monkeypatch.setattr(pages, "OF_OTHERS", pages.OF_OTHERS[:-1])
     assert phone.get("/learn/sw.js").text != before
 
 

@@ -16,10 +16,18 @@ self.AnlanAsking = (() => {
   const choices = (legend, kind, rows, by) => h("fieldset", { "aria-describedby": by }, h("legend", {}, legend),
     rows.map(([value, words], at) => h("label", { class: "choice" },
       h("input", { type: kind, name: "answer", value, id: at === 0 ? "answer" : undefined }), " ", h("span", {}, html(words)))));
-  const lines = (legend, labels, rows) => h("fieldset", { "aria-describedby": "words" }, h("legend", {}, legend),
+  const lines = (legend, labels, rows, more) => h("fieldset", { "aria-describedby": "words" }, h("legend", {}, legend), h("div", more,
     labels.map((label, at) => h("div", { class: "learn-line" }, h("label", { for: `answer-${at}` }, label),
       h("select", { id: `answer-${at}` }, h("option", { value: "" }, say("choose")),
-        rows.map(([value, words]) => h("option", { value }, words))))));
+        rows.map(([value, words]) => h("option", { value }, words)))))));
+  /** Words for pointing and dragging. */
+  const touched = (id) => document.getElementById(id).dataset.words;
+  /** Pointing at pictures and dragging of lines, where the phone reads those scripts; lists otherwise. */
+  function touch(form) {
+    const { hotspot, ordering } = self.AnlanTouch || {}, spots = form.querySelector("img[data-spots]"), order = form.querySelector("[data-order]");
+    if (spots && hotspot) hotspot(spots);
+    if (order && ordering) ordering(order);
+  }
 
   const checked = (form) => Array.from(form.querySelectorAll("input:checked")).map((field) => field.value);
   const chosen = (form) => Array.from(form.querySelectorAll("select")).map((field) => field.value);
@@ -35,10 +43,12 @@ self.AnlanAsking = (() => {
   }
   function hotspot(question) {
     const many = question.areas.filter((area) => area.right).length > 1, picture = question.picture[language];
+    const areas = shuffled(question.areas.length).map((n) => question.areas[n]);
     const image = picture ? h("img", { class: "learn-picture", src: picture[0], alt: question.alt[language], width: picture[1] || null,
-      height: picture[2] || null }) : h("p", { class: "hint" }, question.alt[language]);
+      height: picture[2] || null, "data-spots": JSON.stringify(areas.map((area) => area.at)), "data-words": touched("touch-spot") })
+      : h("p", { class: "hint" }, question.alt[language]);
     return [[image, choices(say(many ? "choose_all" : "choose_one"), many ? "checkbox" : "radio",
-      shuffled(question.areas.length).map((n) => [question.areas[n].id, question.areas[n].words[language]]), "words")], (form) => {
+      areas.map((area) => [area.id, area.words[language]]), "words")], (form) => {
       const picked = checked(form);
       return picked.length ? { answer: picked } : { problem: say("missing"), at: "answer" };
     }];
@@ -46,12 +56,12 @@ self.AnlanAsking = (() => {
   function ordering(question) {
     const order = shuffled(question.items.length);
     if (inOrder(order)) order.reverse();
-    return [lines(say("which_place"), order.map((n, at) => say("place", { n: at + 1 })), order.map((n) => [n, question.items[n][language]])),
-      (form) => {
+    return [lines(say("which_place"), order.map((n, at) => say("place", { n: at + 1 })), order.map((n, at) => [at, question.items[n][language]]),
+      { "data-order": "places", "data-words": touched("touch-order") }), (form) => {
         const given = chosen(form);
         if (given.indexOf("") >= 0) return { problem: say("every_place"), at: `answer-${given.indexOf("")}` };
         if (new Set(given).size < given.length) return { problem: say("each_once"), at: "answer-0" };
-        return { answer: given.map(Number) };
+        return { answer: given.map((at) => order[Number(at)]) };
       }];
   }
   function matching(question) {
@@ -99,6 +109,7 @@ self.AnlanAsking = (() => {
       const field = at && made.querySelector(`#${at}`);
       if (field) field.focus();
     };
+    touch(made);
     made.addEventListener("submit", (event) => {
       event.preventDefault();
       const got = read(made);

@@ -78,7 +78,7 @@
         (further) => ask(course, module, question, head, further, next, ref)));
   }
   async function judge(course, module, question, answer, form, ref, next) {
-    const button = form.querySelector("button");
+    const button = form.querySelector("button.learn-big");
     if (button.disabled) return;
     button.disabled = true;
     if ((await store.pauses())[course.slug]) { waits(course); return; }
