@@ -11,6 +11,7 @@ from portal.identity.rights import ADMINISTRATOR, DRAFTER, TRAINER, VIEWER
 from portal.training.figures import folding, question_pages
 from portal.training.group_models import QuestionChoice, QuestionFigure
 from tests import district
+from tests.shelters.one_database import database_url  # noqa: F401  (nothing here is a matter of the database)
 from tests.training.figures import rows
 from tests.training.figures.test_folding import many
 from tests.training.figures.test_measures import sums
