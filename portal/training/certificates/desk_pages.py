@@ -62,7 +62,8 @@ def index() -> Any:
 
 def _list(account: Account, *, missing: str = "") -> str:
     asked, courses = request.args, [course for course in here.courses() if course.exam is not None]
-    course = next((one for one in courses if one.id == asked.get("course")), courses[0] if courses else None)
+    first = asked.get("course") or next(iter(current_settings().responder_courses), "")
+    course = next((one for one in courses if one.id == first), courses[0] if courses else None)
     region, which = _region(account, asked.get("region", "")), asked.get("which", ALL)
     which = which if which in (ALL, ENDING, REVOKED) else ALL
     after = asked.get("after", "")
