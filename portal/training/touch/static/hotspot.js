@@ -101,4 +101,5 @@
     show();
   }
   for (const image of document.querySelectorAll("img[data-spots]")) enhance(image);
+  self.AnlanTouch = Object.assign(self.AnlanTouch || {}, { hotspot: enhance }); // for forms that a script makes
 })();

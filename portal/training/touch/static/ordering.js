@@ -122,4 +122,5 @@
     follow();
   }
   for (const holder of document.querySelectorAll("[data-order]")) enhance(holder);
+  self.AnlanTouch = Object.assign(self.AnlanTouch || {}, { ordering: enhance }); // for forms that a script makes
 })();
