@@ -43,12 +43,15 @@ class Pass:
         session.add(table(token_hash=_hashed(secret), started_at=now, expires_at=now + self.lasts, **{self.owner: owner}))
         return secret
 
+    def key(self) -> str:
+        """The key in the table that this request's cookie would have; empty without one."""
+        secret = request.cookies.get(self.cookie, "")
+        return _hashed(secret) if secret and len(secret) <= _LONGEST else ""
+
     def find(self) -> Any:
         """The session of this request: a row of the table, or None."""
-        secret = request.cookies.get(self.cookie, "")
-        if not secret or len(secret) > _LONGEST:
-            return None
-        row = db.session.get(self.table, _hashed(secret))
+        key = self.key()
+        row = db.session.get(self.table, key) if key else None
         return row if row is not None and row.expires_at > utcnow() else None
 
     def end(self) -> None:

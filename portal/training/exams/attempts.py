@@ -12,16 +12,18 @@ import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 from typing import Any
 
 from flask import Flask
 from flask_babel import lazy_gettext as _l
 from sqlalchemy import literal, select, tuple_, update
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
 from portal.core import audit
 from portal.core.clock import utcnow
-from portal.core.db import db, insert_into, transaction
+from portal.core.db import db, transaction
 from portal.core.errors import Conflict, Invalid
 from portal.training import courses_store
 from portal.training.certificates import renewal
@@ -223,6 +225,16 @@ def _locked(session: Session, attempt_id: uuid.UUID) -> Attempt | None:
     return session.execute(select(Attempt).where(Attempt.id == attempt_id).with_for_update()).scalar_one_or_none()
 
 
+@cache
+def _newer(dialect: str) -> Any:
+    """Puts one answer to its place unless something newer is there; gives what it wrote."""
+    table = AttemptAnswer.__table__
+    rows = (postgresql if dialect == "postgresql" else sqlite).insert(table)
+    fresh = {name: rows.excluded[name] for name in ("value", "seq", "received_at")}
+    newer = rows.on_conflict_do_update(index_elements=["attempt_id", "at"], set_=fresh, where=table.c.seq < rows.excluded.seq)
+    return newer.returning(table.c.at, table.c.value, table.c.seq)
+
+
 def _keep(session: Session, attempt: Attempt, said: Sequence[Said], now: datetime) -> dict[int, Kept]:
     """Keep what was said; what is kept then at its places."""
     asked, newest = questions(attempt), {}
@@ -236,12 +248,11 @@ def _keep(session: Session, attempt: Attempt, said: Sequence[Said], now: datetim
                           "value": answers.clean(question, place, one.raw), "seq": one.seq, "received_at": now}
     if not newest:
         return {}
-    rows = insert_into(session, AttemptAnswer).values(list(newest.values()))
-    fresh = {name: rows.excluded[name] for name in ("value", "seq", "received_at")}
-    newer = rows.on_conflict_do_update(index_elements=["attempt_id", "at"], set_=fresh,
-                                       where=AttemptAnswer.seq < rows.excluded.seq)
-    written = session.execute(newer.returning(AttemptAnswer.at, AttemptAnswer.value, AttemptAnswer.seq)).all()
-    known = {at: Kept(value, seq) for at, value, seq in written}
+    known, newer = dict[int, Kept](), _newer(session.get_bind().dialect.name)
+    connection = session.connection()  # past the ORM, which would make the statement anew for each answer
+    for values in newest.values():
+        for at, value, seq in connection.execute(newer, values):
+            known[at] = Kept(value, seq)
     if older := [at for at in newest if at not in known]:  # something newer was there
         known |= kept(attempt.id, older)
     return known

@@ -98,13 +98,15 @@ def leave() -> None:
 
 
 def _find() -> Learner | None:
-    row, now = PASS.find(), utcnow()
-    if row is None:
+    now, key = utcnow(), PASS.key()
+    if not key:
         return None
-    learner = db.session.get(Learner, row.learner_id)
+    signed_in = select(Learner).join(LearnerSession, LearnerSession.learner_id == Learner.id).where(
+        LearnerSession.token_hash == key, LearnerSession.expires_at > now)
+    learner = db.session.execute(signed_in).scalar_one_or_none()
     if learner is not None and learner.seen_at < now - SEEN_EVERY:
         with transaction() as session:
-            learner = session.get(Learner, row.learner_id)
+            learner = session.get(Learner, learner.id)
             if learner is not None:
                 learner.seen_at = now
     return learner
