@@ -97,6 +97,7 @@ ACTS = {
     "results.import": _l("imported practical results"),
     "exam.start": _l("began an exam"),
     "exam.end": _l("ended an exam"),
+    "exam.more": _l("gave one more attempt at an exam"),
     "exam.unmarked": _l("handed in an exam that could not be marked"),
     "practical.publish": _l("published a practical session"),
     "practical.change": _l("changed a practical session"),

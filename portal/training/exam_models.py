@@ -22,7 +22,8 @@ class Attempt(Base):
     happens to the files; so do `deadline_at` and `closes_at` (deadline and grace) with the time, and `pass_mark` with the mark.
     `live_hash`: of the secret of the one device that may answer; `generation` counts the devices. After the end: `points` of
     `out_of`, `percent` rounded down, and `modules`: id → [points, questions]; `counted` once its answers are in the figures of
-    their questions. One that is UNMARKED has none of these and counts in no figure until ``exams.unmarked`` has marked it."""
+    their questions. One that is UNMARKED has none of these and counts in no figure until ``exams.unmarked`` has marked it.
+    `forgiven`: it does not count among the attempts that the course allows, since a trainer gave another in its place."""
 
     __tablename__ = "exam_attempt"
     id: Mapped[uuid.UUID] = mapped_column(primary_key=True, default=uuid7)
@@ -46,6 +47,7 @@ class Attempt(Base):
     passed: Mapped[bool] = mapped_column(Boolean, default=False)
     modules: Mapped[dict[str, list[float]] | None] = mapped_column(Json)
     counted: Mapped[bool] = mapped_column(Boolean, default=False)
+    forgiven: Mapped[bool] = mapped_column(Boolean, default=False)
 
     __table_args__ = (
         Index("uq_exam_attempt_open", "learner_id", "slug", unique=True, sqlite_where=_OPEN, postgresql_where=_OPEN),

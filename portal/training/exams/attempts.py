@@ -104,7 +104,7 @@ def standing(exam: Exam, attempts: Sequence[Attempt], *, offered: bool = True) -
     """Where somebody stands now who made these attempts; `offered`: whether the course still has an exam."""
     if attempts and (since := renewal.open_since(attempts[0].learner_id, attempts[0].slug)) is not None:
         attempts = [one for one in attempts if one.started_at >= since]  # to renew a certificate one begins afresh
-    past = [rules.Past(one.started_at, one.ended_at, one.passed, one.ended_by != UNMARKED) for one in attempts]
+    past = [rules.Past(one.started_at, one.ended_at, one.passed, one.ended_by != UNMARKED, one.forgiven) for one in attempts]
     return rules.standing(exam, past, utcnow(), offered=offered)
 
 

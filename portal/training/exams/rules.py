@@ -18,12 +18,14 @@ OPEN, PASSED, UNMARKED, WITHDRAWN, USED_UP, WAIT = "open", "passed", "unmarked",
 
 @dataclass(frozen=True, slots=True)
 class Past:
-    """An attempt that was made; `ended_at` is None while it is under way. `marked` is not True where its marking failed."""
+    """An attempt that was made; `ended_at` is None while it is under way. `marked` is not True where its marking failed;
+    `forgiven`: a trainer gave another one in its place."""
 
     started_at: datetime
     ended_at: datetime | None
     passed: bool
     marked: bool = True
+    forgiven: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +44,7 @@ class Standing:
 
 def standing(exam: Exam, past: Sequence[Past], now: datetime, *, offered: bool = True) -> Standing:
     """Where somebody stands who made the attempts `past`, in any order. Not `offered`: the course has no exam any more."""
-    left = max(0, exam.attempts - len(past))
+    left = max(0, exam.attempts - sum(not one.forgiven for one in past))
     if any(one.ended_at is None for one in past):
         return Standing(OPEN, left)
     if any(one.passed for one in past):

@@ -10,7 +10,7 @@ from flask_babel import gettext as _
 
 from portal.core.clock import utcnow
 from portal.core.db import transaction
-from portal.core.errors import Invalid, Problem
+from portal.core.errors import Conflict, Invalid, Problem
 from portal.identity.guard import signed_in
 from portal.identity.rights import TRAINER
 from portal.training.assessing import words
@@ -26,6 +26,7 @@ def add_routes(blueprint: Blueprint) -> None:
     rule, guard = blueprint.add_url_rule, signed_in(TRAINER)
     rule("/learners/<int:learner_id>/", "learner", guard(learner))
     rule("/learners/<int:learner_id>/name", "name", guard(name), methods=["POST"])
+    rule("/learners/<int:learner_id>/more/<slug>", "more", guard(more), methods=["POST"])
 
 
 def learner(learner_id: int) -> Any:
@@ -40,6 +41,18 @@ def name(learner_id: int) -> Any:
     except Invalid as refusal:
         return _page(found, refusal.problems, typed, 422)
     flash(_("The name is corrected."))
+    return redirect(url_for(".learner", learner_id=learner_id))
+
+
+def more(learner_id: int, slug: str) -> Any:
+    found = _found(learner_id)
+    try:
+        one.give_one_more(account_here(), found.id, slug[:64], request.form.get("reason", "")[:2000])
+    except Invalid as refusal:
+        return _page(found, refusal.problems, status=422)
+    except Conflict as refusal:
+        return _page(found, [Problem("", refusal.message)], status=409)
+    flash(_("One more attempt is given. The waiting time of the course stays."))
     return redirect(url_for(".learner", learner_id=learner_id))
 
 

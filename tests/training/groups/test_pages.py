@@ -14,7 +14,7 @@ from portal.core.clock import utcnow
 from portal.core.db import db, transaction
 from portal.identity import sessions
 from portal.identity.rights import TRAINER, VIEWER
-from portal.training import courses_store
+from portal.training import courses_store, standing
 from portal.training.exams import attempts
 from portal.training.group_models import Cohort, CohortMember
 from portal.training.groups import here
@@ -25,6 +25,7 @@ from tests.desk.conftest import Seat
 from tests.training.conftest import change, content, course  # noqa: F401  (fixtures)
 from tests.training.exams.test_attempts import all_right
 from tests.training.groups.conftest import listed, made, people, phone
+from tests.training.test_standing import attempt as attempt_of
 
 COHORTS, BOOK = "/desk/training/cohorts/", "/desk/training/gradebook/"
 
@@ -247,3 +248,20 @@ def test_another_street_sees_neither_cohort_nor_learner_and_without_the_duty_nob
     viewer = _seat(desk, district.office("viewer", (VIEWER, district.DISTRICT, "red")))
     assert [viewer.get(path).status_code for path in (*paths, COHORTS, BOOK)] == [403] * 6
     assert seat.get(f"/desk/training/learners/{2**70}/").status_code == 404
+
+
+def test_one_more_attempt_is_asked_for_on_the_learners_page_when_all_are_used(seat, account):
+    cohort = made(account)
+    confirm(seat, cohort.id, upload(seat, cohort.id, listed(people(1))))
+    db.session.rollback()
+    learner = db.session.query(Learner).one()
+    with transaction() as session:
+        session.add_all([attempt_of(learner.id, n, 10, n, passed=False) for n in (1, 2, 3)])
+        standing.recount(session, [learner.id], "sample")
+    path = f"/desk/training/learners/{learner.id}/"
+    values = seat.form(seat.get(path), "more-sample")
+    assert seat.send(path + "more/sample", values).status_code == 422
+    values["reason"] = "ill on that day"
+    assert seat.send(path + "more/sample", values).status_code == 302
+    assert not tree(seat.get(path)).xpath("//form[@id='more-sample']")
+    assert seat.send(path + "more/sample", values).status_code == 409
