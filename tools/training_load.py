@@ -121,7 +121,7 @@ class Crowd:
         yield Table("enrolment", "learner_id slug version_id started_at at region_code lessons_done attempts best_percent"
                     " theory_at practical_at certified_until", map(self._enrolment, self._people))
         yield Table("exam_attempt", "id learner_id slug version_id number seed drawn started_at deadline_at closes_at pass_mark"
-                    " live_hash generation ended_at ended_by points out_of percent passed modules counted",
+                    " live_hash generation ended_at ended_by points out_of percent passed modules counted forgiven",
                     map(self._attempt, self._attempts))
         yield Table("exam_answer", "attempt_id at question_id value seq received_at points", self._answers())
         yield Table("certificate", "id serial learner_id slug version_id region_code issued_at valid_until status_index"
@@ -155,7 +155,7 @@ class Crowd:
     def _attempt(self, n: int) -> tuple[Any, ...]:
         sheet, now, course = self._sheet(n), self._now, self._world.course
         return (self._attempts[n], n, course.id, self._world.version_id, 1, "seed", sheet.drawn, now, now, now, course.pass_mark,
-                "", 1, now, HANDED_IN, sheet.points, len(sheet.rows), sheet.percent, sheet.passed, "{}", False)
+                "", 1, now, HANDED_IN, sheet.points, len(sheet.rows), sheet.percent, sheet.passed, "{}", False, False)
 
     def _answers(self) -> Iterator[tuple[Any, ...]]:
         for n, attempt in self._attempts.items():
