@@ -11,6 +11,7 @@ from typing import Any
 
 from flask import current_app
 from flask_babel import lazy_gettext as _l
+from sqlalchemy import update
 from sqlalchemy.orm import Session
 
 from portal import current_settings
@@ -25,7 +26,7 @@ from portal.identity.models import Account
 from portal.identity.rights import TRAINER, require_in
 from portal.regions import codes, lookup
 from portal.training import courses_store
-from portal.training.practical_models import BOOKED, CANCELLED, PLANNED, WAITING, PracticalSession
+from portal.training.practical_models import BOOKED, CANCELLED, PLANNED, WAITING, Booking, PracticalSession
 from portal.training.practicals import booking, messages
 from portal.training.practicals.store import LONGEST, SEATED
 
@@ -86,6 +87,8 @@ def edit(account: Account, session_id: uuid.UUID, version: int, plan: Plan) -> P
         row.version += 1
         session.flush()
         audit.append(session, account.actor, "practical.change", booking.subject(row), {"fields": changed} | _details(row))
+        if "starts_at" in changed:  # who has just been told the new time is not reminded of it in the next minute
+            session.execute(update(Booking).where(Booking.session_id == row.id, Booking.state == BOOKED).values(reminded_at=now))
         if any(name in _TOLD for name in changed):
             messages.withdraw(session, row)
             messages.tell(session, row, messages.CHANGED, booking.states(session, row.id, (BOOKED, WAITING)), str(row.version),

@@ -84,6 +84,16 @@ def test_a_session_that_moved_is_reminded_of_at_its_new_time(school, publish, le
     assert reminders.queue_due(school) == 1
 
 
+def test_who_has_just_heard_the_new_time_is_not_reminded_of_it_at_once(school, publish, learners, trainer, clock):
+    practical = publish()
+    booking.book(learners()[0], practical.id)
+    clock(1)
+    sessions.edit(trainer, practical.id, 1, plan(trainer, starts_at=practical.starts_at - 60 * HOUR))  # in eleven hours
+    assert (reminders.queue_due(school), [kind for _who, kind in told()]) == (0, ["changed"])
+    clock(10)
+    assert reminders.queue_due(school) == 1
+
+
 def test_a_session_that_was_called_off_is_not_reminded_of(school, publish, learners, trainer, clock):
     practical = publish()
     booking.book(learners()[0], practical.id)

@@ -15,8 +15,8 @@ from portal.core.audit import AuditEntry
 from portal.core.clock import utcnow
 from portal.core.db import db, transaction
 from portal.core.errors import Conflict, Forbidden, Invalid
-from portal.training.practical_models import ATTENDED, CANCELLED, Booking, PracticalSession
-from portal.training.practicals import booking, sessions, store
+from portal.training.practical_models import ATTENDED, BOOKED, CANCELLED, WAITING, Booking, PracticalSession
+from portal.training.practicals import booking, messages, sessions, store
 from tests import district
 from tests.training.practicals.conftest import plan
 
@@ -86,6 +86,21 @@ def test_calling_off_needs_a_reason_and_tells_everybody(school, publish, learner
                 lambda: sessions.edit(trainer, practical.id, 2, plan(trainer))):
         with pytest.raises(Conflict, match="已取消"):
             act()
+
+
+def test_each_text_says_what_where_and_when_in_the_own_language_and_leads_on(publish):
+    practical = publish(place="Hall 7")
+    kinds = [(messages.CHANGED, BOOKED), (messages.CHANGED, WAITING), (messages.MOVED_UP, BOOKED), (messages.SOON, BOOKED),
+             (messages.CALLED_OFF, BOOKED)]
+    said = {(kind, state, language): messages.body(practical, kind, state, language, "停电")
+            for kind, state in kinds for language in ("zh", "en")}
+    assert len(set(said.values())) == len(said)
+    for (kind, _state, language), whole in said.items():
+        words = whole.replace("http://localhost/learn/sessions/", "")
+        assert "Hall 7" in words
+        assert ("示例课程" if language == "zh" else "A sample course") in words
+        assert whole.endswith("/learn/sessions/" + ("" if kind == messages.CALLED_OFF else f"{practical.id}/"))
+        assert ("seat" in words or "session" in words) == (language == "en")
 
 
 def test_the_longest_words_still_fit_into_a_text_message(publish, learners, trainer):
