@@ -31,7 +31,7 @@ from portal.identity.guard import current_account, signed_in
 from portal.identity.models import Account
 from portal.identity.rights import TRAINER, has_role
 from portal.training.assessing import dispute_pages, disputes, lists, people, recording, rules, words
-from portal.training.assessing.attendance_pages import account_here, session_here
+from portal.training.assessing.attendance_pages import LEARNER, account_here, session_here
 from portal.training.assessing.recording import REFUSED, Outcome, Seen
 from portal.training.content.values import Checklist
 from portal.training.practical_models import PracticalSession
@@ -39,6 +39,7 @@ from portal.training.practical_models import PracticalSession
 #: A phone's clock may be wrong by hours: what counts is how long before sending it was seen.
 _LONGEST_AGO = timedelta(days=7)
 _BODY = 512 * 1024
+_GREATEST = 2**63 - 1
 
 
 def make_blueprint() -> Blueprint:
@@ -47,8 +48,9 @@ def make_blueprint() -> Blueprint:
     rule, guard = blueprint.add_url_rule, signed_in(TRAINER)
     rule("/sessions/<uuid:session_id>/assess/", "show", guard(show))
     rule("/sessions/<uuid:session_id>/assess/take", "take", guard(take), methods=["POST"])
-    rule("/sessions/<uuid:session_id>/assess/<int:learner_id>/<skill>/", "checklist", guard(checklist))
-    rule("/sessions/<uuid:session_id>/assess/<int:learner_id>/<skill>/", "save", guard(save), methods=["POST"])
+    one = f"/sessions/<uuid:session_id>/assess/{LEARNER}/<skill>/"
+    rule(one, "checklist", guard(checklist))
+    rule(one, "save", guard(save), methods=["POST"])
     rule("/assessing/offline", "offline", guard(offline))
     rule("/assessing/sw.js", "worker", worker)
     rule("/assessing/session", "session", session)
@@ -97,10 +99,10 @@ def save(session_id: uuid.UUID, learner_id: int, skill: str) -> Any:
     held, form = session_here(session_id), request.form
     steps = lists.steps_in(list(form.items()))
     try:
-        ref, version_id = str(uuid.UUID(form.get("ref", ""))), int(form.get("version", "")[:12])
+        ref, version_id = str(uuid.UUID(form.get("ref", ""))), _number(form.get("version", "")[:20])
     except ValueError:
         abort(400)
-    note = form.get("note", "")[:recording.LONGEST_NOTE]
+    note = form.get("note", "")
     (outcome,) = recording.record(account_here(), [Seen(ref, held.id, learner_id, skill, version_id, steps, note, utcnow())])
     if outcome.outcome == REFUSED:
         found = recording.checklist_of(version_id, held.slug, skill) or abort(404)
@@ -178,5 +180,13 @@ def _seen(one: dict[str, Any], sent: float) -> Seen:
     ago = min(timedelta(milliseconds=max(0.0, sent - float(one["at"]))), _LONGEST_AGO)
     seen_at: datetime = utcnow() - ago
     steps = {str(step)[:64]: mark for step, mark in list(one["steps"].items())[:100]}
-    return Seen(str(uuid.UUID(str(one["ref"]))), uuid.UUID(str(one["session"])), int(one["learner"]), str(one["skill"])[:64],
-                int(one["version"]), steps, str(one.get("note", ""))[:recording.LONGEST_NOTE], seen_at)
+    return Seen(str(uuid.UUID(str(one["ref"]))), uuid.UUID(str(one["session"])), _number(one["learner"]), str(one["skill"])[:64],
+                _number(one["version"]), steps, str(one.get("note", "")), seen_at)
+
+
+def _number(value: Any) -> int:
+    """A row's number, which a database can hold."""
+    number = int(value)
+    if not 0 < number <= _GREATEST:
+        raise ValueError(value)
+    return number

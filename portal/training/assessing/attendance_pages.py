@@ -28,6 +28,8 @@ from portal.training.practical_models import ABSENT, ATTENDED, BOOKED, LEFT, PLA
 
 #: How often a trainer may try phones of people who came without a seat.
 WALK_IN_LIMIT = "30 per 10 minutes; 200 per hour"
+#: A number of a learner in an address: one that a database can hold.
+LEARNER = "<int(max=9223372036854775807):learner_id>"
 MARKS = {"present": ATTENDED, "absent": ABSENT, "undo": BOOKED}
 
 
@@ -37,7 +39,7 @@ def make_blueprint() -> Blueprint:
     rule("/<uuid:session_id>/attendance/", "show", guard(show))
     rule("/<uuid:session_id>/attendance/code", "code", quiet(code))
     rule("/<uuid:session_id>/attendance/list", "people", quiet(list_of_people))
-    rule("/<uuid:session_id>/attendance/<int:learner_id>", "mark", guard(mark), methods=["POST"])
+    rule(f"/<uuid:session_id>/attendance/{LEARNER}", "mark", guard(mark), methods=["POST"])
     rule("/<uuid:session_id>/attendance/walk-in", "walk_in", limiter.limit(WALK_IN_LIMIT)(guard(walk_in)), methods=["POST"])
     return blueprint
 

@@ -13,14 +13,14 @@ from portal.core.errors import Conflict, Invalid, Problem
 from portal.identity.guard import signed_in
 from portal.identity.rights import TRAINER
 from portal.training.assessing import disputes, recording, words
-from portal.training.assessing.attendance_pages import account_here, session_here
+from portal.training.assessing.attendance_pages import LEARNER, account_here, session_here
 from portal.training.content.values import Checklist
 
 
 def add(blueprint: Blueprint) -> None:
     rule, guard = blueprint.add_url_rule, signed_in(TRAINER)
     rule("/disputes/", "disputes", guard(listed))
-    rule("/disputes/<uuid:session_id>/<int:learner_id>/<skill>", "settle", guard(settle), methods=["POST"])
+    rule(f"/disputes/<uuid:session_id>/{LEARNER}/<skill>", "settle", guard(settle), methods=["POST"])
 
 
 def listed(problems: Sequence[Problem] = (), about: str = "", reason: str = "", status: int = 200) -> Any:

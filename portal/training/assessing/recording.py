@@ -114,14 +114,14 @@ def _record(session: Session, account: Account, one: Seen) -> Outcome:
     if held is None or not may_in(account, TRAINER, [held.region_code]):
         return _refused(one, _("Your duty does not cover this session."))
     checklist = checklist_of(one.version_id, held.slug, one.skill)
-    why = _why_not(session, account, one, held) or _bad_list(one, held, checklist)
+    why = _bad_list(one, held, checklist) or _why_not(session, account, one, held)
     if why or checklist is None:
         return _refused(one, why)
     settled = any(say.settles and say.assessor_id == account.id for say in says(session, held.id, one.learner_id, one.skill))
     row = Assessment(ref=one.ref, settles=settled, session_id=held.id, learner_id=one.learner_id, slug=held.slug, skill=one.skill,
                      version_id=one.version_id, assessor_id=account.id,
                      steps={step.id: one.steps.get(step.id) for step in checklist.steps},
-                     passed=rules.passes(checklist, one.steps), note=one.note[:LONGEST_NOTE], seen_at=one.seen_at,
+                     passed=rules.passes(checklist, one.steps), note=_text(one.note), seen_at=one.seen_at,
                      received_at=utcnow())
     return Outcome(one.ref, TAKEN, "", row.passed, keep(session, account, row))
 
@@ -154,6 +154,11 @@ def recount(session: Session, row: Assessment) -> SkillState:
             one.disputed_at = utcnow() if is_open else None
     session.flush()
     return states[row.session_id]
+
+
+def _text(note: str) -> str:
+    """A note as both databases can keep it."""
+    return note.replace("\0", "").encode("utf-8", "replace").decode()[:LONGEST_NOTE]
 
 
 def _again(session: Session, account: Account, one: Seen, before: Assessment) -> Outcome:

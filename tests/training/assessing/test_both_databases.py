@@ -136,3 +136,10 @@ def test_open_disputes_are_found_by_an_index_that_holds_no_others(held, trainer)
         db.session.execute(text("SET LOCAL enable_seqscan = off"))
         rows = db.session.execute(text("EXPLAIN " + str(plan.compile(db.engine)))).all()
     assert "ix_practical_assessment_disputed" in str(rows)
+
+
+def test_a_note_that_no_database_can_hold_is_kept_without_what_it_cannot(held, there, trainer, version):
+    (outcome,) = recording.record(trainer, [seen(held, there, version, note="a\0b \ud800 好" + "x" * 600)])
+    assert outcome.outcome == "taken"
+    assert rows()[0].note.startswith("ab ? 好")
+    assert recording.record(trainer, [seen(held, there, version, skill="c\0pr")])[0].outcome == "refused"

@@ -290,6 +290,22 @@ def test_what_is_refused_and_what_differs_is_shown_and_nothing_is_dropped(served
     expect(page.locator("#refused")).to_contain_text("not marked as present")  # it is not dropped
 
 
+def test_one_that_cannot_be_read_holds_up_no_other(served, afternoon, window):
+    page = window(served.at_desk("trainer"), language="en-GB")
+    page.goto(f"{afternoon.url}/assess/")
+    page.wait_for_selector("html[data-kept='1']", state="attached")
+    page.context.set_offline(True)
+    before = len(served.assessments())
+    assess(page, afternoon.there)
+    page.evaluate("""() => { const [one] = AnlanAssessments.out();
+        AnlanAssessments.add({...one, ref: AnlanAssessments.ref(), steps: "broken"}); }""")
+    page.context.set_offline(False)
+    page.locator("#send").click()
+    expect(page.locator("#refused-box")).to_contain_text("could not be understood")
+    expect(page.locator("#waiting")).to_have_text("Everything is sent.")
+    assert [passed for _ref, passed in served.assessments()[before:]] == [True]
+
+
 @pytest.mark.parametrize(("size", "language", "name"), [(PHONE, "en-GB", "en-390"), (DESKTOP, "zh-CN", "zh-1280")])
 def test_every_page_has_no_barrier_and_fits(served, afternoon, window, size, language, name):
     page = window([*served.at_desk("third"), *served.as_learner(afternoon.there)], size, language)

@@ -192,7 +192,8 @@ def test_a_phone_takes_the_list_and_sends_what_it_kept(desk, held, there, traine
     (row,) = db.session.query(Assessment).all()
     assert timedelta(minutes=9) < row.received_at - row.seen_at < timedelta(minutes=12)  # by the phone's clock, which is wrong
     for wrong in ({}, [], {"session": "x", "sent": 1, "seen": []}, body | {"seen": [item | {"at": "x"}]},
-                  body | {"seen": [item | {"steps": [1]}]}, body | {"seen": [item | {"ref": "1"}]}, body | {"sent": 1e400}):
+                  body | {"seen": [item | {"steps": [1]}]}, body | {"seen": [item | {"ref": "1"}]}, body | {"sent": 1e400},
+                  body | {"seen": [item | {"learner": 10**30}]}, body | {"seen": [item | {"version": -1}]}):
         assert send("/desk/training/assessing/sync", wrong).status_code in (200, 400)
     db.session.rollback()
     assert db.session.query(Assessment).count() == 1

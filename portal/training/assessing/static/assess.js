@@ -6,7 +6,7 @@
   const session = words.session || /\/sessions\/([0-9a-f-]{36})\/assess\//.exec(location.pathname)?.[1];
   if (!kept?.possible || !session) return;
   const CACHE = "anlan-assess-1", EVERY = 20e3, SOON = 5e3, nil = "00000000-0000-0000-0000-000000000000";
-  let list = kept.list(session), busy = false, said = "";
+  let list = kept.list(session), busy = false, alone = false;
   const say = (text, values = {}) => Object.entries(values).reduce((t, [k, v]) => t.replaceAll(`{${k}}`, v), text);
   const at = (url) => url.replace(nil, session);
   const clock = (ms) => new Intl.DateTimeFormat(document.documentElement.lang, {month: "numeric", day: "numeric", hour: "2-digit", minute: "2-digit"}).format(ms);
@@ -76,7 +76,7 @@
     });
   }
 
-  function tell(text, bad = false) { said = text; const place = $("said"); place.hidden = !text; place.textContent = text; place.className = `notice ${bad ? "notice-problem" : "notice-good"}`; if (bad) place.scrollIntoView({block: "center"}); }
+  function tell(text, bad = false) { const place = $("said"); place.hidden = !text; place.textContent = text; place.className = `notice ${bad ? "notice-problem" : "notice-good"}`; if (bad) place.scrollIntoView({block: "center"}); }
   let drawn = null;
   function draw(force = false) {
     if (!list) return;
@@ -120,12 +120,19 @@
       const {account, csrf} = await who.json();
       if (list && account !== list.account) { kept.forget(); list = null; all = true; }
       $("sign-in").hidden = true;
-      const sent = waiting().filter((one) => one.account === account).slice(0, words.most);
+      const sent = waiting().filter((one) => one.account === account).slice(0, alone ? 1 : words.most);
       if (sent.length || !all) {
         const body = {session, sent: Date.now(), seen: sent.map(({ref, session: where, learner, skill: name, version, steps, note, at: moment}) => ({ref, session: where, learner, skill: name, version, steps, note, at: moment}))};
         const answer = await fetch(words.sync_url, {method: "POST", redirect: "error", headers: {"Content-Type": "application/json", "X-CSRFToken": csrf}, body: JSON.stringify(body)});
         if (answer.status === 401) { signIn(words.signed_out); return; }
+        if (answer.status === 400 && sent.length) { // one of them cannot be read: each by itself, so that it holds up no other
+          if (alone) kept.change(sent[0].ref, {state: "refused", message: (await answer.json().catch(() => ({}))).message ?? "400"});
+          alone = true;
+          setTimeout(sync, 200);
+          return;
+        }
         if (!answer.ok) throw new Error(String(answer.status));
+        alone = false;
         all = taken(await answer.json(), sent) || all;
       }
       if (all || !list) await take(csrf);
