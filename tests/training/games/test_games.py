@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import re
 import shutil
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 import lxml.html
 import pytest
 from flask import Flask
+from playwright.sync_api import Browser, expect
+from waitress import create_server
 
 from portal import create_app
 from portal.config import Settings
@@ -19,10 +22,12 @@ from portal.site.publish import root_of
 from portal.training.content import reader
 from portal.training.content.lint import lint
 from portal.training.games import fill, shelf
+from tests.chromium import PHONE, assert_accessible, assert_fits
 from tests.training.conftest import CONTENT, SAMPLE, link_the_rest
 
 LANGUAGES = ("zh", "en")
 LARGEST_PICTURE = 20 * 1024
+CHOICES = ".play-ways a, .play-on a, .games a, .play-back"
 
 
 @pytest.fixture(scope="module")
@@ -131,35 +136,28 @@ def test_of_the_banks_nothing_but_the_games_is_published(played):
         assert first not in public
 
 
-def test_the_reading_room_leads_to_the_games_where_there_are_some(played, site):
+def test_the_reading_room_leads_to_the_games_where_there_are_some(played):
     for language in LANGUAGES:
         there = f"/{language}/games/"
         assert there in links(played, f"/{language}/courses/")
         assert there in links(played, f"/{language}/courses/children/")
         assert there not in links(played, f"/{language}/courses/sample/")
+
+
+def test_a_changed_story_is_published_anew_and_a_game_that_was_taken_out_goes(site, change):
+    settings = site.extensions["anlan"]
+    change("course.yaml", "practical: [cpr]\n", "practical: [cpr]\ngames: [fir-009]\n")
     course_pages.publish_courses(site)
-    assert "/zh/games/" not in links(site, "/zh/courses/")
-    assert not (base(site) / "zh" / "games").exists()
-
-
-def test_a_changed_story_is_published_anew_and_a_game_that_was_taken_out_goes(played):
-    settings = played.extensions["anlan"]
-    course = settings.content / "courses" / "children"
     assert not course_pages.due(settings)
-    bank = course / "banks" / "fire-at-home.en.md"
-    words, count = re.subn(r"- \[[^]]*\]\(#stairs\)", "- [Take the stairs down, step by step](#stairs)",
-                           bank.read_text(encoding="utf-8"))
-    assert count
-    bank.write_text(words, encoding="utf-8")
+    change("banks/fire.zh.md", "门把手是烫的。", "门把手很烫很烫。")
     assert course_pages.due(settings)
-    outline = course / "course.yaml"
-    outline.write_text(outline.read_text(encoding="utf-8").replace("games: [chi-101, chi-201, chi-301]", "games: [chi-101]"),
-                       encoding="utf-8")
-    course_pages.publish_courses(played)
+    course_pages.publish_courses(site)
     assert not course_pages.due(settings)
-    assert "step by step" in page(played, "/en/games/fire-at-home/corridor/").text_content()
-    assert len(page(played, "/en/games/").xpath("//ul[@class='games']//a")) == 1
-    assert not (base(played) / "en" / "games" / "quake-at-school").exists()
+    assert "门把手很烫很烫" in page(site, "/zh/games/fire/").text_content()
+    change("course.yaml", "games: [fir-009]\n", "")
+    course_pages.publish_courses(site)
+    assert not (base(site) / "zh" / "games").exists()
+    assert "/zh/games/" not in links(site, "/zh/courses/")
 
 
 @pytest.mark.parametrize(("named", "advice"), [
@@ -176,3 +174,53 @@ def test_a_game_that_cannot_be_played_is_told(content, change, named, advice):
 def test_a_game_that_is_no_scenario_is_left_out_and_the_others_stay(content, change):
     change("course.yaml", "practical: [cpr]\n", "practical: [cpr]\ngames: [fir-001, fir-009]\n")
     assert [(game.id, game.scenario.id) for game in shelf.read(content)] == [("fire", "fir-009")]
+
+
+# -- in a browser ---------------------------------------------------------------------------------------------
+@pytest.fixture(scope="module")
+def address(played) -> Iterator[str]:
+    server = create_server(played, host="127.0.0.1", port=0)
+    thread = threading.Thread(target=server.run, daemon=True)
+    thread.start()
+    yield f"http://127.0.0.1:{server.effective_port}"
+    server.close()
+    thread.join(10)
+
+
+def test_a_game_is_played_by_tapping_without_a_script_and_a_slip_leads_back(address: str, chromium: Browser) -> None:
+    context = chromium.new_context(viewport=PHONE, has_touch=True, java_script_enabled=False)
+    page = context.new_page()
+    page.goto(f"{address}/zh/games/")
+    page.locator(".games a").first.tap()
+    for words, said in (("端一盆水泼过去", "火会跳得更高"), ("再去接一盆水", "离火太近啦")):
+        expect(page.get_by_role("link", name=words)).to_be_visible()
+        low = [box["height"] for one in page.locator(CHOICES).all() if one.is_visible() and (box := one.bounding_box())]
+        assert min(low) >= 60
+        page.get_by_role("link", name=words).tap()
+        expect(page.locator(".play-said:visible")).to_have_count(1)
+        expect(page.locator(".play-said:visible")).to_contain_text(said)
+    expect(page.locator(".play-end")).to_contain_text("没关系")
+    page.locator(".play-back:visible").tap()
+    page.get_by_role("link", name="马上往后退").tap()
+    for words in ("牵着奶奶的手", "走楼梯", "书包不要了", "一起打119"):
+        page.get_by_role("link", name=words).tap()
+    expect(page.locator(".play-end")).to_contain_text("平安无事")
+    page.get_by_role("link", name="再玩一次").tap()
+    expect(page).to_have_url(f"{address}/zh/games/fire-at-home/")
+    context.close()
+
+
+@pytest.mark.parametrize(("language", "width"), [("zh", 390), ("en", 1280)])
+def test_its_pages_are_for_everybody_and_a_choice_is_made_by_keys(address: str, chromium: Browser, language: str,
+                                                                 width: int) -> None:
+    context = chromium.new_context(viewport={"width": width, "height": 844})
+    page = context.new_page()
+    for path in ("games/", "games/rain-on-the-way/", "games/rain-on-the-way/hole/#water-2"):
+        page.goto(f"{address}/{language}/{path}")
+        assert_accessible(page, rules={})
+        assert_fits(page)
+    page.goto(f"{address}/{language}/games/rain-on-the-way/")
+    page.locator(".play-ways a").last.focus()
+    page.keyboard.press("Enter")
+    expect(page.locator(".play-said:visible")).to_have_count(1)
+    context.close()
