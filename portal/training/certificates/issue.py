@@ -289,8 +289,11 @@ def authority() -> dict[str, str]:
 
 # -- what happens elsewhere ----------------------------------------------------------------------------------
 def after_touch(session: Session, learner_id: int, slug: str) -> None:
-    """For :data:`portal.training.standing.AFTER_TOUCH`."""
-    issue_if_due(session, learner_id, slug)
+    """For :data:`portal.training.standing.AFTER_TOUCH`. The row was recounted just now: most who open a lesson are far from a
+    certificate, and cost one look."""
+    row = session.get(Enrolment, (learner_id, slug))
+    if row is not None and row.theory_at is not None:
+        issue_if_due(session, learner_id, slug)
 
 
 def before_erasure(session: Session, learner: Learner) -> None:

