@@ -166,8 +166,8 @@ def drag(page: Page, x: float, begin_y: float, end_y: float) -> None:
     screen.detach()
 
 
-@pytest.mark.parametrize(("language", "width", "paths"), [("zh-CN", 390, ("?why=booking&next=/learn/", "community/", "leave/sure/")),
-                                                           ("en", 1280, ("", "leave/"))])
+@pytest.mark.parametrize(("language", "width", "paths"), [
+    ("zh-CN", 390, ("?why=booking&next=/learn/", "community/", "leave/sure/")), ("en", 1280, ("", "leave/"))])
 def test_the_own_page_and_the_way_out_are_for_everybody(served, device, language, width, paths):
     page, _learner = device(viewport={"width": width, "height": 844}, locale=language)
     for path in paths:
