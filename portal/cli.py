@@ -21,6 +21,7 @@ from portal.site import commands as site
 from portal.subscribers import commands as subscribers
 from portal.training.certificates import commands as certificates
 from portal.training.exams import commands as exams
+from portal.training.groups import commands as training
 
 
 @click.group()
@@ -46,6 +47,7 @@ main.add_command(transfers.transfers)
 main.add_command(content.content)
 main.add_command(certificates.credentials)
 main.add_command(exams.exams)
+main.add_command(training.training)
 
 
 @main.command()

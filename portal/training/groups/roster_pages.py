@@ -7,7 +7,6 @@ it, and whichever one gets the second step can do it.
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
 
@@ -15,26 +14,20 @@ from flask import Blueprint, abort, current_app, flash, redirect, render_templat
 from flask_babel import gettext as _
 from flask_babel import ngettext
 from itsdangerous import BadData, URLSafeTimedSerializer
-from sqlalchemy import select
 
-from portal.core.db import db
 from portal.core.errors import Conflict, Invalid, Problem
 from portal.core.i18n import select_language
-from portal.core.phones import PhoneBook
 from portal.identity.guard import signed_in
 from portal.identity.models import Account
 from portal.identity.rights import TRAINER
-from portal.training.group_models import Cohort, CohortMember
-from portal.training.groups import cohorts, here, looks, roster, roster_file, tables
+from portal.training.group_models import Cohort
+from portal.training.groups import cohorts, here, looks, roster, roster_file, roster_out, tables
 from portal.training.groups.here import account_here, download
 from portal.training.groups.roster import Report
 from portal.training.groups.roster_file import HEADS
-from portal.training.learners import own
-from portal.training.models import Learner
 
 #: How long an import can be taken back.
 _UNDO_SECONDS = 3600
-_AT_ONCE = 500
 
 
 def add_routes(blueprint: Blueprint) -> None:
@@ -90,29 +83,11 @@ def undo(cohort_id: uuid.UUID) -> Any:
 def export_roster(cohort_id: uuid.UUID) -> Any:
     account, cohort = account_here(), _cohort(cohort_id)
     looks.noted(account, "roster.export", f"cohort:{cohort.id}", people=cohorts.members_of(cohort.id))
-    return download(tables.written(HEADS[select_language()], _members(cohort.id)), "roster.csv")
+    return download(tables.written(HEADS[select_language()], roster_out.rows(cohort.id)), "roster.csv")
 
 
 def sample() -> Any:
     return download(roster_file.sample(select_language()), "roster-sample.csv")
-
-
-def _members(cohort_id: uuid.UUID) -> Iterator[tuple[str, ...]]:
-    """Rows as an import takes them."""
-    book: PhoneBook = current_app.extensions["phones"]
-    last = 0
-    while True:
-        rows = db.session.execute(select(Learner, CohortMember.number).join(
-            CohortMember, CohortMember.learner_id == Learner.id).where(
-            CohortMember.cohort_id == cohort_id, CohortMember.learner_id > last).order_by(CohortMember.learner_id).limit(
-            _AT_ONCE)).all()
-        db.session.rollback()  # a slow reader keeps no transaction open
-        for learner, number in rows:
-            phone = book.open(learner.phone_sealed)
-            yield (own.name(learner) or "", phone.removeprefix("+86"), number or "", learner.region_code or "")
-            last = learner.id
-        if len(rows) < _AT_ONCE:
-            return
 
 
 def _cohort(cohort_id: uuid.UUID) -> Cohort:
