@@ -50,6 +50,7 @@ from tests.postgres import free_port, postgres_server
 from tests.whole.operator import Operator
 
 COURSE, DISTRICT = "first-responder", "440310000000"
+NOTHING = "/desk/drafts/"  # the same layout and the same door, and an empty list
 KEYS = {"secret_key": "measure " * 6, "phone_key": "ab" * 32, "speaker_key": "cd" * 32}
 
 
@@ -113,7 +114,7 @@ def load(bench: Bench, first: int, last: int) -> None:
             rows, seconds = timed(lambda table=table: write(bench.url, table))  # type: ignore[misc]
             line(f"loaded {table.name}", f"{rows:>10,} rows {seconds:8.1f} s {rows / seconds:>10,.0f}/s")
     bench.pages = {
-        "a page that shows nothing (drafts)": "/desk/drafts/",
+        "a page that shows nothing": NOTHING,
         "gradebook, the whole district": f"/desk/training/gradebook/?course={COURSE}&region={DISTRICT}",
         "gradebook, far down": f"/desk/training/gradebook/?course={COURSE}&region={DISTRICT}&after=440310005002.9000",
         "gradebook, one cohort": f"/desk/training/gradebook/?cohort={crowd.cohort}",
@@ -167,16 +168,21 @@ def server(bench: Bench, directory: Path) -> Iterator[Desk]:
 
 
 def ask(bench: Bench, directory: Path, requests: int) -> None:
+    """Each page in turns with the one that shows nothing, so that both meet the same moments of the machine."""
     client = seat(bench)
     with server(bench, directory) as desk:
-        print(f"  {'page, over HTTP':<44} {'median':>10} {'p95':>10} {'statements':>11}")
+        print(f"  {'page, over HTTP':<36} {'median':>10} {'p95':>10}   {'nothing':>9} {'p95':>10} {'statements':>11}")
         for name, path in bench.pages.items():
             for _warm in range(3):
                 desk.seconds(path)
-            times = sorted(desk.seconds(path) for _ in range(requests))
+            pairs = [(desk.seconds(path), desk.seconds(NOTHING)) for _ in range(requests)]
+            times, beside = (sorted(column) for column in zip(*pairs, strict=True))
             said = statements(bench, client, path)
-            print(f"  {name:<44} {statistics.median(times) * 1000:>7.1f} ms {times[int(len(times) * 0.95)] * 1000:>7.1f} ms"
-                  f" {len(said):>11}", flush=True)
+            print(f"  {name:<36} {_shown(times)}   {_shown(beside)} {len(said):>11}", flush=True)
+
+
+def _shown(times: list[float]) -> str:
+    return f"{statistics.median(times) * 1000:>7.1f} ms {times[int(len(times) * 0.95)] * 1000:>7.1f} ms"
 
 
 def seat(bench: Bench) -> FlaskClient:

@@ -21,7 +21,7 @@ import psycopg
 from sqlalchemy import make_url
 
 from portal.core.clock import utcnow
-from portal.core.db import uuid7
+from portal.core.db import Base, uuid7
 from portal.training import grading
 from portal.training.certificates import serial
 from portal.training.content.values import Course, Question
@@ -187,8 +187,14 @@ def _among(n: int, share: float) -> bool:
 
 # -- writing ---------------------------------------------------------------------------------------------------------------
 def write(url: str, table: Table) -> int:
-    """Write a table's rows in one transaction, the quickest way that the database has; how many."""
-    return (_copied if url.startswith("postgresql") else _executed)(url, table.name, table.columns.split(), table.rows)
+    """Write a table's rows in one transaction, the quickest way that the database has; how many. Columns that are not named get
+    what the portal would write by itself."""
+    named = table.columns.split()
+    others = {column.name: column.default.arg for column in Base.metadata.tables[table.name].columns  # type: ignore[union-attr]
+              if column.name not in named and column.default is not None and column.default.is_scalar}
+    rest = tuple(others.values())
+    return (_copied if url.startswith("postgresql") else _executed)(
+        url, table.name, [*named, *others], (row + rest for row in table.rows))
 
 
 def _copied(url: str, table: str, columns: list[str], rows: Iterable[tuple[Any, ...]]) -> int:
