@@ -36,7 +36,7 @@ REMINDERS_SECONDS = 60  # how often it is looked whether a practical session is 
 FIGURES_SECONDS = 60  # how often exams that have ended are added to the figures of their questions
 COURSES_SECONDS = 60  # how often it is looked whether a file of a course changed
 #: What takes long, or waits for others: each has a thread of its own.
-OWN_THREADS = ("field", "paper", "courses", "notices", "sweep")
+OWN_THREADS = ("field", "paper", "courses", "notices", "figures", "sweep")
 
 
 def make_scheduler(app: Flask, publish: Callable[[], object]) -> BackgroundScheduler:

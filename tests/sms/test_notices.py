@@ -14,7 +14,7 @@ from portal.channels.sms.models import SmsNotice
 from portal.channels.sms.provider import ACCEPTED, FAILED, INVALID, RETRY, Result
 from portal.core.clock import utcnow
 from portal.core.db import db, transaction
-from portal.scheduler import make_scheduler
+from portal.scheduler import OWN_THREADS, make_scheduler
 
 NUMBER = "+8612900000041"
 
@@ -172,3 +172,8 @@ def test_the_scheduler_sends_by_itself_in_a_thread_of_its_own(context, carrier):
     job.func()
     assert row().state == notices.SENT
     assert job.executor == "notices"
+
+
+def test_every_job_has_threads_that_run_it(context):
+    jobs = make_scheduler(context, lambda: None).get_jobs()
+    assert {job.executor for job in jobs} <= {"default", *OWN_THREADS}, "the others would never run"

@@ -171,7 +171,7 @@ def calendar_file(learner: Learner, session_id: uuid.UUID) -> Response:
     row, mine = _found(session_id), booking.of(learner.id, session_id)
     if mine is None or mine.state not in SEATED:
         abort(404)
-    url = url_for("practicals.show", session_id=row.id, _external=True)
+    url = current_settings().base_url + url_for("practicals.show", session_id=row.id)
     summary = _("Practical session: %(course)s", course=messages.title(row.slug, select_language()))
     body = calendar.text(row, summary=summary, description="\n".join(filter(None, (row.note, url))), url=url, now=utcnow())
     day = f"{local(row.starts_at, 'UTC'):%Y%m%d}"
