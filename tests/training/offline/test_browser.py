@@ -14,6 +14,7 @@ from sqlalchemy import select
 
 from portal.core.clock import utcnow
 from portal.core.db import db, transaction
+from portal.training import courses_store
 from portal.training.learners import door
 from portal.training.models import Learner, LessonProgress, PracticeAnswer
 from portal.training.offline import sync
@@ -58,29 +59,31 @@ def context(chromium: Browser) -> Iterator[BrowserContext]:
     made.close()
 
 
-def kept(school: School, *wanted: Any) -> list[tuple]:
-    """Rows of the portal's database. Playwright has a loop in this thread."""
-    def read() -> list[tuple]:
+def inside(school: School, act: Callable[[], Any]) -> Any:
+    """What `act` gives within the application. Playwright has a loop in this thread."""
+    def there() -> Any:
         with school.app.app_context():
-            return [tuple(row) for row in db.session.execute(select(*wanted))]
+            return act()
     with ThreadPoolExecutor(1) as aside:
-        return aside.submit(read).result()
+        return aside.submit(there).result()
+
+
+def kept(school: School, *wanted: Any) -> list[tuple]:
+    """Rows of the portal's database."""
+    return inside(school, lambda: [tuple(row) for row in db.session.execute(select(*wanted))])
 
 
 def enter(school: School, page: Page, number: str) -> None:
     """Signed in, without the way through a text message."""
     def begin() -> str:
-        with school.app.app_context():
-            book = school.app.extensions["phones"]
-            with transaction() as session:
-                learner = session.execute(select(Learner).where(Learner.phone_index == book.index(number))).scalar_one_or_none()
-                if learner is None:
-                    session.add(learner := Learner(phone_sealed=book.seal(number), phone_index=book.index(number), language="en",
-                                                   tail=number[-4:], joined_at=utcnow(), seen_at=utcnow()))
-            return door.begin(learner)
-    with ThreadPoolExecutor(1) as aside:
-        secret = aside.submit(begin).result()
-    page.context.add_cookies([{"name": door.COOKIE, "value": secret, "url": school.address + door.PATH}])
+        book = school.app.extensions["phones"]
+        with transaction() as session:
+            learner = session.execute(select(Learner).where(Learner.phone_index == book.index(number))).scalar_one_or_none()
+            if learner is None:
+                session.add(learner := Learner(phone_sealed=book.seal(number), phone_index=book.index(number), language="en",
+                                               tail=number[-4:], joined_at=utcnow(), seen_at=utcnow()))
+        return door.begin(learner)
+    page.context.add_cookies([{"name": door.COOKIE, "value": inside(school, begin), "url": school.address + door.PATH}])
 
 
 def says(page: Page, words: str) -> None:
@@ -290,3 +293,28 @@ def test_a_browser_that_cannot_keep_a_course_says_so_and_all_else_works(
     page.locator("form[action$='/sign-out'] button").click()
     page.locator("#phone").wait_for()
     assert errors == []
+
+
+def test_a_newer_version_is_offered_and_an_answer_to_the_old_one_counts_as_such(school: School, context: BrowserContext) -> None:
+    page = context.new_page()
+    enter(school, page, "+8612900000087")
+    take_along(school, page)
+    context.set_offline(True)
+    page.goto(school.address + PRACTICE)
+    answer(page)
+    says(page, "1 answer not yet sent")
+    course = school.app.extensions["anlan"].content / "courses" / "sample"
+    for name, old, new in (("course.yaml", '"2026.11"', '"2026.12"'), ("banks/fire.en.md", "rev: 1", "rev: 2"),
+                           ("banks/fire.zh.md", "rev: 1", "rev: 2")):
+        (course / name).write_text((course / name).read_text(encoding="utf-8").replace(old, new, 1), encoding="utf-8")
+    inside(school, lambda: courses_store.sync(faulty=True))
+    context.set_offline(False)
+    says(page, "Everything is sent")
+    page.goto(school.address + "/learn/offline/en/")
+    expect(page.locator("#shell .learn-given")).to_contain_text("sent, of an old question")
+    expect(page.locator("#shell .learn-card")).to_contain_text("There is a newer version: 2026.12")
+    page.goto(school.address + COURSE)
+    expect(page.locator("#take-button")).to_have_text("Download the newer version 2026.12")
+    page.locator("#take-button").click()
+    expect(page.locator("#take-state")).to_contain_text("version 2026.12")
+    expect(page.locator("#take-button")).to_be_hidden()
