@@ -13,7 +13,7 @@ from datetime import timedelta
 
 import numpy as np
 from flask import current_app
-from sqlalchemy import insert, select
+from sqlalchemy import func, insert, select
 from sqlalchemy.orm import Session
 
 from portal import current_settings
@@ -28,7 +28,8 @@ from portal.training.certificates import serial
 from portal.training.content.values import MULTIPLE, Choice, Course, Hotspot, Question
 from portal.training.figures import folding, responders
 from portal.training.figures.folding import centred
-from portal.training.group_models import Cohort, CohortMember, QuestionChoice, QuestionFigure
+from portal.training.figures.measures import FEWEST
+from portal.training.group_models import Cohort, CohortMember, QuestionFigure
 from portal.training.models import Enrolment, Learner
 
 Step = Callable[[str, str], AbstractContextManager[None]]
@@ -55,7 +56,7 @@ def seed(step: Step) -> None:
     if loaded is None or loaded[1].exam is None:
         return
     version_id, course = loaded
-    if db.session.execute(select(QuestionFigure.n).limit(1)).first() is None:
+    if (db.session.scalar(select(func.max(QuestionFigure.n))) or 0) < FEWEST:
         with step("题目质量数据", "figures of questions"), transaction() as session:
             _questions(session, course)
     if db.session.execute(select(Learner.id).where(Learner.phone_index == _book().index(number(FIRST_NUMBER)))).first() is None:
@@ -76,16 +77,16 @@ def _questions(session: Session, course: Course) -> None:
     ability = chance.normal(size=PEOPLE)
     rest = 1 / (1 + np.exp(-(ability + 1.0))) + chance.normal(scale=0.06, size=PEOPLE)
     questions = [one for module in course.modules for one in module.questions if one.fits_exam]
-    sums, choices = {}, []
+    sums, choices = {}, dict[tuple[str, str, int, int], int]()
     for at, question in enumerate(questions):
         n = 17 if at in RARE else int(chance.integers(PEOPLE // 3, PEOPLE))
         won, blank = _won(chance, at, question, ability[:n])
         y = rest[:n]
         raw = (won.sum(), y.sum(), (won * won).sum(), (y * y).sum(), (won * y).sum())
         sums[course.id, question.id, question.rev] = centred(n, int(blank.sum()), *map(float, raw))
-        choices += _choices(chance, course, question, won, blank)
+        choices |= _choices(chance, course, question, won, blank)
     folding.write_sums(session, sums)
-    session.execute(insert(QuestionChoice), choices)
+    folding.write_choices(session, choices)
 
 
 def _won(chance: np.random.Generator, at: int, question: Question, ability: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -106,20 +107,19 @@ def _won(chance: np.random.Generator, at: int, question: Question, ability: np.n
 
 
 def _choices(chance: np.random.Generator, course: Course, question: Question, won: np.ndarray,
-             blank: np.ndarray) -> list[dict[str, object]]:
+             blank: np.ndarray) -> dict[tuple[str, str, int, int], int]:
     if isinstance(question, Choice):
         rights = [option.right for option in question.options]
     elif isinstance(question, Hotspot):
         rights = [area.right for area in question.areas]
     else:
-        return []
+        return {}
     wrong = int((won == 0).sum() - blank.sum())
     shares = chance.dirichlet([1.5] * max(1, rights.count(False)))
     others = iter(np.floor(shares * wrong).astype(int).tolist())
     several = isinstance(question, Choice) and question.type == MULTIPLE
     counts = [int(won.sum()) + (wrong // 2 if several else 0) if right else next(others) for right in rights]
-    return [{"slug": course.id, "question_id": question.id, "rev": question.rev, "choice": at, "n": n}
-            for at, n in enumerate(counts) if n]
+    return {(course.id, question.id, question.rev, at): n for at, n in enumerate(counts) if n}
 
 
 # -- responders --------------------------------------------------------------------------------------------------------------

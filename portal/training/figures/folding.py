@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import uuid
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from flask import Flask
@@ -89,7 +89,7 @@ def _add(session: Session, ids: Sequence[uuid.UUID]) -> None:
             sums[slug, question_id, question.rev] += centred(n, *raw)
     if sums:
         write_sums(session, sums)
-        _write_choices(session, ids, asked)
+        _add_choices(session, ids, asked)
 
 
 def centred(n: int, blank: int, x: float, y: float, xx: float, yy: float, xy: float) -> Sums:
@@ -117,7 +117,7 @@ def _summed(ids: Sequence[uuid.UUID]) -> Any:
         .group_by(Attempt.slug, Attempt.version_id, answer.question_id))
 
 
-def write_sums(session: Session, sums: dict[tuple[str, str, int], Sums]) -> None:
+def write_sums(session: Session, sums: Mapping[tuple[str, str, int], Sums]) -> None:
     """Add to the figures, by the same rule as :meth:`Sums.__add__`; in the order of the key, as whoever else might write."""
     keys = ("slug", "question_id", "rev")
     rows = [dict(zip(keys, key, strict=True)) | {"n": one.n} | {name: getattr(one, name) for name in _SUMS}
@@ -132,7 +132,7 @@ def write_sums(session: Session, sums: dict[tuple[str, str, int], Sums]) -> None
     session.execute(insert.on_conflict_do_update(index_elements=keys, set_=added), rows)
 
 
-def _write_choices(session: Session, ids: Sequence[uuid.UUID], asked: dict[tuple[int, str], Question]) -> None:
+def _add_choices(session: Session, ids: Sequence[uuid.UUID], asked: dict[tuple[int, str], Question]) -> None:
     """Add up what was chosen where something was to be chosen."""
     options = {question_id for (_version, question_id), one in asked.items() if isinstance(one, Choice | Hotspot)}
     if not options:
@@ -145,6 +145,11 @@ def _write_choices(session: Session, ids: Sequence[uuid.UUID], asked: dict[tuple
         question = asked.get((version_id, question_id))
         if choice is not None and isinstance(question, Choice | Hotspot):
             counts[slug, question_id, question.rev, choice] += n
+    write_choices(session, counts)
+
+
+def write_choices(session: Session, counts: Mapping[tuple[str, str, int, int], int]) -> None:
+    """Add to how often was chosen what, by course, question, key and place in the bank."""
     keys = ("slug", "question_id", "rev", "choice")
     rows = [dict(zip(keys, key, strict=True)) | {"n": n} for key, n in sorted(counts.items())]
     if rows:
