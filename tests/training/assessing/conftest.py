@@ -5,6 +5,8 @@ from __future__ import annotations
 import uuid
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from functools import cache
+from typing import Any
 
 import pytest
 from flask_babel import force_locale
@@ -12,27 +14,42 @@ from flask_babel import force_locale
 from portal.core.clock import utcnow
 from portal.core.db import db, transaction, uuid7
 from portal.identity.rights import TRAINER
-from portal.training import courses_store, standing
+from portal.training import course_codec, courses_store, standing
 from portal.training.assessing import recording
 from portal.training.assessing.rules import DISPUTED
+from portal.training.content import reader
 from portal.training.learners import own
-from portal.training.models import Learner
+from portal.training.models import CourseVersion, Learner
 from portal.training.practical_models import ATTENDED, BOOKED, Booking, PracticalSession
 from tests import district
-from tests.training.conftest import change, content, course  # noqa: F401  (the same fixtures as courses have)
+from tests.training.conftest import CONTENT, SAMPLE
 
 STEPS = {"safe-scene": True, "call": True}
 
 
 @pytest.fixture
-def school(make_app, content):  # noqa: F811
+def school(make_app):
     """The application with the sample course, whose one skill is `cpr`."""
-    app = make_app(content=content, sms_provider="sandbox")
+    app = make_app(content=CONTENT, sms_provider="sandbox")
     app.extensions["sms_courier"] = lambda work: work()
     with app.app_context():
-        courses_store.sync()
-        district.settle_regions()
+        load()
         yield app
+
+
+@cache
+def _sample() -> tuple[str, dict[str, Any]]:
+    course = reader.read(SAMPLE).course
+    assert course is not None
+    return course.version, course_codec.write(course)
+
+
+def load() -> None:
+    """Regions and the sample course, which is read from its files once for all tests."""
+    district.settle_regions()
+    version, data = _sample()
+    with transaction() as session:
+        session.add(CourseVersion(slug="sample", version=version, sha256="0" * 64, data=data, loaded_at=utcnow()))
 
 
 @pytest.fixture

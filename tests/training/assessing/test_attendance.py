@@ -21,8 +21,10 @@ from portal.training.practical_models import (
     Booking,
     PracticalSession,
 )
-from tests.shelters.living.one_database import database_url  # noqa: F401
+from tests.training.assessing import one_school
 from tests.training.assessing.conftest import make_session, seat, seen, state_of
+
+filled, one_app, school = one_school.filled, one_school.one_app, one_school.school
 
 pytestmark = pytest.mark.usefixtures("english")
 

@@ -12,8 +12,10 @@ from portal.core.db import db
 from portal.training.assessing import demo, disputes, results
 from portal.training.assessing.rules import DISPUTED
 from portal.training.practical_models import ATTENDED, BOOKED, Assessment
-from tests.shelters.living.one_database import database_url  # noqa: F401
+from tests.training.assessing import one_school
 from tests.training.assessing.conftest import make_session, seat, state_of
+
+filled, one_app, school = one_school.filled, one_school.one_app, one_school.school
 
 
 def test_past_sessions_are_assessed_and_the_one_that_goes_on_has_begun(school, trainer, second, people, monkeypatch):

@@ -15,8 +15,10 @@ from portal.training.assessing import disputes, recording, results
 from portal.training.assessing.rules import DISPUTED, NOT_YET, PASSED
 from portal.training.models import Enrolment
 from portal.training.practical_models import ATTENDED, BOOKED, CANCELLED, Assessment, PracticalSession
-from tests.shelters.living.one_database import database_url  # noqa: F401
+from tests.training.assessing import one_school
 from tests.training.assessing.conftest import make_session, seat, seen
+
+filled, one_app, school = one_school.filled, one_school.one_app, one_school.school
 
 pytestmark = pytest.mark.usefixtures("english")
 WELL, BADLY = {"safe-scene": True, "call": True}, {"safe-scene": True, "call": False}
