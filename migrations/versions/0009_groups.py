@@ -95,6 +95,7 @@ def upgrade() -> None:
     with op.batch_alter_table('exam_attempt', schema=None) as batch_op:
         batch_op.add_column(sa.Column('counted', sa.Boolean(), server_default=sa.false(), nullable=False))
         batch_op.add_column(sa.Column('forgiven', sa.Boolean(), server_default=sa.false(), nullable=False))
+        batch_op.create_index('ix_exam_attempt_unmarked', ['id'], unique=False, sqlite_where=sa.text("ended_by = 'unmarked'"), postgresql_where=sa.text("ended_by = 'unmarked'"))
         batch_op.create_index('ix_exam_attempt_uncounted', ['ended_at'], unique=False, sqlite_where=sa.text('NOT counted AND ended_at IS NOT NULL'), postgresql_where=sa.text('NOT counted AND ended_at IS NOT NULL'))
 
     with op.batch_alter_table('learner', schema=None) as batch_op:
@@ -121,6 +122,7 @@ def downgrade() -> None:
         batch_op.drop_column('on_call_at')
 
     with op.batch_alter_table('exam_attempt', schema=None) as batch_op:
+        batch_op.drop_index('ix_exam_attempt_unmarked', sqlite_where=sa.text("ended_by = 'unmarked'"), postgresql_where=sa.text("ended_by = 'unmarked'"))
         batch_op.drop_index('ix_exam_attempt_uncounted', sqlite_where=sa.text('NOT counted AND ended_at IS NOT NULL'), postgresql_where=sa.text('NOT counted AND ended_at IS NOT NULL'))
         batch_op.drop_column('forgiven')
         batch_op.drop_column('counted')

@@ -14,6 +14,8 @@ from portal.core.db import Base, BigId, Json, UtcDateTime, uuid7
 #: How an attempt ended: handed in, or its time was over; or it ended either way, and its marking failed.
 HANDED_IN, TIME, UNMARKED = "handed_in", "time", "unmarked"
 _OPEN = text("ended_at IS NULL")
+#: What :data:`UNMARKED` means to the databases, which use an index of a part only where the part is named, and no parameter.
+IS_UNMARKED = text(f"ended_by = '{UNMARKED}'")
 _UNCOUNTED = text("NOT counted AND ended_at IS NOT NULL")
 
 
@@ -53,6 +55,7 @@ class Attempt(Base):
         Index("uq_exam_attempt_open", "learner_id", "slug", unique=True, sqlite_where=_OPEN, postgresql_where=_OPEN),
         Index("ix_exam_attempt_closes", "closes_at", sqlite_where=_OPEN, postgresql_where=_OPEN),
         Index("ix_exam_attempt_learner", "slug", "learner_id"),
+        Index("ix_exam_attempt_unmarked", "id", sqlite_where=IS_UNMARKED, postgresql_where=IS_UNMARKED),
         Index("ix_exam_attempt_uncounted", "ended_at", sqlite_where=_UNCOUNTED, postgresql_where=_UNCOUNTED),
     )
 

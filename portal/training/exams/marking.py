@@ -21,7 +21,7 @@ from portal.core import audit
 from portal.core.db import db, transaction
 from portal.training import grading
 from portal.training import standing as stands
-from portal.training.exam_models import HANDED_IN, TIME, UNMARKED, Attempt, AttemptAnswer
+from portal.training.exam_models import HANDED_IN, IS_UNMARKED, TIME, UNMARKED, Attempt, AttemptAnswer
 from portal.training.exams import answers, rules
 from portal.training.exams.asked import questions
 
@@ -62,13 +62,13 @@ def end(session: Session, attempt: Attempt, how: str, now: datetime) -> None:
 
 def waiting() -> int:
     """How many attempts wait for a mark."""
-    return db.session.execute(select(func.count()).select_from(Attempt).where(Attempt.ended_by == UNMARKED)).scalar_one()
+    return db.session.execute(select(func.count()).select_from(Attempt).where(IS_UNMARKED)).scalar_one()
 
 
 def mark_again() -> tuple[int, int]:
     """Mark the attempts that wait for it, each in a transaction of its own: (how many were marked, how many still wait)."""
     done = left = 0
-    wanted = select(Attempt.id).where(Attempt.ended_by == UNMARKED).order_by(Attempt.id)
+    wanted = select(Attempt.id).where(IS_UNMARKED).order_by(Attempt.id)
     for attempt_id in db.session.execute(wanted).scalars().all():
         try:
             done += _again(attempt_id)

@@ -6,12 +6,13 @@ import shutil
 
 import pytest
 from click.testing import CliRunner
+from sqlalchemy import text
 
 from portal.core.db import db
 from portal.doctor.findings import FAIL
 from portal.doctor.training import exams as doctor
 from portal.training import courses_store, grading
-from portal.training.exam_models import HANDED_IN, TIME, UNMARKED, Attempt
+from portal.training.exam_models import HANDED_IN, IS_UNMARKED, TIME, UNMARKED, Attempt
 from portal.training.exams import attempts, commands, marking, rules
 from tests.training.exams.conftest import make_learner
 from tests.training.exams.test_pages import EXAM, Phone, form_of, phone, rights  # noqa: F401  (phone: a fixture)
@@ -127,3 +128,11 @@ def test_an_attempt_answers_only_under_the_address_of_its_course(loaded, learner
     assert (answer.status_code, answer.json["state"]) == (404, "gone")
     assert stranger.client.get(f"{another_course}result/{attempt.id}/").status_code == 404
     assert (again(attempt).ended_at, attempts.kept(attempt.id)) == (None, {})
+
+
+def test_asking_how_many_wait_reads_an_index_of_those_alone(loaded):
+    plan = "EXPLAIN QUERY PLAN" if db.engine.dialect.name == "sqlite" else "EXPLAIN"
+    if plan == "EXPLAIN":
+        db.session.execute(text("SET LOCAL enable_seqscan = off"))  # the table of a test is smaller than an index
+    rows = db.session.execute(text(f"{plan} SELECT count(*) FROM exam_attempt WHERE {IS_UNMARKED.text}")).all()
+    assert "ix_exam_attempt_unmarked" in str(rows)
