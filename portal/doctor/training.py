@@ -39,6 +39,29 @@ def course_pages(settings: Settings) -> Iterator[Finding]:
         )
 
 
+def certificates(settings: Settings) -> Iterator[Finding]:
+    """Certificates can be signed, and the font for rare characters, where one is named, can be read."""
+    from portal.training.certificates import signing
+    from portal.web import fonts
+
+    folder = settings.certificate_keys_folder
+    try:
+        found = signing.known(settings) if folder.is_dir() else []
+    except (OSError, ValueError) as error:
+        yield Finding(FAIL, _("The keys of certificates cannot be used: %(error)s", error=error),
+                      _("Put %(folder)s back from its copy.", folder=folder))
+        return
+    if found and not found[-1].private:
+        yield Finding(FAIL, _("No private key of certificates is in %(folder)s: none can be granted.", folder=folder),
+                      _("Put it back from its copy, or make a new one: anlan credentials rotate"))
+    if settings.certificate_font:
+        try:
+            fonts.another(settings.certificate_font)
+        except (OSError, ValueError) as error:
+            yield Finding(FAIL, _("The font for rare characters cannot be used: %(error)s", error=error),
+                          _("ANLAN_CERTIFICATE_FONT must be a .ttf with TrueType outlines."))
+
+
 def exams(_settings: Settings) -> Iterator[Finding]:
     """No attempt at an exam waits for a mark because marking failed."""
     from sqlalchemy.exc import SQLAlchemyError

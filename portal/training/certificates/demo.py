@@ -69,10 +69,10 @@ def _fill(trainer: Account, communities: Sequence[str], version_id: int, course:
             numbers[name] = issue.enter(session, learner, version_id, at).serial, learner.id
     issue.revoke(trainer, numbers[REVOKED][0], "由他人代考，经核实后撤销")
     issue.reissue(trainer, numbers[WRITTEN_WRONG][0], WRITTEN_RIGHT)
-    with transaction() as session:  # sits the exam again, which renews it at once
-        session.add(_attempt(numbers[RENEWED][1], version_id, course, 2, utcnow() - timedelta(days=3)))
-        session.flush()
-        standing.touch(session, numbers[RENEWED][1], course.id)
+    with transaction() as session:  # passes once more what a renewal asks for, which renews it at once
+        again = session.get_one(Learner, numbers[RENEWED][1])
+        _passed(session, again, trainer, version_id, course, utcnow() - timedelta(days=3), count=2)
+        standing.touch(session, again.id, course.id)
 
 
 def _learner(session: Session, n: int, name: str, community: str, at: datetime) -> Learner:
@@ -87,9 +87,10 @@ def _learner(session: Session, n: int, name: str, community: str, at: datetime) 
     return row
 
 
-def _passed(session: Session, learner: Learner, trainer: Account, version_id: int, course: Course, at: datetime) -> None:
+def _passed(session: Session, learner: Learner, trainer: Account, version_id: int, course: Course, at: datetime, *,
+            count: int = 1) -> None:
     """The exam and the skills that were passed before the certificate."""
-    session.add(_attempt(learner.id, version_id, course, 1, at - timedelta(days=9)))
+    session.add(_attempt(learner.id, version_id, course, count, at - timedelta(days=9)))
     held = PracticalSession(id=uuid7(), made_at=at - timedelta(days=20))
     sessions.fill(held, sessions.Plan(
         slug=course.id, skills=tuple(one.id for one in course.checklists), place="区应急培训中心 2 楼实训室",
