@@ -29,7 +29,8 @@ def right(question, drawn):
         places = [at for at, n in enumerate(drawn.order) if question.options[n].right]
         return places if question.type == "multiple" else places[0]
     if isinstance(question, Hotspot):
-        return next(at for at, n in enumerate(drawn.order) if question.areas[n].right)
+        places = [at for at, n in enumerate(drawn.order) if question.areas[n].right]
+        return places if len(places) > 1 else places[0]
     if isinstance(question, Ordering):
         return list(drawn.order)
     if isinstance(question, Matching):
