@@ -125,9 +125,9 @@ def number_of(text: str, problems: list[Problem]) -> str:
 
 def places() -> Callable[[str, list[Problem]], str | None]:
     """What finds a community of the district by its code or its name in either language."""
-    district, named = current_settings().district, dict[str, set[str]]()
-    for code in lookup.communities_under([district]):
-        if node := lookup.get(code):
+    nodes, named = lookup.current().nodes, dict[str, set[str]]()  # asked for once, not for each row
+    for code in lookup.communities_under([current_settings().district]):
+        if node := nodes.get(code):
             for name in (node.name_zh, node.name_zh.removesuffix("社区"), node.name_en):
                 named.setdefault(_folded(name), set()).add(code)
 
@@ -135,7 +135,7 @@ def places() -> Callable[[str, list[Problem]], str | None]:
         if not text:
             return None
         if codes.is_code(text):
-            node = lookup.get(text)
+            node = nodes.get(text)
             if node is not None and node.level == "community":
                 return text
             problems.append(Problem(COMMUNITY, _l("No community has this code.")))
@@ -155,7 +155,7 @@ def _folded(name: str) -> str:
 
 def sample(language: str) -> Iterator[bytes]:
     """A file to begin with: the columns, and two people who do not exist."""
-    node = next((lookup.get(code) for code in lookup.communities_under([current_settings().district])), None)
+    node = next((lookup.get(code) for code in lookup.communities_under([current_settings().district])[:1]), None)
     community = node.name(language) if node else ""
     people: tuple[tuple[Any, ...], ...] = (
         (("张三（示例）", "12900000001", "2026001", community), ("李四（示例）", "12900000002", "2026002", community))

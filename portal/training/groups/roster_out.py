@@ -26,10 +26,10 @@ def rows(cohort_id: uuid.UUID) -> Iterator[tuple[str, str, str, str]]:
             CohortMember, CohortMember.learner_id == Learner.id).where(
             CohortMember.cohort_id == cohort_id, CohortMember.learner_id > last).order_by(CohortMember.learner_id).limit(
             _AT_ONCE)).all()
+        made = [(own.name(learner) or "", book.open(learner.phone_sealed).removeprefix("+86"), number or "",
+                 learner.region_code or "") for learner, number in found]
+        last = found[-1][0].id if found else last
         db.session.rollback()  # a slow reader keeps no transaction open
-        for learner, number in found:
-            phone = book.open(learner.phone_sealed)
-            yield own.name(learner) or "", phone.removeprefix("+86"), number or "", learner.region_code or ""
-            last = learner.id
+        yield from made
         if len(found) < _AT_ONCE:
             return

@@ -9,8 +9,9 @@ from sqlalchemy import func, select
 from portal.core.clock import utcnow
 from portal.core.db import db, transaction
 from portal.core.errors import Conflict, Forbidden
+from portal.training import courses_store
 from portal.training.group_models import CohortMember
-from portal.training.groups import cohorts, roster, roster_file, tables
+from portal.training.groups import cohorts, roster, roster_file, roster_out, tables
 from portal.training.learners import door, own
 from portal.training.models import Enrolment, Learner
 from tests.district import LIULIAN
@@ -73,6 +74,20 @@ def test_a_good_file_is_taken_in_whole_sealed_and_in_few_statements(trainer, coh
     assert somebody.tail == phone(77)[-4:]
 
 
+def test_a_file_is_read_without_asking_the_database_for_each_row(cohort, statements):
+    assert len(read([("", phone(n), "", LIULIAN) for n in range(1, 300)]).entries) == 299
+    assert len(statements) < 10
+
+
+def test_a_list_goes_out_in_one_statement_for_each_five_hundred(trainer, cohort, statements):
+    roster.take_in(trainer, cohort.id, read(people(600)))
+    db.session.rollback()
+    del statements[:]
+    out = list(roster_out.rows(cohort.id))
+    assert [row[:3] for row in out] == [(f"甲{n}", phone(n), f"S{n}") for n in range(1, 601)]
+    assert len([one for one in statements if one.startswith("SELECT")]) == 2
+
+
 def test_whoever_stands_in_a_list_has_agreed_to_nothing(trainer, cohort):
     roster.take_in(trainer, cohort.id, read(people(3)))
     assert [one.on_call_at for one in db.session.execute(select(Learner)).scalars()] == [None] * 3
@@ -98,9 +113,7 @@ def test_who_is_a_learner_is_joined_and_keeps_the_own_name_and_who_has_none_gets
 
 
 def test_a_community_of_the_list_is_taken_where_none_is_known_and_every_row_of_a_course_follows(trainer, cohort):
-    without, version = join(phone(1)), None
-    from portal.training import courses_store
-    version = courses_store.current("sample")[0]
+    without, version = join(phone(1)), courses_store.current("sample")[0]
     with transaction() as session:
         session.add(Enrolment(learner_id=without, slug="sample", version_id=version, started_at=utcnow(), at=utcnow()))
     rows = [("", phone(1), "", "六联社区"), ("", phone(2), "", LIULIAN)]
