@@ -21,6 +21,7 @@ PATIENCE, AGAIN = 30.0, 1.0
 #: One answer in so many is sent twice, as a phone does that heard no reply.
 TWICE = 20
 _TOKEN = re.compile(rb'name="csrf_token" value="([^"]+)"')
+_RETRY = re.compile(rb"retry-after: (\d+)", re.IGNORECASE)
 _LENGTH = re.compile(rb"content-length: (\d+)", re.IGNORECASE)
 
 
@@ -69,7 +70,7 @@ class Learner:
         self.chance = random.Random(one["attempt"])  # noqa: S311  (nothing secret hangs on it)
         self.seq = one["seq"]
         self.acknowledged: dict[int, list[Any]] = {}
-        self.sent = self.repeated = 0
+        self.sent = self.repeated = self.waited = 0
         self.times: dict[str, list[float]] = {name: [] for name in ("page", "save", "clock", "end")}
         self.failed: list[str] = []
 
@@ -113,9 +114,14 @@ class Learner:
     async def hand_in(self, phase: float) -> None:
         await asyncio.sleep(phase)
         body = urlencode({"csrf_token": self.phone.token, "attempt": self.one["attempt"], "seq": self.seq, "do": "submit"})
-        status, _head, _content, seconds = await self._tried("end", "POST", self.plan["sit"], body.encode(),
-                                                             "application/x-www-form-urlencoded", "text/html")
-        self.times["end"].append(seconds)
+        begun, status = time.perf_counter(), 503
+        while status == 503:  # very many hand in at once: the page says so, and does it again
+            status, head, _content, _seconds = await self._tried("end", "POST", self.plan["sit"], body.encode(),
+                                                                 "application/x-www-form-urlencoded", "text/html")
+            if status == 503:
+                self.waited += 1
+                await asyncio.sleep(float((_RETRY.search(head) or [b"", b"3"])[1]))
+        self.times["end"].append(time.perf_counter() - begun)
         if status != 302:
             self.failed.append(f"handing in: {status}")
 
@@ -180,6 +186,7 @@ async def storm(plan: dict[str, Any]) -> dict[str, Any]:
             "cpu": spent.ru_utime + spent.ru_stime - used.ru_utime - used.ru_stime,
             "failed": [word for one in learners for word in one.failed],
             "sent": sum(one.sent for one in learners), "repeated": sum(one.repeated for one in learners),
+            "waited": sum(one.waited for one in learners),
             "acknowledged": {one.one["attempt"]: one.acknowledged for one in learners}}
 
 

@@ -219,7 +219,8 @@ def show(plan: Plan, told: dict[str, Any], used: dict[str, float]) -> None:
             at = [times[min(len(times) - 1, int(len(times) * share))] * 1000 for share in (0.5, 0.95, 0.99, 1.0)]
             print(f"{label:30}{len(times):8}" + "".join(f"{one:9.1f}" for one in at))
     print(f"{told['sent']} answers acknowledged ({told['repeated']} of them sent again on purpose), {len(told['failed'])} failed"
-          + (f"; the first: {told['failed'][0]}" if told["failed"] else "") + f"; all pages open in {told['opened_in']:.0f} s")
+          + (f"; the first: {told['failed'][0]}" if told["failed"] else "") + f"; all pages open in {told['opened_in']:.0f} s; "
+          f"told {told['waited']} times to hand in again a little later")
     seconds = used["seconds"]
     print(f"processors: the server {used['web'] / seconds:.2f}, PostgreSQL {used['postgres'] / seconds:.2f}, the measuring "
           f"{told['cpu'] / seconds:.2f}, all that ran here {used['machine'] / seconds:.2f} of {os.cpu_count()}; "

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import secrets
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from functools import wraps
+from threading import BoundedSemaphore
 from typing import Any
 
-from flask import Blueprint, abort, jsonify, redirect, render_template, request, url_for
+from flask import Blueprint, abort, current_app, jsonify, redirect, render_template, request, url_for
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 
+from portal import current_settings
 from portal.core.errors import Invalid, Problem
 from portal.core.i18n import select_language
 from portal.training import courses_store
@@ -135,13 +139,16 @@ def send(learner: Learner, course: Course, exam: Exam) -> Any:
     try:
         said = _said_in_form(attempt)
         if act == "submit":
-            attempts.submit(learner.id, attempt.id, _secret(), said)
-            return redirect(url_for("exams.result", slug=course.id, attempt_id=attempt.id))
+            with _turn() as mine:
+                if mine:
+                    attempts.submit(learner.id, attempt.id, _secret(), said)
+                    return redirect(url_for("exams.result", slug=course.id, attempt_id=attempt.id))
+            return _crowded(attempts.save(learner.id, attempt.id, _secret(), said).attempt, course)
         kept = attempts.save(learner.id, attempt.id, _secret(), said).kept
     except attempts.Elsewhere:
         return _elsewhere(attempt, course, 409)
-    except attempts.Over:
-        return redirect(url_for("exams.result", slug=course.id, attempt_id=attempt.id, late=1))
+    except attempts.Over:  # who brought nothing new, being told to come again, brought nothing too late
+        return redirect(url_for("exams.result", slug=course.id, attempt_id=attempt.id, late=1 if said else None))
     except answers.Malformed:
         abort(400)
     if any(kept[one.at].seq > one.seq for one in said):
@@ -154,6 +161,27 @@ def send(learner: Learner, course: Course, exam: Exam) -> Any:
                                left=attempts.seconds_left(attempt))
     number = int(act) if act.isascii() and act.isdigit() and len(act) < 4 else None
     return redirect(url_for("exams.sit", slug=course.id, q=number, saved=1))
+
+
+@contextmanager
+def _turn() -> Iterator[bool]:
+    """Whether this request may mark now. Marking waits for the trail, and when hundreds hand in at once as many threads would
+    wait for it: so at least half of a process's threads stay for everybody else, and for warnings."""
+    extensions, threads = current_app.extensions, current_settings().web_threads
+    room: BoundedSemaphore = extensions.setdefault("exams_marking", BoundedSemaphore(max(1, threads // 2)))
+    mine = room.acquire(blocking=False)
+    try:
+        yield mine
+    finally:
+        if mine:
+            room.release()
+
+
+def _crowded(attempt: Attempt, course: Course) -> Any:
+    """All is saved; the page hands in again by itself, each at another moment."""
+    seconds = secrets.randbelow(5) + 2
+    page = render_template("exams/crowded.html", course=course, attempt=attempt, seconds=seconds)
+    return page, 503, {"Retry-After": str(seconds)}
 
 
 def _named(learner: Learner, course: Course) -> Attempt:

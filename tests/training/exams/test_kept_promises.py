@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from threading import BoundedSemaphore
+
 import lxml.html
 import pytest
 
@@ -104,3 +106,30 @@ def test_an_attempt_that_is_under_way_has_no_result(phone, change):  # noqa: F81
     attempt = phone.begin()
     answer = phone.get(f"result/{attempt.id}/")
     assert (answer.status_code, answer.headers["Location"]) == (302, EXAM + "sit")
+
+
+def test_when_very_many_hand_in_at_once_the_answers_are_saved_and_the_page_hands_in_again(loaded, phone):  # noqa: F811
+    attempt = phone.begin()
+    given = rights(attempt)
+    phone.get("")  # whatever a process makes at its first request is there
+    room = BoundedSemaphore(1)
+    loaded.extensions["exams_marking"] = room
+    with room:
+        answer = phone.post("sit", form_of(attempt, given, 5_000_000, "submit"))
+    assert answer.status_code == 503
+    assert 2 <= int(answer.headers["Retry-After"]) <= 6
+    form = lxml.html.fromstring(answer.text).get_element_by_id("again")
+    assert len(attempts.kept(attempt.id)) == len(given)
+    assert phone.post("sit", dict(form.form_values())).headers["Location"].startswith(EXAM + "result/")
+    db.session.rollback()
+    db.session.expire_all()
+    assert (attempt.ended_by, attempt.percent) == ("handed_in", 100)
+
+
+def test_whoever_was_told_to_come_again_is_not_told_to_be_late(phone, clock):  # noqa: F811
+    attempt = phone.begin()
+    phone.post("sit", form_of(attempt, rights(attempt), 5_000_000, "save"))
+    clock.forward(minutes=21)
+    done = phone.post("sit", {"attempt": str(attempt.id), "do": "submit"})
+    assert "late" not in done.headers["Location"]
+    assert "100 %" in phone.client.get(done.headers["Location"]).text
