@@ -16,6 +16,7 @@ from portal.core.db import db, transaction
 from portal.core.errors import Conflict, Invalid
 from portal.training import standing
 from portal.training.learners import own
+from portal.training.models import Learner
 from portal.training.practical_models import BOOKED, LEFT, WAITING, Assessment, Booking, PracticalSession
 from portal.training.practicals import booking, sessions, store
 from tests import district
@@ -68,40 +69,41 @@ def test_what_is_said_of_a_seat_is_in_the_learners_language(publish, school):
 
 @pytest.mark.parametrize("seats", [3])
 def test_many_who_want_the_last_seats_at_once_get_no_more_than_there_are(school, publish, learners, seats):
-    practical, everybody = publish(seats=seats), learners(10)
-    first, told, troubles = everybody[0], [], []
-    booking.book(first, practical.id)
+    practical, everybody = publish(seats=seats).id, learners(10)
+    ids, told, troubles = [who.id for who in everybody[1:]], [], []
+    booking.book(everybody[0], practical)
 
-    def want(who):
+    def want(learner_id):
         try:
             with school.app_context():
-                told.append(booking.book(db.session.merge(who, load=False), practical.id))
+                told.append(booking.book(db.session.get(Learner, learner_id), practical))
         except Exception as error:
             troubles.append(error)
 
     with transaction() as session:  # all stand at the door before it opens
-        booking.locked(session, practical.id)
+        booking.locked(session, practical)
         audit.serialise(session)
-        threads = [threading.Thread(target=want, args=(who,)) for who in everybody[1:]]
+        threads = [threading.Thread(target=want, args=(learner_id,)) for learner_id in ids]
         for thread in threads:
             thread.start()
         until_somebody_waits_for_a_lock(school.config["SQLALCHEMY_ENGINES"]["default"]["url"])
     for thread in threads:
         thread.join()
     assert not troubles
-    found = list(states(practical.id).values())
+    found = list(states(practical).values())
     assert (found.count(BOOKED), found.count(WAITING)) == (seats, 10 - seats)
     assert (told.count(BOOKED), told.count(WAITING)) == (seats - 1, 10 - seats)
 
 
 def test_leaving_and_booking_at_once_leaves_no_seat_empty_while_somebody_waits(school, publish, learners):
-    practical, (one, two, three, four) = publish(), learners(4)
-    for who in (one, two, three):
-        booking.book(who, practical.id)
+    practical, everybody = publish().id, learners(4)
+    for who in everybody[:3]:
+        booking.book(who, practical)
+    one, two, three, four = (who.id for who in everybody)
 
-    def act(what, who):
+    def act(what, learner_id):
         with school.app_context():
-            what(db.session.merge(who, load=False), practical.id)
+            what(db.session.get(Learner, learner_id), practical)
 
     threads = [threading.Thread(target=act, args=pair) for pair in
                ((booking.leave, one), (booking.leave, two), (booking.book, four), (booking.leave, three))]
@@ -109,7 +111,7 @@ def test_leaving_and_booking_at_once_leaves_no_seat_empty_while_somebody_waits(s
         thread.start()
     for thread in threads:
         thread.join()
-    assert states(practical.id) == {one.id: LEFT, two.id: LEFT, three.id: LEFT, four.id: BOOKED}
+    assert states(practical) == {one: LEFT, two: LEFT, three: LEFT, four: BOOKED}
 
 
 def test_theory_comes_first_and_a_name(publish, school):
