@@ -1,11 +1,12 @@
 // Keeps what a phone needs when the network fails: the shell, the community that its owner chose, shelters, the last pages.
 // The network comes first and is given three seconds; what is kept says when it was kept, and pages show that.
-// `ANLAN` stands before this text: the version of the shell and what belongs to it. Nothing of /desk/ or /staff/ is touched.
+// `ANLAN` stands before this text: the version of the shell and what belongs to it. Nothing of /desk/ or /staff/ is touched, and no
+// answer about a certificate is kept: it might have been revoked since.
 (function () {
   "use strict";
   var WAIT = 3000, MOST_PAGES = 40, MOST_MINE = 40, MOST_GUIDES = 40, STAMP = "x-anlan-kept";
   var SHELL = "anlan-shell-" + self.ANLAN.version, PAGES = "anlan-pages-" + self.ANLAN.version, MINE = "anlan-mine", GUIDES = "anlan-guides";
-  var OURS = /^\/(?:$|(?:zh|en)\/|assets\/|fields\/|feeds\/|search\/)/, GUIDE = /^\/(?:zh|en)\/guides\/[a-z]|^\/assets\/guides\//, SEARCH = /^\/(?:zh|en)\/search\/$/;
+  var OURS = /^\/(?:$|(?:zh|en)\/(?!verify\/)|assets\/|fields\/|feeds\/|search\/)/, GUIDE = /^\/(?:zh|en)\/guides\/[a-z]|^\/assets\/guides\//, SEARCH = /^\/(?:zh|en)\/search\/$/;
 
   function stamped(response) {
     return response.blob().then(function (body) {

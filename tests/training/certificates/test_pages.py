@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import io
 import json
+import re
 from contextvars import Context
 from datetime import timedelta
+from pathlib import Path
 
 import lxml.html
 import pytest
 from joserfc.jwk import RSAKey
 
 from portal.core.db import db, transaction
+from portal.site import pages as site
 from portal.training.certificates import badge, credential, issue, serial, sheet, signing, status_list, store
 from portal.training.learners import door, own
 from portal.training.models import Learner
@@ -19,6 +22,7 @@ from tests.training.certificates.conftest import AT, AUTHORITY, facts
 from tests.training.certificates.people import certified, learner, pass_exam, pass_skill
 
 REASON = "冒名顶替考试，经核实"
+STATIC = Path(site.__file__).parent / "static"
 
 
 @pytest.fixture
@@ -123,6 +127,15 @@ def test_whoever_left_is_named_to_nobody(visitor, row):
         assert "✓ 有效" in text
         assert "姓名已应持证人要求删除" in text
         assert "王" not in text
+
+
+def test_no_phone_keeps_an_answer_that_may_have_changed(visitor, row):
+    answer = visitor.get(f"/zh/verify/{row.serial}/")
+    assert answer.headers["Cache-Control"] == "no-store"
+    ours = re.search(r"var OURS = /(.+?)/, GUIDE", (STATIC / "sw.js").read_text())[1].replace("\\/", "/")
+    assert re.match(ours, "/zh/guides/fire/")
+    assert not re.match(ours, f"/zh/verify/{row.serial}/")
+    assert not re.match(ours, f"/v/{row.serial}")
 
 
 # -- by credential -------------------------------------------------------------------------------------------
