@@ -100,8 +100,9 @@ def _open_now(session: Session, now: datetime) -> list[PracticalSession]:
 
 # -- by hand -------------------------------------------------------------------------------------------------
 def mark(account: Account, session_id: uuid.UUID, learner_id: int, state: str) -> None:
-    """A trainer says of somebody on the list that he is there (ATTENDED), is not (ABSENT), or that neither is known (BOOKED).
-    Raises LookupError, Forbidden, Conflict; to say the same again changes nothing."""
+    """A trainer says of somebody on the list that he is there (ATTENDED), is not (ABSENT), or takes back what was said (BOOKED;
+    whoever was taken in without a seat has none then). Raises LookupError, Forbidden, Conflict; to say the same again changes
+    nothing."""
     with transaction() as session:
         held = _held(session, account, session_id)
         booking = _booking(session, session_id, learner_id)
@@ -109,6 +110,8 @@ def mark(account: Account, session_id: uuid.UUID, learner_id: int, state: str) -
             raise LookupError(str(learner_id))
         if booking.state == state:
             return
+        if state != ATTENDED and booking.state not in (*SEATED, ABSENT):
+            raise LookupError(str(learner_id))
         if state == ABSENT and utcnow() < held.starts_at:
             raise Conflict(_l("The session has not begun; whoever is not there yet may still come."))
         if booking.state == ATTENDED and _was_assessed(session, session_id, learner_id):
@@ -117,7 +120,8 @@ def mark(account: Account, session_id: uuid.UUID, learner_id: int, state: str) -
             _check_seat(held)
             if booking.state != ABSENT:  # who was marked as absent had a seat, and the gate was open then
                 _check_theory(held, learner_id)
-        _set(booking, state, utcnow(), HAND)
+        walked_in = booking.attended_by == HAND and booking.attended_at == booking.asked_at
+        _set(booking, LEFT if state == BOOKED and walked_in else state, utcnow(), HAND)
         audit.append(session, account.actor, "attendance.hand", _subject(held), {"learner": learner_id, "state": state})
 
 

@@ -1,4 +1,4 @@
-"""The demonstration's practical sessions, assessed: skills passed and not yet, and three on which assessors differ.
+"""The demonstration's practical sessions, assessed: skills passed and not yet, and two on which assessors differ.
 
 It takes up the sessions of :mod:`portal.training.practicals.demo`: those that are past were held, and at the one that is going on
 some people are there and the first are assessed.

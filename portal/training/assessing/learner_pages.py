@@ -116,7 +116,7 @@ def _row(checklist: Checklist, state: SkillState, sheets: dict[int, Assessment])
     """What at least one of those who decided did not see; of a sheet of an older list what the list still has."""
     deciding = [say for say in state.says if say.settles] or list(state.says)
     marks = [sheets[say.id].steps for say in deciding if say.id in sheets]
-    gone = {step for one in marks for step in rules.missed(checklist, one)}
+    gone = {step for one in marks if one for step in rules.missed(checklist, one)}  # a result by list names no steps
     return Row(checklist, state, tuple(step for step in checklist.steps if step.id in gone),
                tuple(sheets[say.id].note for say in deciding if say.id in sheets and sheets[say.id].note and not say.settles))
 

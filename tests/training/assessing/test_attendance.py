@@ -163,3 +163,17 @@ def test_who_was_assessed_was_there(held, there, trainer, version):
     assert recording.record(trainer, [seen(held, there, version)])[0].outcome == "taken"
     with pytest.raises(Conflict):
         attendance.mark(trainer, held.id, there.id, ABSENT)
+
+
+def test_who_was_taken_in_by_mistake_has_no_seat_when_that_is_taken_back(held, people, trainer, passed):
+    learner, waits = people(1), people(2)
+    passed.add(learner.id)
+    attendance.take_in(trainer, held.id, "+8612900000001")
+    attendance.mark(trainer, held.id, learner.id, BOOKED)
+    booking = db.session.query(Booking).filter_by(learner_id=learner.id).one()
+    assert state_of(booking) == LEFT
+    waiting = seat(held, waits, WAITING)
+    for state in (BOOKED, ABSENT):
+        with pytest.raises(LookupError):
+            attendance.mark(trainer, held.id, waits.id, state)
+    assert state_of(waiting) == WAITING
