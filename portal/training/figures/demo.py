@@ -1,7 +1,7 @@
 """Figures of the demonstration: what invented people would have answered, and responders in each community.
 
-The answers themselves are not invented, only what would be left of them: the sums of the questions. Responders are people in the
-tables, with numbers that nobody can have and certificates without a name and a credential, as of somebody who left.
+The answers themselves are not invented, only what would be left of them: the sums of the questions. Responders are some of the
+demonstration's subscribers, with certificates without a name and a credential, as of somebody who left.
 """
 
 from __future__ import annotations
@@ -21,7 +21,8 @@ from portal.core.clock import utcnow
 from portal.core.db import db, transaction, uuid7
 from portal.core.phones import PhoneBook
 from portal.regions import lookup
-from portal.subscribers.demo import number
+from portal.subscribers.demo import people
+from portal.subscribers.store import NewSubscriber
 from portal.training import courses_store
 from portal.training.certificate_models import Certificate
 from portal.training.certificates import serial
@@ -40,9 +41,9 @@ PEOPLE = 900
 MISLEADING, EASY, HARD, WEAK, BLANK, RARE = (4, 97), (11, 60), (23,), (31, 75, 120), (42,), (150, 151, 152)
 #: What share of its need a community has, one after the other; above 1 is more than enough.
 SHARES = (0.42, 0.18, 0.71, 1.06, 1.3, 0.0, 0.55, 1.1, 0.31, 0.64, 0.09, 0.83, 2.0, 1.02, 0.47, 1.0)
-#: Learners of the demonstration begin here: the numbers before belong to its subscribers.
-FIRST_NUMBER = 40_000
 AGREED, ENDING = 0.4, 0.12
+SUBSCRIBERS = 20_000  # of whom some are chosen
+MANY = 100  # certificates without a credential that only this file leaves
 #: Kind of place → its group, and one of how many responders belongs to it.
 GROUPS = {"school": ("坪山区中小学校医与班主任班（演示）", 9), "mall": ("坪山商圈物业安保班（演示）", 21),
           "metro": ("地铁坪山段站务班（演示）", 33),
@@ -59,7 +60,7 @@ def seed(step: Step) -> None:
     if (db.session.scalar(select(func.max(QuestionFigure.n))) or 0) < FEWEST:
         with step("题目质量数据", "figures of questions"), transaction() as session:
             _questions(session, course)
-    if db.session.execute(select(Learner.id).where(Learner.phone_index == _book().index(number(FIRST_NUMBER)))).first() is None:
+    if (db.session.scalar(select(func.count()).select_from(Certificate).where(Certificate.credential == "")) or 0) < MANY:
         with step("各社区的第一响应人", "first responders of each community"), transaction() as session:
             _responders(session, version_id, course)
     responders.keep_count()
@@ -124,20 +125,17 @@ def _choices(chance: np.random.Generator, course: Course, question: Question, wo
 
 # -- responders --------------------------------------------------------------------------------------------------------------
 def _responders(session: Session, version_id: int, course: Course) -> None:
-    chance, settings, now = random.Random("responders"), current_settings(), utcnow()  # noqa: S311  (for show)
-    homes = []
-    for at, code in enumerate(lookup.communities_under([settings.district])):
-        node = lookup.get(code)
-        need = responders.needed(node.population if node else None, settings.residents_per_responder)
-        homes += [code] * round(need * SHARES[at % len(SHARES)])
-    book, lessons = _book(), sum(1 for _lesson in course.lessons)
-    people = [{"phone_sealed": book.seal(number(FIRST_NUMBER + n)), "phone_index": book.index(number(FIRST_NUMBER + n)),
-               "tail": number(FIRST_NUMBER + n)[-4:], "language": "en" if chance.random() < 0.1 else "zh", "region_code": home,
-               "joined_at": now - timedelta(days=200), "seen_at": now - timedelta(days=20),
-               "on_call_at": now - timedelta(days=90) if chance.random() < AGREED else None} for n, home in enumerate(homes)]
-    if not people:
+    chance, now = random.Random("responders"), utcnow()  # noqa: S311  (for show)
+    book, lessons, chosen = _book(), sum(1 for _lesson in course.lessons), _chosen()
+    learners = [{"phone_sealed": book.seal(one.number), "phone_index": book.index(one.number), "tail": one.number[-4:],
+                 "language": one.language, "region_code": home, "joined_at": now - timedelta(days=200),
+                 "seen_at": now - timedelta(days=20),
+                 "on_call_at": now - timedelta(days=90) if chance.random() < AGREED else None}
+                for one, home in chosen]
+    if not learners:
         return
-    ids = session.execute(insert(Learner).returning(Learner.id, sort_by_parameter_order=True), people).scalars().all()
+    homes = [home for _one, home in chosen]
+    ids = session.execute(insert(Learner).returning(Learner.id, sort_by_parameter_order=True), learners).scalars().all()
     ends = [now + timedelta(days=chance.randint(5, 88) if chance.random() < ENDING else chance.randint(150, 700)) for _ in ids]
     passed = now - timedelta(days=120)
     session.execute(insert(Enrolment), [
@@ -149,10 +147,28 @@ def _responders(session: Session, version_id: int, course: Course) -> None:
         {"id": uuid7(), "serial": serial.new(), "learner_id": one, "slug": course.id, "version_id": version_id,
          "region_code": home, "issued_at": passed, "valid_until": end, "status_index": _LAST_PLACES + n, "credential": ""}
         for n, (one, home, end) in enumerate(zip(ids, homes, ends, strict=True))])
+    district = current_settings().district
     for kind, (name, each) in GROUPS.items():
-        group = Cohort(name=name, kind=kind, region_code=settings.district, slug=course.id, made_at=now - timedelta(days=210),
+        group = Cohort(name=name, kind=kind, region_code=district, slug=course.id, made_at=now - timedelta(days=210),
                        ended_at=passed)
         session.add(group)
         session.flush()
         session.execute(insert(CohortMember), [{"cohort_id": group.id, "learner_id": one, "added_at": now - timedelta(days=205)}
                                                for one in ids[::each]])
+
+
+def _chosen() -> list[tuple[NewSubscriber, str]]:
+    """Subscribers who are no learners yet, each with a community: of each community as many as its share of its need."""
+    settings, open_places = current_settings(), dict[str, int]()
+    for at, code in enumerate(lookup.communities_under([settings.district])):
+        node = lookup.get(code)
+        need = responders.needed(node.population if node else None, settings.residents_per_responder)
+        open_places[code] = round(need * SHARES[at % len(SHARES)])
+    book, there = _book(), {bytes(index) for index in db.session.execute(select(Learner.phone_index)).scalars()}
+    found = []
+    for one in people(settings.district, SUBSCRIBERS) if any(open_places.values()) else ():
+        home = one.region_codes[0]
+        if open_places.get(home) and book.index(one.number) not in there:
+            open_places[home] -= 1
+            found.append((one, home))
+    return found
