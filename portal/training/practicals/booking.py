@@ -22,6 +22,7 @@ from portal.core.clock import utcnow
 from portal.core.db import db, insert_into, transaction
 from portal.core.errors import Conflict
 from portal.training import standing
+from portal.training.certificates import renewal
 from portal.training.learners import door, own
 from portal.training.models import Learner
 from portal.training.practical_models import BOOKED, CANCELLED, LEFT, PLANNED, WAITING, Booking, PracticalSession
@@ -122,7 +123,7 @@ def book(learner: Learner, session_id: uuid.UUID, *, name: str | None = None) ->
         booking = of(learner.id, session_id)
         if booking is not None and booking.state in (*SEATED, WAITING):
             return booking.state
-        if found := hindrance(practical, mine(learner.id, now), standing.gates(learner.id, practical.slug), now):
+        if found := hindrance(practical, mine(learner.id, now), renewal.gates(learner.id, practical.slug), now):
             raise Conflict(found.words)
         seated, waiting = _numbers(session, session_id)
         state = BOOKED if seated < practical.seats and not waiting else WAITING

@@ -17,6 +17,7 @@ from portal.core.i18n import select_language
 from portal.identity import listing
 from portal.regions import lookup
 from portal.training import courses_store, standing
+from portal.training.certificates import renewal
 from portal.training.content.values import Course
 from portal.training.learners import door, learning, own
 from portal.training.learners.pages import header
@@ -59,7 +60,7 @@ class Offer:
 
 
 def _offer(learner: Learner, course: Course, now: datetime, most: int) -> Offer:
-    gates = standing.gates(learner.id, course.id)
+    gates = renewal.gates(learner.id, course.id)
     rows = [] if gates.practical else store.open_to(course.id, learner.region_code, now, most + 1)
     lessons = None
     if course.exam is None and not gates.theory:
@@ -108,7 +109,7 @@ def show(learner: Learner, session_id: uuid.UUID) -> Any:
 
 def _page(learner: Learner, row: PracticalSession, problems: list[Problem] | None = None, status: int = 200) -> Any:
     now, loaded = utcnow(), courses_store.current(row.slug)
-    gates, all_mine = standing.gates(learner.id, row.slug), booking.mine(learner.id, now)
+    gates, all_mine = renewal.gates(learner.id, row.slug), booking.mine(learner.id, now)
     mine = booking.of(learner.id, row.id)
     state = mine.state if mine is not None else ""
     blocked = None if state in (*SEATED, WAITING) else booking.hindrance(row, all_mine, gates, now)

@@ -96,6 +96,22 @@ def test_what_is_wrong_comes_back_as_it_was_typed(at_desk):
     assert set(lxml.html.fromstring(rules.text).xpath("//div[@id='problems']//a/@href")) == {"#ends", "#region_code", "#skills"}
 
 
+def test_a_skill_that_left_the_course_stays_with_its_session_until_it_is_unticked(at_desk, publish):
+    practical = publish()
+    with transaction() as session:
+        session.get(PracticalSession, practical.id).skills = ["cpr", "gone"]
+    page = at_desk.get(f"{HOME}{practical.id}/edit").text
+    assert lxml.html.fromstring(page).xpath("//input[@name='skills'][@checked]/@value") == ["cpr", "gone"]
+    form = at_desk.form(page, "session")
+    form["note"] = "x"
+    assert at_desk.send(f"{HOME}{practical.id}/edit", form).status_code == 302
+    district.forget()
+    assert db.session.get(PracticalSession, practical.id).skills == ["cpr", "gone"]
+    assert fill(at_desk, f"{HOME}{practical.id}/edit").status_code == 302
+    district.forget()
+    assert db.session.get(PracticalSession, practical.id).skills == ["cpr"]
+
+
 def test_two_trainers_who_change_one_session_do_not_overwrite_each_other(at_desk, publish, trainer, seat):
     path = f"{HOME}{publish().id}/edit"
     late = at_desk.form(at_desk.get(path), "session")

@@ -15,6 +15,7 @@ from portal.core.audit import AuditEntry
 from portal.core.clock import utcnow
 from portal.core.db import db, transaction
 from portal.core.errors import Conflict, Forbidden, Invalid
+from portal.desk.deeds import ACTS
 from portal.training.practical_models import ATTENDED, BOOKED, CANCELLED, WAITING, Booking, PracticalSession
 from portal.training.practicals import booking, messages, sessions, store
 from tests import district
@@ -182,5 +183,6 @@ def test_the_trail_holds_what_happened_and_no_name(publish, learners, trainer):
     db.session.rollback()
     rows = db.session.execute(select(AuditEntry).where(AuditEntry.subject == f"session:{practical.id}")).scalars().all()
     assert [one.action for one in rows] == ["practical.publish", "practical.book", "practical.leave", "practical.cancel"]
+    assert {one.action for one in rows} <= set(ACTS), "the trail has words for it"
     assert "张伟" not in str([one.details for one in rows])
     assert db.session.get(PracticalSession, practical.id).state == CANCELLED
