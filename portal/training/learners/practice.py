@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import func, select
+from sqlalchemy.orm import Session
 
 from portal.core.clock import utcnow
 from portal.core.db import db, insert_into, transaction
@@ -30,10 +31,13 @@ def is_ref(text: str) -> bool:
 
 
 def latest(learner_id: int, slug: str) -> dict[str, bool]:
-    """Question → whether its last answer was right, of those that the learner has answered."""
-    last = select(func.max(PracticeAnswer.id)).where(
-        PracticeAnswer.learner_id == learner_id, PracticeAnswer.slug == slug).group_by(PracticeAnswer.question_id)
-    rows = db.session.execute(select(PracticeAnswer.question_id, PracticeAnswer.right).where(PracticeAnswer.id.in_(last)))
+    """Question → whether the answer that was given last was right, of those that the learner has answered. What a phone did
+    without a network may arrive after what was done later."""
+    place = func.row_number().over(partition_by=PracticeAnswer.question_id,
+                                   order_by=(PracticeAnswer.answered_at.desc(), PracticeAnswer.id.desc())).label("place")
+    mine = select(PracticeAnswer.question_id, PracticeAnswer.right, place).where(
+        PracticeAnswer.learner_id == learner_id, PracticeAnswer.slug == slug).subquery()
+    rows = db.session.execute(select(mine.c.question_id, mine.c.right).where(mine.c.place == 1))
     return {row.question_id: row.right for row in rows}
 
 
@@ -71,11 +75,23 @@ def record(learner_id: int, course: Course, version_id: int, module_id: str, que
             rev=question.rev, answer=answer, points=float(graded.points), right=graded.right, answered_at=now,
         ).on_conflict_do_nothing().returning(PracticeAnswer.id)).scalar_one_or_none()
         if new is not None:
-            review.note(session, learner_id, course.id, question.id, right=graded.right, now=now)
+            _plan(session, learner_id, course.id, question.id, right=graded.right, given_at=now)
     kept = of_ref(learner_id, ref)
     if kept is None:
         raise RuntimeError("an answer was kept and cannot be found")
     return kept
+
+
+def _plan(session: Session, learner_id: int, slug: str, question_id: str, *, right: bool, given_at: datetime) -> None:
+    """Plan the review. Where the question was answered later already, that stands: what was wrong before comes again as it
+    would have if both had arrived in their order."""
+    later = session.execute(select(PracticeAnswer.right, PracticeAnswer.answered_at).where(
+        PracticeAnswer.learner_id == learner_id, PracticeAnswer.slug == slug, PracticeAnswer.question_id == question_id,
+        PracticeAnswer.answered_at > given_at).order_by(PracticeAnswer.answered_at.desc()).limit(1)).one_or_none()
+    if later is None or not right:
+        review.note(session, learner_id, slug, question_id, right=right, now=given_at)
+    if later is not None and not right:
+        review.note(session, learner_id, slug, question_id, right=later.right, now=later.answered_at)
 
 
 def of_ref(learner_id: int, ref: str) -> PracticeAnswer | None:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlalchemy import select
 
+from portal.core.clock import utcnow
 from portal.core.db import db
 from portal.training.exams import attempts
 from portal.training.learners import practice
@@ -72,12 +74,17 @@ def test_the_same_answer_from_two_tabs_in_one_moment_counts_once(school, learner
 
 
 @pytest.mark.usefixtures("request_")
-def test_a_wrong_answer_comes_again_in_review_also_when_it_arrives_after_a_later_one(learner, sample):
-    assert take(learner, answer(sample[0], given=0))[0].right is False
-    card = rows(ReviewCard)[0]
-    due = card.due_at
-    assert take(learner, answer(sample[0], given=1, ago=3 * 24 * 3600e3))[0].right is True
-    assert rows(ReviewCard)[0].due_at >= due
+def test_what_arrives_after_a_later_answer_stands_before_it(learner, sample):
+    hour = 3600e3
+    done = take(learner, answer(sample[0], given=1, ago=hour), answer(sample[0], "fir-002", 0, ago=hour))
+    assert [one.right for one in done] == [True, False]
+    due = {row.question_id: row.due_at for row in rows(ReviewCard)}
+    done = take(learner, answer(sample[0], given=0, ago=3 * hour), answer(sample[0], "fir-002", 1, ago=3 * hour))
+    assert [one.right for one in done] == [False, True]
+    assert practice.latest(learner.id, "sample") == {"fir-001": True, "fir-002": False}
+    after = {row.question_id: row.due_at for row in rows(ReviewCard)}
+    assert after["fir-002"] == due["fir-002"]
+    assert after["fir-001"] > utcnow() - timedelta(hours=1)  # as if the right answer had come second
 
 
 @pytest.mark.usefixtures("request_")

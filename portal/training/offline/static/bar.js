@@ -24,7 +24,8 @@ self.AnlanBar = (() => {
     if (lessons) said.push(say("lessons", lessons));
     if (later) said.push(say("later", later));
     if (refused) said.push(say("refused", refused));
-    if (!waiting.length && owner && (courses.length || wasWaiting)) said.push(words.all_sent);
+    const lost = document.documentElement.dataset.unsent; // what this page was asked to send, for which it holds nothing
+    if (!waiting.length && !lost && owner && (courses.length || wasWaiting)) said.push(words.all_sent);
     if (foreign) said.push(say(owner ? "foreign" : "sign_in", foreign));
     wasWaiting = wasWaiting || waiting.length > 0;
     const text = said.join(" · ");

@@ -156,7 +156,7 @@
     const shown = await store.owner().catch(() => "");
     self.AnlanBar.heard.push(async () => {
       if ((await store.owner()) !== shown) location.reload();
-      else if (location.pathname.indexOf("/learn/offline/") === 0) await page();
+      else if (location.pathname.indexOf("/learn/offline/") === 0) { show.again = false; await page(); } // where one reads stays where it is
     });
   }
   begin();
