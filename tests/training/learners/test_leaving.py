@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import func, select, update
 
 from portal.core import audit
 from portal.core.audit import AuditEntry
@@ -14,6 +16,7 @@ from portal.training.certificate_models import Certificate
 from portal.training.exam_models import AttemptAnswer
 from portal.training.exams import attempts
 from portal.training.learners import door, learning, own
+from portal.training.me import copy
 from portal.training.models import Enrolment, Learner, LearnerSession, LessonProgress, PracticeAnswer
 from tests.training.learners.test_own import busy  # noqa: F401
 
@@ -81,3 +84,14 @@ def test_whoever_is_written_about_just_now_is_told_to_try_again_and_nobody_waits
         other.rollback()
     own.erase(learner)
     assert db.session.execute(select(func.count()).select_from(Learner)).scalar_one() == 0
+
+
+def test_what_is_deleted_was_told_in_full_before(busy):  # noqa: F811
+    learner, _attempt, _secret = busy
+    with transaction() as session:
+        session.execute(update(Certificate).values(name_sealed=None))  # the fixture's is no sealed name
+    told = json.loads("".join(copy.chunks(learner, "zh")))
+    there = {name: n for name, n in rows_of_learners().items() if n}
+    assert there
+    assert {name: len(told[name]) for name in there} == there
+    assert told["learner"]["name"] == "王㛃"
