@@ -9,13 +9,14 @@ from sqlalchemy import select
 
 from portal.core.clock import utcnow
 from portal.core.db import db
-from portal.training import courses_store
+from portal.training import courses_store, standing
 from portal.training.assessing import rules
 from portal.training.assessing.rules import Say
 from portal.training.certificate_models import Certificate
 from portal.training.content.values import Course
 from portal.training.exam_models import Attempt
 from portal.training.practical_models import Assessment
+from portal.training.standing import Gates
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +65,18 @@ def way(learner_id: int, course: Course, since: datetime) -> Way:
     skills = [skill for skill in wanted.skills if skill in there]
     passed = _skills(learner_id, course.id, since) if skills else set()
     return Way(since, exam, tuple(skill for skill in skills if skill not in passed))
+
+
+def gates(learner_id: int, slug: str) -> Gates:
+    """As :func:`portal.training.standing.gates`, for booking: while a renewal is open, the skills that it asks for are open
+    again."""
+    now, since = standing.gates(learner_id, slug), open_since(learner_id, slug)
+    loaded = courses_store.current(slug)
+    if since is None or loaded is None:
+        return now
+    again = {*now.skills_open, *way(learner_id, loaded[1], since).skills_open}
+    left = tuple(one.id for one in loaded[1].checklists if one.id in again)
+    return Gates(now.theory, not left, left)
 
 
 def _has_passed(learner_id: int, slug: str, since: datetime) -> bool:

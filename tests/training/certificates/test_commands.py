@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import json
+import shutil
 from datetime import timedelta
 
 import pytest
 from click.testing import CliRunner
+from sqlalchemy import select
 
+from portal import create_app
 from portal.cli import main
 from portal.config import Settings
+from portal.core.audit import AuditEntry
 from portal.core.clock import utcnow
+from portal.core.db import db
 from portal.training.certificates import badge, credential, serial, signing, status_list
 from tests.training.certificates.conftest import AT, AUTHORITY, facts
 
@@ -52,6 +57,26 @@ def test_each_other_answer_has_its_code(run, token):
     assert run(genuine[:-5] + ("AAAAA" if genuine[-5:] != "AAAAA" else "BBBBB")).exit_code == 1
     assert run("hello").exit_code == 2
     assert run(token(valid_until=utcnow().replace(microsecond=0) - timedelta(days=1))).exit_code == 4
+
+
+def test_a_new_key_is_made_told_and_noted_and_the_old_one_still_verifies(tmp_path, sqlite_template, pem, token, monkeypatch):
+    instance = tmp_path / "instance"
+    (instance / "certificate_keys").mkdir(parents=True)
+    (instance / "certificate_keys" / "0001.pem").write_text(pem)
+    shutil.copy(sqlite_template, instance / "anlan.db")
+    for name, value in (("INSTANCE", str(instance)), ("SECRET_KEY", "test " * 10), ("PUBLIC_URL", "https://warn.example")):
+        monkeypatch.setenv(f"ANLAN_{name}", value)
+    (tmp_path / "file").write_text(token())
+    made = CliRunner().invoke(main, ["credentials", "rotate"])
+    assert made.exit_code == 0, made.output
+    listed = json.loads(CliRunner().invoke(main, ["credentials", "keys"]).output)["keys"]
+    assert len(listed) == 2
+    assert listed[-1]["kid"].endswith(f"/{made.output.split()[0]}.json")
+    assert "d" not in listed[0].keys() | listed[1].keys()
+    assert CliRunner().invoke(main, ["credentials", "verify", str(tmp_path / "file")]).exit_code == 0
+    with create_app(Settings(instance=instance, secret_key="test " * 10)).app_context():
+        assert [entry.action for entry in db.session.execute(select(AuditEntry)).scalars()] == ["certificate.keys"]
+        db.engine.dispose()
 
 
 def test_a_list_of_revocations_in_hand_counts(run, token, key, tmp_path):

@@ -19,6 +19,7 @@ from portal.training.certificates import credential, issue, renewal, serial, sig
 from portal.training.exams import attempts
 from portal.training.learners import own
 from portal.training.models import Enrolment, Learner
+from portal.training.standing import Gates
 from tests.district import PINGSHAN, office
 from tests.training.certificates.people import SLUG, certified, learner, pass_exam, pass_skill
 
@@ -161,11 +162,14 @@ def test_a_course_may_ask_for_skills_again(school, clock, change):
     change("course.yaml", "practical: [cpr]", "practical: [cpr]\nrenewal: {days_before: 30, exam: false, skills: [cpr]}")
     courses_store.sync()
     person = certified()
+    assert renewal.gates(person, SLUG).skills_open == ()
     clock.ahead = timedelta(days=715)
+    assert renewal.gates(person, SLUG) == Gates(theory=True, practical=False, skills_open=("cpr",))  # to be booked again
     pass_exam(person, clock())
     assert count() == 1
     pass_skill(person, clock())
     assert count() == 2
+    assert renewal.gates(person, SLUG).skills_open == ()
 
 
 def test_a_certificate_without_end_needs_no_renewal(school, clock, change):

@@ -249,6 +249,7 @@ def test_a_learner_reads_what_is_missing(school, phone):
     pass_exam(person)
     page = get("/learn/certificates/").text
     assert "✓ 理论考试已合格" in page
+    assert "/learn/sessions/of/sample/" in page
     assert "尚未合格的实操项目" in page
     assert "尚未填写证书上的姓名" in page
     pass_skill(person)
