@@ -5,10 +5,13 @@ from __future__ import annotations
 import gzip
 import json
 import re
+import shutil
 from contextvars import Context
 
 import pytest
 
+from portal import create_app
+from portal.config import Settings
 from portal.core.db import db
 from portal.training import courses_store
 from portal.training.content.values import Scenario
@@ -51,6 +54,25 @@ def sit():
     return attempts.start(db.session.query(Learner).one().id, "sample")
 
 
+@pytest.fixture(scope="module")
+def passer_by(tmp_path_factory, sqlite_template):
+    """A browser that nobody has signed in with; what it asks for does not depend on what is loaded."""
+    folder = tmp_path_factory.mktemp("instance")
+    shutil.copy(sqlite_template, folder / "anlan.db")
+    app = create_app(Settings(instance=folder, surfaces="site", public_url="http://localhost"))
+    yield Passer(app.test_client())
+    with app.app_context():
+        db.engine.dispose()
+
+
+class Passer:
+    def __init__(self, client):
+        self.client = client
+
+    def get(self, path):
+        return Context().run(self.client.get, path)
+
+
 # -- what holds nobody's data --------------------------------------------------------------------------------
 def test_the_page_without_a_network_is_the_same_for_everybody(phone):
     paths = ("/learn/offline/zh/", "/learn/offline/en/")
@@ -63,37 +85,37 @@ def test_the_page_without_a_network_is_the_same_for_everybody(phone):
         assert 'name="csrf_token"' not in page
 
 
-def test_the_worker_comes_from_the_folder_that_it_serves_and_keeps_all_that_the_page_loads(phone):
-    got = phone.get("/learn/sw.js")
+def test_the_worker_comes_from_the_folder_that_it_serves_and_keeps_all_that_the_page_loads(passer_by):
+    got = passer_by.get("/learn/sw.js")
     assert got.headers["Content-Type"].startswith("text/javascript")
     assert got.headers["Cache-Control"] == "no-cache"
     head = json.loads(re.match(r"self\.ANLAN = (.*);\n", got.text)[1])
     for page in head["pages"].values():
-        loaded = set(re.findall(r'(?:src|href)="(/[^"]+\.(?:js|css|svg)[^"]*)"', phone.get(page).text))
+        loaded = set(re.findall(r'(?:src|href)="(/[^"]+\.(?:js|css|svg)[^"]*)"', passer_by.get(page).text))
         assert loaded <= set(head["files"])
     for path in [*head["files"], *head["pages"].values(), head["store"], head["sync"]]:
-        assert phone.get(path).status_code == 200, path
+        assert passer_by.get(path).status_code == 200, path
     assert {head["store"], head["sync"]} <= set(head["files"])
 
 
-def test_the_workers_version_changes_with_what_the_page_says(phone, monkeypatch):
-    before = phone.get("/learn/sw.js").text
-    assert phone.get("/learn/sw.js").text == before
+def test_the_workers_version_changes_with_what_the_page_says(passer_by, monkeypatch):
+    before = passer_by.get("/learn/sw.js").text
+    assert passer_by.get("/learn/sw.js").text == before
     monkeypatch.setattr(pages, "OF_OTHERS", pages.OF_OTHERS[:-1])
-    assert phone.get("/learn/sw.js").text != before
+    assert passer_by.get("/learn/sw.js").text != before
 
 
-def test_a_file_is_kept_by_what_is_in_it(phone):
-    path = re.search(r'"(/learn/offline/static/store.js[^"]+)"', phone.get("/learn/offline/zh/").text)[1]
-    assert "immutable" in phone.get(path).headers["Cache-Control"]
-    assert "immutable" not in phone.get(path.partition("?")[0]).headers.get("Cache-Control", "")
+def test_a_file_is_kept_by_what_is_in_it(passer_by):
+    path = re.search(r'"(/learn/offline/static/store.js[^"]+)"', passer_by.get("/learn/offline/zh/").text)[1]
+    assert "immutable" in passer_by.get(path).headers["Cache-Control"]
+    assert "immutable" not in passer_by.get(path.partition("?")[0]).headers.get("Cache-Control", "")
 
 
 # -- a course to take along ----------------------------------------------------------------------------------
-def test_nothing_is_given_to_nobody(phone):
+def test_nothing_is_given_to_nobody(passer_by):
     for path in (COURSE, COURSE + "/about", STATE):
-        assert ask(phone, path).status_code == 401
-        assert phone.get(path).location.startswith("/learn/sign-in")
+        assert ask(passer_by, path).status_code == 401
+        assert passer_by.get(path).location.startswith("/learn/sign-in")
 
 
 def test_a_course_comes_whole_in_both_languages_and_as_large_as_it_was_said_to_be(phone, sample):

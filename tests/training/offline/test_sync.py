@@ -109,7 +109,7 @@ names = st.sampled_from(["ref", "kind", "slug", "version_id", "question", "rev",
 
 
 def test_whatever_arrives_is_answered(school, learner, sample):
-    @settings(max_examples=40, deadline=None)
+    @settings(max_examples=20, deadline=None)
     @given(st.lists(anything | st.dictionaries(names, anything, max_size=3), max_size=4))
     def answered(changes):
         whole = answer(sample[0], given=1)
