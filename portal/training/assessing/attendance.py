@@ -125,6 +125,15 @@ def mark(account: Account, session_id: uuid.UUID, learner_id: int, state: str) -
         audit.append(session, account.actor, "attendance.hand", _subject(held), {"learner": learner_id, "state": state})
 
 
+def was_seen(session: Session, account: Account, held: PracticalSession, booking: Booking, at: datetime) -> None:
+    """An assessor saw somebody with a seat, in the caller's transaction: whoever is assessed is there, also where there was no
+    network to check anybody in, and the end of the session came before the assessment."""
+    if booking.state != ATTENDED:
+        _set(booking, ATTENDED, at, HAND)
+        told = {"learner": booking.learner_id, "state": ATTENDED}
+        audit.append(session, account.actor, "attendance.hand", _subject(held), told)
+
+
 def take_in(account: Account, session_id: uuid.UUID, number: str) -> int:
     """A trainer takes in who came without a seat, by the phone (E.164) that he learns with; his id. Raises LookupError,
     Forbidden, Conflict, and Invalid at `phone`."""

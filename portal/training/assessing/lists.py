@@ -20,7 +20,7 @@ from portal.training.assessing import people, results, rules, words
 from portal.training.assessing.people import Person
 from portal.training.assessing.rules import SkillState
 from portal.training.content.values import Checklist
-from portal.training.practical_models import Assessment, PracticalSession
+from portal.training.practical_models import ATTENDED, Assessment, PracticalSession
 
 #: So long a phone keeps a list after the session's end.
 KEPT_AFTER = timedelta(hours=12)
@@ -51,8 +51,8 @@ def checklists(held: PracticalSession) -> tuple[int, list[Checklist]]:
 
 
 def rows(account: Account, held: PracticalSession) -> list[Row]:
-    """Everybody who is there, with the skills of the session."""
-    there, (_version, lists) = people.present(held.id), checklists(held)
+    """Everybody with a seat, who is there first, with the skills of the session."""
+    there, (_version, lists) = people.seated(held.id), checklists(held)
     ids = [one.learner_id for one in there]
     states, mine = dict(results.states_of(held.slug, ids)), _mine(account, held.id)
     return [Row(one, tuple(Standing(checklist, states[one.learner_id].get(checklist.id, SkillState()),
@@ -80,12 +80,16 @@ def take(account: Account, held: PracticalSession) -> dict[str, Any]:
         "expires": _ms(max(held.ends_at, now) + KEPT_AFTER), "version": version_id,
         "skills": [_checklist(one, language) for one in lists],
         "people": [{"id": row.person.learner_id, "name": row.person.name or "", "tail": row.person.tail,
-                    "skills": _skills(row)} for row in found]}
+                    **_stands(row)} for row in found]}
 
 
 def brief(account: Account, held: PracticalSession) -> list[dict[str, Any]]:
-    """How everybody there stands, without names."""
-    return [{"id": row.person.learner_id, "skills": _skills(row)} for row in rows(account, held)]
+    """How everybody stands, without names."""
+    return [{"id": row.person.learner_id, **_stands(row)} for row in rows(account, held)]
+
+
+def _stands(row: Row) -> dict[str, Any]:
+    return {"present": row.person.state == ATTENDED, "skills": _skills(row)}
 
 
 def _checklist(one: Checklist, language: str) -> dict[str, Any]:

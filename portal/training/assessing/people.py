@@ -13,7 +13,7 @@ from portal.identity.models import Account
 from portal.identity.rights import TRAINER, may_in
 from portal.training.learners import own
 from portal.training.models import Learner
-from portal.training.practical_models import ATTENDED, Booking, PracticalSession
+from portal.training.practical_models import ATTENDED, BOOKED, Booking, PracticalSession
 
 #: Rows of one session; its seats are fewer.
 MOST = 1000
@@ -52,6 +52,11 @@ def listed(session_id: uuid.UUID, *states: str) -> list[Person]:
 def present(session_id: uuid.UUID) -> list[Person]:
     """Those who are there."""
     return listed(session_id, ATTENDED)
+
+
+def seated(session_id: uuid.UUID) -> list[Person]:
+    """Those who are there, then those who have a seat and may still come, or were not checked in because there was no network."""
+    return sorted(listed(session_id, ATTENDED, BOOKED), key=lambda one: one.state != ATTENDED)
 
 
 def names(learner_ids: list[int]) -> dict[int, tuple[str | None, str]]:

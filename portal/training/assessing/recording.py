@@ -23,13 +23,13 @@ from portal.core.db import transaction
 from portal.identity.models import Account
 from portal.identity.rights import TRAINER, may_in
 from portal.training import courses_store, standing
-from portal.training.assessing import rules
+from portal.training.assessing import attendance, rules
 from portal.training.assessing.attendance import OPENS_BEFORE
 from portal.training.assessing.rules import Say, SkillState
 from portal.training.content.values import Checklist
 from portal.training.learners import own
 from portal.training.models import Learner
-from portal.training.practical_models import ATTENDED, PLANNED, Assessment, Booking, PracticalSession
+from portal.training.practical_models import ABSENT, ATTENDED, BOOKED, PLANNED, Assessment, Booking, PracticalSession
 
 #: Assessments taken in at once; characters of a note.
 MOST, LONGEST_NOTE = 40, 500
@@ -114,9 +114,12 @@ def _record(session: Session, account: Account, one: Seen) -> Outcome:
     if held is None or not may_in(account, TRAINER, [held.region_code]):
         return _refused(one, _("Your duty does not cover this session."))
     checklist = checklist_of(one.version_id, held.slug, one.skill)
-    why = _bad_list(one, held, checklist) or _why_not(session, account, one, held)
-    if why or checklist is None:
+    booking = session.execute(select(Booking).where(
+        Booking.session_id == held.id, Booking.learner_id == one.learner_id).with_for_update()).scalar_one_or_none()
+    why = _bad_list(one, held, checklist) or _why_not(session, account, one, held, booking)
+    if why or checklist is None or booking is None:
         return _refused(one, why)
+    attendance.was_seen(session, account, held, booking, one.seen_at)
     settled = any(say.settles and say.assessor_id == account.id for say in says(session, held.id, one.learner_id, one.skill))
     row = Assessment(ref=one.ref, settles=settled, session_id=held.id, learner_id=one.learner_id, slug=held.slug, skill=one.skill,
                      version_id=one.version_id, assessor_id=account.id,
@@ -169,7 +172,7 @@ def _again(session: Session, account: Account, one: Seen, before: Assessment) ->
     return Outcome(one.ref, AGAIN, "", before.passed, state)
 
 
-def _why_not(session: Session, account: Account, one: Seen, held: PracticalSession) -> str:
+def _why_not(session: Session, account: Account, one: Seen, held: PracticalSession, booking: Booking | None) -> str:
     if held.state != PLANNED:
         return _("This session was cancelled.")
     now = utcnow()
@@ -178,9 +181,8 @@ def _why_not(session: Session, account: Account, one: Seen, held: PracticalSessi
     said = any(say.assessor_id == account.id for say in says(session, held.id, one.learner_id, one.skill))
     if one.seen_at > held.ends_at + SAID_WITHIN and not said:
         return _("The session ended more than two days ago. Who saw this skill then may still change it; nobody else.")
-    there = select(Booking.state).where(Booking.session_id == held.id, Booking.learner_id == one.learner_id)
-    if session.execute(there).scalar_one_or_none() != ATTENDED:
-        return _("This learner is not marked as present at the session. Mark them first.")
+    if booking is None or booking.state not in (ATTENDED, BOOKED, ABSENT):
+        return _("This learner has no seat at the session. Take them in first, under “Attendance”.")
     learner = session.get(Learner, one.learner_id)
     if learner is None or is_himself(account, learner):
         return _("The learner has your name. Nobody assesses oneself: another trainer has to.")

@@ -30,7 +30,7 @@ from portal.training import courses_store
 from portal.training.assessing import recording
 from portal.training.learners import door, own
 from portal.training.models import Learner
-from portal.training.practical_models import ATTENDED, BOOKED, WAITING, Assessment, Booking
+from portal.training.practical_models import ATTENDED, BOOKED, LEFT, WAITING, Assessment, Booking
 from tests import district
 from tests.chromium import DESKTOP, PHONE, assert_accessible, assert_fits
 from tests.training.assessing.conftest import make_session, seat
@@ -279,15 +279,15 @@ def test_what_is_refused_and_what_differs_is_shown_and_nothing_is_dropped(served
 
     def taken_back() -> None:
         with transaction() as session:
-            session.query(Booking).filter_by(learner_id=afternoon.there).update({"state": BOOKED})
+            session.query(Booking).filter_by(learner_id=afternoon.there).update({"state": LEFT})
     served.ask(taken_back)
     before = len(served.assessments())
     assess(page, afternoon.there, "no")
-    expect(page.locator("#refused-box")).to_contain_text("not marked as present")
+    expect(page.locator("#refused-box")).to_contain_text("has no seat at the session")
     look(page, "assess-refused-en-390")
     assert len(served.assessments()) == before
     page.reload()
-    expect(page.locator("#refused")).to_contain_text("not marked as present")  # it is not dropped
+    expect(page.locator("#refused")).to_contain_text("has no seat at the session")  # it is not dropped
 
 
 def test_one_that_cannot_be_read_holds_up_no_other(served, afternoon, window):

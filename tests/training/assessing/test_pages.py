@@ -175,7 +175,8 @@ def test_a_phone_takes_the_list_and_sends_what_it_kept(desk, held, there, traine
     def send(path, body=None):
         return Context().run(lambda: hand.client.post(path, json=body, headers={"X-CSRFToken": token}))
     list_ = send(url(held, "assess/take")).json
-    assert [(one["name"], one["skills"]["cpr"]) for one in list_["people"]] == [("王一", {"state": "unseen", "mine": None})]
+    assert [(one["name"], one["present"], one["skills"]["cpr"]) for one in list_["people"]] == [
+        ("王一", True, {"state": "unseen", "mine": None})]
     assert [step["id"] for step in list_["skills"][0]["steps"]] == ["safe-scene", "call"]
     db.session.rollback()
     took = db.session.query(audit.AuditEntry).filter(audit.AuditEntry.action == "assessment.take").one()

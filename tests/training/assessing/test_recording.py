@@ -14,9 +14,18 @@ from portal.core.errors import Conflict, Forbidden, Invalid
 from portal.training.assessing import disputes, recording, results
 from portal.training.assessing.rules import DISPUTED, NOT_YET, PASSED
 from portal.training.models import Enrolment
-from portal.training.practical_models import ATTENDED, BOOKED, CANCELLED, Assessment, PracticalSession
+from portal.training.practical_models import (
+    ABSENT,
+    ATTENDED,
+    BOOKED,
+    CANCELLED,
+    WAITING,
+    Assessment,
+    Booking,
+    PracticalSession,
+)
 from tests.training.assessing import one_school
-from tests.training.assessing.conftest import make_session, seat, seen
+from tests.training.assessing.conftest import make_session, seat, seen, state_of
 
 filled, one_app, school = one_school.filled, one_school.one_app, one_school.school
 
@@ -83,9 +92,9 @@ def test_what_cannot_be_is_refused_with_a_reason(held, there, people, trainer, s
     assert "before the session" in refused(trainer, seen(held, there, version, minute=-61))
     assert "before the session" in refused(trainer, seen(held, there, version, minute=45))  # in a quarter of an hour
     elsewhere = people(2)
-    seat(held, elsewhere, BOOKED)
-    assert "not marked as present" in refused(trainer, seen(held, elsewhere, version))
-    assert "not marked as present" in refused(trainer, seen(held, people(3), version))
+    seat(held, elsewhere, WAITING)
+    assert "has no seat" in refused(trainer, seen(held, elsewhere, version))
+    assert "has no seat" in refused(trainer, seen(held, people(3), version))
     with transaction() as session:
         session.get(PracticalSession, held.id).state = CANCELLED
     assert "cancelled" in refused(trainer, seen(held, there, version))
@@ -154,3 +163,13 @@ def test_a_dispute_about_what_was_passed_on_another_afternoon_is_over(dispute, t
     seat(again, there, ATTENDED)
     recording.record(trainer, [seen(again, there, version, minute=1)])
     assert disputes.of_account(trainer) == []
+
+
+def test_who_is_assessed_was_there_also_where_nobody_could_be_checked_in_and_the_end_came_first(held, people, trainer, version):
+    """A hall without a network: the list was taken before, the scheduler noted them as absent, then the phone had contact."""
+    for n, state in enumerate((BOOKED, ABSENT), 1):
+        learner = people(n)
+        booking = seat(held, learner, state)
+        assert recording.record(trainer, [seen(held, learner, version, minute=5)])[0].outcome == "taken"
+        assert state_of(booking) == ATTENDED
+        assert db.session.get(Booking, booking.id).attended_at == held.starts_at + timedelta(minutes=5)

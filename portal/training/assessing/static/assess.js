@@ -39,10 +39,12 @@
   function drawList() {
     $("app-title").textContent = words.assess;
     const links = make("nav", {class: "row assess-tabs"}, make("a", {class: "button button-quiet", href: at(words.attendance_url)}, words.attendance), make("a", {class: "button button-quiet", href: words.disputes_url}, words.disputes));
-    const people = list.people.map((one) => make("li", {id: `p-${one.id}`}, make("p", {class: "flush"}, make("strong", {}, one.name || words.nameless), " ", make("span", {class: "muted small"}, say(words.tail, {tail: one.tail})), one.gone ? make("span", {class: "muted small"}, ` · ${words.gone}`) : null),
-      make("ul", {class: "plain assess-skills"}, ...list.skills.map((item) => skillButton(one, item)))));
+    const rows = (some) => make("ul", {class: "plain assess-people"}, ...some.map(row)), there = list.people.filter((one) => one.present || one.gone), rest = list.people.filter((one) => !one.present && !one.gone);
+    const row = (one) => make("li", {id: `p-${one.id}`}, make("p", {class: "flush"}, make("strong", {}, one.name || words.nameless), " ", make("span", {class: "muted small"}, say(words.tail, {tail: one.tail})), one.gone ? make("span", {class: "muted small"}, ` · ${words.gone}`) : null),
+      make("ul", {class: "plain assess-skills"}, ...list.skills.map((item) => skillButton(one, item))));
     const held = document.activeElement?.getAttribute("href");
-    $("view").replaceChildren(links, people.length ? make("ul", {class: "plain assess-people"}, ...people) : make("p", {}, words.nobody));
+    $("view").replaceChildren(links, there.length ? rows(there) : make("p", {}, words.nobody),
+      ...(rest.length ? [make("h2", {}, words.expected), make("p", {class: "muted"}, words.expected_hint), rows(rest)] : []));
     if (held?.startsWith("#")) $("view").querySelector(`a[href="${held}"]`)?.focus({preventScroll: true});
   }
 
@@ -157,7 +159,7 @@
     if (notes.length) tell(notes.at(-1));
     if (!answer.people || !list) return true;
     const now = new Map(answer.people.map((one) => [one.id, one]));
-    for (const one of list.people) { one.gone = !now.has(one.id); if (!one.gone) one.skills = now.get(one.id).skills; }
+    for (const one of list.people) { one.gone = !now.has(one.id); if (!one.gone) ({skills: one.skills, present: one.present} = now.get(one.id)); }
     kept.keepList(list);
     return answer.people.some((one) => !person(one.id));
   }
