@@ -37,7 +37,7 @@ _ROWS = 200
 
 
 def chunks(learner: Learner, language: str) -> Iterator[str]:
-    """The copy in pieces. Needs the application's context until the end."""
+    """The copy in pieces. Needs the request's context until the end."""
     yield '{\n"learner": ' + _json(_learner(learner))
     for name, rows in _parts(learner.id, language):
         yield f",\n{json.dumps(name)}: ["

@@ -86,11 +86,12 @@ def test_whoever_is_written_about_just_now_is_told_to_try_again_and_nobody_waits
     assert db.session.execute(select(func.count()).select_from(Learner)).scalar_one() == 0
 
 
-def test_what_is_deleted_was_told_in_full_before(busy):  # noqa: F811
+def test_what_is_deleted_was_told_in_full_before(busy, school):  # noqa: F811
     learner, _attempt, _secret = busy
     with transaction() as session:
         session.execute(update(Certificate).values(name_sealed=None))  # the fixture's is no sealed name
-    told = json.loads("".join(copy.chunks(learner, "zh")))
+    with school.test_request_context():
+        told = json.loads("".join(copy.chunks(learner, "zh")))
     there = {name: n for name, n in rows_of_learners().items() if n}
     assert there
     assert {name: len(told[name]) for name in there} == there
