@@ -16,11 +16,11 @@ from portal.identity.rights import TRAINER
 from portal.training import courses_store
 from portal.training.certificate_models import Certificate
 from portal.training.certificates import credential, issue, renewal, serial, signing, status_list, store
-from portal.training.exams import attempts
+from portal.training.exams import attempts, rules
 from portal.training.learners import own
 from portal.training.models import Enrolment, Learner
 from portal.training.standing import Gates
-from tests.district import PINGSHAN, office
+from tests.district import DISTRICT, PINGSHAN, office
 from tests.training.certificates.people import SLUG, certified, learner, pass_exam, pass_skill
 
 REASON = "冒名顶替考试，经核实"
@@ -72,6 +72,26 @@ def test_whoever_gave_no_name_gets_it_when_the_name_is_given(school):
     with transaction() as session:
         own.set_name(session, session.get(Learner, person), "李雷")
     assert issue.name_on(only(person)) == "李雷"
+
+
+def test_handing_in_the_exam_grants_it_and_keys_that_cannot_be_read_cost_nobody_his_exam(school, trainer, monkeypatch):
+    monkeypatch.setattr(rules, "passes", lambda *_points: True)
+    first, second = learner(1), learner(2)
+    for person in (first, second):
+        pass_skill(person)
+
+    def sit(person):
+        attempt, secret = attempts.start(person, SLUG)
+        return attempts.submit(person, attempt.id, secret)
+
+    assert sit(first).passed
+    assert [one.state for one in store.of_learner(first)] == [store.VALID]
+    with monkeypatch.context() as broken:
+        broken.setattr(signing, "known", lambda _settings: (_ for _ in ()).throw(OSError("no disk")))
+        assert sit(second).passed
+    assert store.of_learner(second) == []
+    assert issue.issue_due(trainer, SLUG, region_code=DISTRICT) == issue.Granted(1, 0, 0, 0)
+    assert [one.state for one in store.of_learner(second)] == [store.VALID]
 
 
 def test_asking_again_grants_nothing(school):
