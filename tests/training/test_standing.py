@@ -23,8 +23,9 @@ from portal.training.learners import learning
 from portal.training.models import Enrolment, Learner, LessonProgress
 from portal.training.practical_models import Assessment, PracticalSession
 from tests.district import DISTRICT, LIULIAN, office
-from tests.training.exams.conftest import clock, learner, loaded, make_learner  # noqa: F401  (fixtures)
+from tests.training.exams.conftest import clock, learner, make_learner  # noqa: F401  (fixtures)
 from tests.training.exams.test_attempts import all_right
+from tests.training.groups.conftest import loaded  # noqa: F401  (a fixture)
 from tests.waiting import until_somebody_waits_for_a_lock
 
 NOON = datetime(2026, 11, 1, 12, tzinfo=UTC)
@@ -152,7 +153,7 @@ class Story:
             max((end for _id, end in self.granted if end is not None), default=None))
 
 
-@settings(max_examples=20, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=12, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(events=EVENTS, touched=st.lists(st.booleans(), min_size=12, max_size=12))
 def test_after_any_order_of_events_the_row_is_what_happened(loaded, trainers, events, touched):  # noqa: F811
     story = Story(trainers)

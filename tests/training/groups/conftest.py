@@ -7,11 +7,11 @@ from sqlalchemy import event
 
 from portal.core.db import db
 from portal.identity.rights import TRAINER
+from portal.training import courses_store
 from portal.training.groups import cohorts
 from portal.training.groups.cohorts import Typed
 from tests import district
 from tests.training.conftest import change, content, course  # noqa: F401  (fixtures)
-from tests.training.exams.conftest import loaded  # noqa: F401  (a fixture)
 
 
 def phone(n):
@@ -28,7 +28,16 @@ def people(count, first=1):
 
 
 @pytest.fixture
-def town(loaded):  # noqa: F811
+def loaded(make_app, content):  # noqa: F811
+    """The application with the sample course; rules need no pages."""
+    app = make_app(content=content, surfaces=("hooks",))
+    with app.app_context():
+        courses_store.sync()
+        yield app
+
+
+@pytest.fixture
+def town(loaded):
     district.settle_regions()
     return loaded
 

@@ -27,7 +27,8 @@ def cohort(tmp_path, sqlite_template, content, monkeypatch):  # noqa: F811
     shutil.copy(sqlite_template, tmp_path / "anlan.db")
     monkeypatch.setenv("ANLAN_INSTANCE", str(tmp_path))
     monkeypatch.setenv("ANLAN_CONTENT", str(content))
-    app = create_app(Settings(instance=tmp_path, content=content))
+    monkeypatch.setenv("ANLAN_SURFACES", "hooks")
+    app = create_app(Settings(instance=tmp_path, content=content, surfaces=("hooks",)))
     with app.app_context():
         courses_store.sync()
         district.settle_regions()

@@ -39,7 +39,7 @@ def database_url(sqlite_template, tmp_path):
 
 @pytest.fixture
 def desk(make_app, content):  # noqa: F811
-    app = make_app(content=content)
+    app = make_app(content=content, surfaces=("desk",))
     with app.app_context():
         courses_store.sync()
         district.settle_regions()

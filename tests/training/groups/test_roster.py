@@ -11,7 +11,7 @@ from portal.core.db import db, transaction
 from portal.core.errors import Conflict, Forbidden
 from portal.training import courses_store
 from portal.training.group_models import CohortMember
-from portal.training.groups import cohorts, roster, roster_file, roster_out, tables
+from portal.training.groups import cohorts, roster, roster_file, roster_out
 from portal.training.learners import door, own
 from portal.training.models import Enrolment, Learner
 from tests.district import LIULIAN
@@ -72,11 +72,6 @@ def test_a_good_file_is_taken_in_whole_sealed_and_in_few_statements(trainer, coh
     assert "甲77".encode() not in somebody.name_sealed
     assert phone(77).encode() not in somebody.phone_sealed
     assert somebody.tail == phone(77)[-4:]
-
-
-def test_a_file_is_read_without_asking_the_database_for_each_row(cohort, statements):
-    assert len(read([("", phone(n), "", LIULIAN) for n in range(1, 300)]).entries) == 299
-    assert len(statements) < 10
 
 
 def test_a_list_goes_out_in_one_statement_for_each_five_hundred(trainer, cohort, statements):
@@ -164,49 +159,3 @@ def test_a_trainer_of_another_street_and_an_ended_cohort_take_nobody_in(trainer,
     with pytest.raises(Conflict):
         roster.take_in(trainer, cohort.id, read(people(1)))
     assert counted(Learner) == 0
-
-
-@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "gbk"])
-def test_what_spreadsheets_write_is_read(trainer, cohort, encoding):
-    text = listed([("王小明", phone(1), "学1", "六联社区")])
-    report = roster.check(cohort, roster_file.read(text.encode(encoding)))
-    assert (report.new, report.faults.count) == (1, 0)
-
-
-@pytest.mark.parametrize(("heading", "row"), [
-    ("Name;Phone;Number;Community", f"Wang;{phone(1)};1;"), ("手机\t班级\t姓名", f"{phone(1)}\t三班\t王小明"),
-    ("name,phone", f'"Wang","\'{phone(1)}"')])
-def test_headings_in_both_languages_and_columns_that_nobody_asked_for(trainer, cohort, heading, row):
-    found = roster_file.read(f"\n{heading}\n\n{row}\n".encode())
-    assert [(one.phone, bool(one.name)) for one in found.entries] == [("+86" + phone(1), True)]
-    assert found.ignored == (("班级",) if "班级" in heading else ())
-
-
-@pytest.mark.parametrize("body", [
-    b"", "姓名,年龄\n甲,3\n".encode(), "姓名,手机号\n".encode("utf-16"), b"PK\x03\x04 workbook", b"\xef\xbb\xbfphone\n\xff\xfe\n",
-    b'phone,name\n"x', b"phone,phone\n1,1\n"])
-def test_what_is_no_list_is_refused_in_words(town, body):
-    with pytest.raises(tables.Unreadable) as refused:
-        roster_file.read(body)
-    assert str(refused.value.message)
-
-
-def test_no_more_rows_than_a_file_may_have(town, monkeypatch):
-    monkeypatch.setattr(tables, "MOST_ROWS", 5)
-    assert len(read(people(5)).entries) == 5
-    with pytest.raises(tables.Unreadable):
-        read(people(6))
-
-
-def test_a_sample_file_is_right_to_begin_with(town):
-    for language in ("zh", "en"):
-        found = roster_file.read(b"".join(roster_file.sample(language)))
-        assert (len(found.entries), found.faults.count) == (2, 0)
-        assert all(one.region_code for one in found.entries)
-
-
-def test_a_formula_goes_out_as_text_and_comes_back_as_it_was():
-    for text in ("=1+1", "+86", "-x", "@SUM(A1)", "＝x", "'=x", "王小明", "a=b", "\tx"):
-        out = tables.line([text]).decode().rstrip("\r\n").strip('"')
-        assert not out.startswith(("=", "+", "-", "@", "＝", "\t"))
-        assert tables.unguarded(out) == text
