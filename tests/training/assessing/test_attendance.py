@@ -10,6 +10,7 @@ from portal.core import audit
 from portal.core.clock import utcnow
 from portal.core.db import db, transaction
 from portal.core.errors import Conflict, Forbidden, Invalid
+from portal.scheduler import make_scheduler
 from portal.training.assessing import attendance, recording, rotating
 from portal.training.practical_models import (
     ABSENT,
@@ -177,3 +178,7 @@ def test_who_was_taken_in_by_mistake_has_no_seat_when_that_is_taken_back(held, p
         with pytest.raises(LookupError):
             attendance.mark(trainer, held.id, waits.id, state)
     assert state_of(waiting) == WAITING
+
+
+def test_the_scheduler_looks_who_did_not_come(school):
+    assert "absent" in {job.id for job in make_scheduler(school, lambda: None).get_jobs()}
