@@ -189,7 +189,8 @@ def _attach(canvas: Any, token: str) -> None:
     document, name = canvas._doc, pdfdoc.PDFString(ATTACHED)
     stream = pdfdoc.PDFStream(content=token)
     stream.filters = []
-    stream.dictionary["Type"], stream.dictionary["Subtype"] = pdfdoc.PDFName("EmbeddedFile"), pdfdoc.PDFName("application/jwt")
+    stream.dictionary["Type"] = pdfdoc.PDFName("EmbeddedFile")
+    stream.dictionary["Subtype"] = "/application#2Fjwt"  # the library writes a slash within a name as it is, which ends the name
     file = document.Reference(stream)
     specification = document.Reference(pdfdoc.PDFDictionary({
         "Type": pdfdoc.PDFName("Filespec"), "F": name, "UF": name, "AFRelationship": pdfdoc.PDFName("Source"),

@@ -50,6 +50,7 @@ def test_what_is_printed_is_read_back_scanned_and_verified():
     assert zxingcpp.read_barcode(picture).text == ADDRESS
     assert attached == {"credential.jwt": TOKEN.encode()}
     assert carriers.token_in(body) == TOKEN
+    assert b"/Subtype /application#2Fjwt" in body
     assert picture.width > picture.height
 
 
