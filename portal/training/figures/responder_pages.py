@@ -6,16 +6,17 @@ import csv
 import io
 from typing import Any
 
-from flask import Blueprint, Response, current_app, render_template
+from flask import Blueprint, Response, render_template, url_for
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 
 from portal import current_settings
 from portal.core.clock import utcnow
 from portal.core.i18n import select_language
-from portal.identity.guard import signed_in
-from portal.identity.rights import ADMINISTRATOR, TRAINER, VIEWER
+from portal.identity.guard import current_account, signed_in
+from portal.identity.rights import ADMINISTRATOR, TRAINER, VIEWER, may_in
 from portal.regions import choropleth, lookup
+from portal.training.certificates.listing import ENDING, SOON
 from portal.training.figures import responders
 from portal.training.figures.responders import Overview, Place
 from portal.training.group_models import KINDS
@@ -47,8 +48,15 @@ def index() -> Any:
     return render_template(
         "figures/responders.html", found=found, each=current_settings().residents_per_responder, verdicts=VERDICTS,
         kinds=[(KIND_WORDS[kind], found.kinds[kind]) for kind in KINDS], street=_street, map=_map(found, language),
-        swatch=choropleth.swatch, months=round(responders.SOON.days / 30.4),
-        list_of_certificates="training_certificates.index" in current_app.view_functions)
+        swatch=choropleth.swatch, months=round(SOON.days / 30.4), ending=_ending)
+
+
+def _ending(place: Place) -> str:
+    """Where those whose certificate ends soon are listed by name, for who may see them; else empty."""
+    account = current_account()
+    if not place.code or account is None or not may_in(account, TRAINER, [place.code]):
+        return ""
+    return url_for("training_certificates.index", which=ENDING, region=place.code)
 
 
 def _street(place: Place) -> Any:

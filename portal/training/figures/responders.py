@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 from flask import Flask
 from sqlalchemy import delete, func, insert, or_, select
@@ -20,11 +20,10 @@ from portal.core.db import db, transaction
 from portal.regions import lookup
 from portal.regions.snapshot import Node
 from portal.training.certificate_models import Certificate
+from portal.training.certificates.listing import SOON
 from portal.training.group_models import KINDS, Cohort, CohortMember, ResponderFigure
 from portal.training.models import Learner
 
-#: What ends within this time is told, so that renewal can be organised.
-SOON = timedelta(days=91)
 #: The kind that counts those whose certificate ends soon.
 ENDING = "ending"
 _ALL = ""

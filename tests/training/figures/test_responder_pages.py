@@ -97,3 +97,12 @@ def test_the_page_asks_one_table_once(settled, seat):
     assert desk.get(PAGE).status_code == 200
     tables_ = ("responder_figure", "certificate", "learner", "cohort")
     assert len([one for one in said if any(table in one for table in tables_)]) == 1
+
+
+def test_who_may_see_people_is_led_to_those_whose_certificate_ends(settled, seat):
+    figures((HERE, "", 3), (HERE, "ending", 2), ("440310005001", "", 3), ("440310005001", "ending", 2))
+    local = seat(district.office("local", (TRAINER, district.PINGSHAN, "red")))
+    links = lxml.html.fromstring(local.get(PAGE).text).xpath("//table//a/@href")
+    assert [one.partition("region=")[2] for one in links] == [district.PINGSHAN, HERE]
+    assert local.get(links[-1]).status_code == 200
+    assert not lxml.html.fromstring(seats(seat, VIEWER)[0].get(PAGE).text).xpath("//table//a")
