@@ -26,6 +26,8 @@ from portal.training.certificates.listing import ALL, ENDING, REVOKED, UNKNOWN
 from portal.training.certificates.store import Shown
 from portal.training.groups import cohorts, here, looks
 from portal.training.groups.here import account_here
+from portal.training.learners import own
+from portal.training.models import Learner
 
 #: What the trail calls it → in words.
 HAPPENED = {"certificate.issue": _l("granted"), "certificate.renew": _l("granted as a renewal"),
@@ -141,8 +143,11 @@ def _page(account: Account, shown: Shown, problems: Sequence[Problem] = (), *, s
     name = issue.name_on(shown.row)
     history = db.session.execute(select(AuditEntry).where(AuditEntry.subject == f"certificate:{shown.row.serial}")
                                  .order_by(AuditEntry.seq.desc()).limit(20)).scalars().all()
+    learner = db.session.get(Learner, shown.row.learner_id) if shown.row.learner_id is not None else None
+    known = own.name(learner) if learner is not None else None
     return render_template(
-        "certificates/one.html", one=shown, name=name, note=store.lacking(name, current_settings().certificate_font),
+        "certificates/one.html", one=shown, known=known if known != name else None, name=name,
+        note=store.lacking(name, current_settings().certificate_font),
         history=history, problems=problems, sure=sure, typed=request.form, may=here.whole_district(account),
         left=shown.row.learner_id is None, longest=issue.LONGEST_REASON), status
 

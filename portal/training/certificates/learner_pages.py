@@ -20,7 +20,7 @@ from portal.training.certificates import serial as serials
 from portal.training.certificates.sheet import en_day, zh_day
 from portal.training.certificates.store import Shown
 from portal.training.content.values import Course
-from portal.training.learners import door
+from portal.training.learners import door, own
 from portal.training.learners.pages import header
 from portal.training.models import Enrolment, Learner
 
@@ -63,7 +63,8 @@ def index(learner: Learner) -> Any:
     settings = current_settings()
     names = {one.row.id: issue.name_on(one.row) for one in held}
     return render_template(
-        "certificates/mine.html", held=held, names=names, lacking=_lacking(learner, held), again=_again(learner, held),
+        "certificates/mine.html", held=held, names=names, known=own.name(learner),
+        lacking=_lacking(learner, held), again=_again(learner, held),
         marked={key: note for key, name in names.items() if (note := store.lacking(name, settings.certificate_font))},
         opens={one.row.id: _opens(one) for one in held if one.state == store.VALID})
 

@@ -109,7 +109,11 @@ def test_a_name_is_corrected_and_the_certificate_written_anew(seat):
     person = certified(name="王小朋")
     number = serial_of(person)
     at, path = seat(), f"{PAGES}{number}/"
+    assert "与证书不一致" not in at.get(path).text
     assert at.send(f"{path}anew", {"name": "王小朋"}, page=path).status_code == 409
+    with transaction() as session:
+        own.set_name(session, session.get(Learner, person), "王晓朋")
+    assert "与证书不一致" in at.get(path).text
     assert at.send(f"{path}anew", {"name": " "}, page=path).status_code == 422
     moved = at.send(f"{path}anew", {"name": "王小明"}, page=path).location
     assert "王小明" in at.get(moved).text
