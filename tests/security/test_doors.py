@@ -89,7 +89,7 @@ def _pages(portal: Flask, below: str) -> Iterator[tuple[str, str]]:
         if "GET" in (rule.methods or ()) and str(rule).startswith(below) and not rule.endpoint.endswith("static"):
             path = re.sub(r"<uuid:\w+>", "0192f0c0-0000-7000-8000-000000000000", str(rule))
             path = re.sub(r"<any\(['\"]?(\w+)[^>]*>", r"\1", path)
-            yield rule.endpoint, re.sub(r"<(\w+:)?\w+>", "1", path)
+            yield rule.endpoint, re.sub(r"<(\w+(\([^)]*\))?:)?\w+>", "1", path)
 
 
 def test_a_desk_process_shows_no_page_without_signing_in(portal: Flask) -> None:
