@@ -32,7 +32,7 @@ from portal.training.exam_models import HANDED_IN, TIME, UNMARKED, Attempt, Atte
 from portal.training.exams import answers, marking, rules
 from portal.training.exams.asked import questions
 from portal.training.exams.draw import TooFew, draw
-from portal.training.models import Learner
+from portal.training.models import Learner, LearnerSession
 
 log = logging.getLogger(__name__)
 
@@ -192,17 +192,27 @@ def save(learner_id: int, attempt_id: uuid.UUID, secret: str, said: Sequence[Sai
     return _act(learner_id, attempt_id, secret, said, end=False, slug=slug)
 
 
+def save_signed_in(session_key: str, attempt_id: uuid.UUID, secret: str, said: Sequence[Said], slug: str) -> Saved | None:
+    """As :func:`save`, for whoever is signed in by the session with this key: the attempt is found by it, in one statement and
+    one transaction. None where nobody is, or it is not theirs; who it is must be asked then."""
+    try:
+        return _act(None, attempt_id, secret, said, end=False, slug=slug, session_key=session_key)
+    except LookupError:
+        return None
+
+
 def submit(learner_id: int, attempt_id: uuid.UUID, secret: str, said: Sequence[Said] = ()) -> Attempt:
     """Keep the last answers and end the attempt, at once. Raises what :func:`save` raises."""
     return _act(learner_id, attempt_id, secret, said, end=True).attempt
 
 
-def _act(learner_id: int, attempt_id: uuid.UUID, secret: str, said: Sequence[Said], *, end: bool,
-         slug: str | None = None) -> Saved:
+def _act(learner_id: int | None, attempt_id: uuid.UUID, secret: str, said: Sequence[Said], *, end: bool,
+         slug: str | None = None, session_key: str | None = None) -> Saved:
     known: dict[int, Kept] = {}
     with transaction() as session:
-        attempt = _locked(session, attempt_id)
-        if attempt is None or attempt.learner_id != learner_id or slug not in (None, attempt.slug):
+        attempt = _locked(session, attempt_id, session_key)
+        theirs = attempt is not None and (session_key is not None or attempt.learner_id == learner_id)
+        if attempt is None or not theirs or slug not in (None, attempt.slug):
             raise LookupError(str(attempt_id))
         now, late = utcnow(), False
         if attempt.ended_at is not None:
@@ -221,8 +231,13 @@ def _act(learner_id: int, attempt_id: uuid.UUID, secret: str, said: Sequence[Sai
     return Saved(attempt, known)
 
 
-def _locked(session: Session, attempt_id: uuid.UUID) -> Attempt | None:
-    return session.execute(select(Attempt).where(Attempt.id == attempt_id).with_for_update()).scalar_one_or_none()
+def _locked(session: Session, attempt_id: uuid.UUID, session_key: str | None = None) -> Attempt | None:
+    """The attempt, locked; with a key of a session only where it is of the learner who is signed in by it."""
+    wanted = select(Attempt).where(Attempt.id == attempt_id).with_for_update(of=Attempt)
+    if session_key is not None:
+        wanted = wanted.join(LearnerSession, LearnerSession.learner_id == Attempt.learner_id).where(
+            LearnerSession.token_hash == session_key, LearnerSession.expires_at > utcnow())
+    return session.execute(wanted).scalar_one_or_none()
 
 
 @cache

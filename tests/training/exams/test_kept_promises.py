@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from threading import BoundedSemaphore
 
 import lxml.html
 import pytest
+from sqlalchemy import update
 
-from portal.core.db import db
+from portal.core.db import db, transaction
 from portal.training import courses_store
 from portal.training.exam_models import TIME
 from portal.training.exams import answers, attempts, pages
 from portal.training.exams.attempts import Said
+from portal.training.models import LearnerSession
 from portal.training.reading.view import text
 from tests.training.exams.conftest import make_learner
 from tests.training.exams.test_attempts import right
@@ -133,3 +136,14 @@ def test_whoever_was_told_to_come_again_is_not_told_to_be_late(phone, clock):  #
     done = phone.post("sit", {"attempt": str(attempt.id), "do": "submit"})
     assert "late" not in done.headers["Location"]
     assert "100 %" in phone.client.get(done.headers["Location"]).text
+
+
+def test_a_session_that_ended_or_is_of_somebody_else_saves_nothing(loaded, phone):  # noqa: F811
+    attempt = phone.begin()
+    stranger = Phone(loaded, make_learner("0007"))
+    stranger.client.set_cookie("anlan_exam", phone.client.get_cookie("anlan_exam", path=EXAM).value, path=EXAM)
+    assert stranger.save(attempt, {"at": 0, "seq": 5_000_000, "value": None}).status_code == 404
+    with transaction() as session:
+        session.execute(update(LearnerSession).values(expires_at=attempts.utcnow() - timedelta(seconds=1)))
+    assert phone.save(attempt, {"at": 0, "seq": 5_000_000, "value": None}).status_code == 401
+    assert attempts.kept(attempt.id) == {}
