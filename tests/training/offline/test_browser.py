@@ -263,6 +263,19 @@ def test_practice_on_the_phone_waits_from_the_first_page_of_an_exam_until_its_en
         answer(page)
         page.locator("#shell .learn-big").click()
         page.locator(".learn-verdict").wait_for(state="detached")
+    # Nothing is told of an answer that the phone cannot keep, for it would not count.
+    page.goto(school.address + "/learn/review/")
+    page.locator(".learn-question").wait_for()
+    page.evaluate("""() => {
+      IDBObjectStore.prototype.add = () => { throw new DOMException("full", "QuotaExceededError"); };
+    }""")
+    if page.locator(".learn-question fieldset input").count():
+        page.locator(".learn-question fieldset input").first.check()
+    elif page.locator(".learn-question input").count():
+        page.locator(".learn-question input").fill("7")
+    page.locator(".learn-question .learn-big").click()
+    expect(page.locator(".learn-question [role=alert]")).to_contain_text("This phone could not keep this")
+    assert not page.locator(".learn-verdict").count()
 
 
 @pytest.mark.parametrize(("lacks", "words", "kept_nothing"), [
