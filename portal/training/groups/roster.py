@@ -15,7 +15,7 @@ from typing import Any
 from flask import current_app
 from flask_babel import lazy_gettext as _l
 from sqlalchemy import bindparam, select, update
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.orm import Session
 
 from portal.core import audit
@@ -36,6 +36,8 @@ from portal.training.models import Enrolment, Learner
 
 _LEARNERS: Any = Learner.__table__
 _AT_ONCE = 500
+#: What PostgreSQL says where two lists name the same people in another order: one of the two is ended.
+_DEADLOCK = "40P01"
 #: A name is given to who has none: what the learner typed in this very moment stays.
 _NAME = update(_LEARNERS).where(_LEARNERS.c.id == bindparam("of"), _LEARNERS.c.name_sealed.is_(None)).values(
     name_sealed=bindparam("sealed"))
@@ -99,7 +101,9 @@ def take_in(account: Account | None, cohort_id: uuid.UUID, roster: Roster) -> Re
             _place(session, regions)
     except _Wrong:
         return check(_open(account, cohort_id), roster)
-    except IntegrityError as error:
+    except DBAPIError as error:
+        if not isinstance(error, IntegrityError) and getattr(error.orig, "sqlstate", "") != _DEADLOCK:
+            raise
         raise Conflict(_l("The cohort changed while the list was taken in. Nothing was taken in; check the file again.")
                        ) from error
     report.at = now

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+
 import pytest
 from flask import current_app
 from sqlalchemy import func, select
@@ -16,6 +18,7 @@ from portal.training.learners import door, own
 from portal.training.models import Enrolment, Learner
 from tests.district import LIULIAN
 from tests.training.groups.conftest import listed, made, people, phone
+from tests.waiting import until_somebody_waits_for_a_lock
 
 
 def counted(table):
@@ -159,3 +162,28 @@ def test_a_trainer_of_another_street_and_an_ended_cohort_take_nobody_in(trainer,
     with pytest.raises(Conflict):
         roster.take_in(trainer, cohort.id, read(people(1)))
     assert counted(Learner) == 0
+
+
+def test_the_same_list_twice_at_once_makes_nobody_twice_and_the_second_is_told(trainer, cohort, town, database_url, monkeypatch):
+    place, told = roster._place, []
+
+    def second():
+        with town.app_context():
+            try:
+                told.append(roster.take_in(trainer, cohort.id, read(people(3))))
+            except Conflict as conflict:
+                told.append(conflict)
+
+    thread = threading.Thread(target=second)
+
+    def placed(session, regions):
+        place(session, regions)
+        if not told and not thread.is_alive():
+            thread.start()
+            until_somebody_waits_for_a_lock(database_url)
+
+    monkeypatch.setattr(roster, "_place", placed)
+    assert roster.take_in(trainer, cohort.id, read(people(3))).new == 3
+    thread.join(60)
+    assert (counted(Learner), counted(CohortMember)) == (3, 3)
+    assert isinstance(told[0], Conflict) or (told[0].new, told[0].members) == (0, 3)
