@@ -1,4 +1,4 @@
-"""A portal with the sample course loaded and the demonstration's regions; people at its desk."""
+"""A portal with the sample course loaded; people at its desk."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ import pytest
 from flask import Flask
 
 from portal.training import courses_store
-from tests import district
 from tests.desk.conftest import seat, settled  # noqa: F401  (the same fixtures as the desk has)
 from tests.training.conftest import change, content, course  # noqa: F401  (the same fixtures as courses have)
 
@@ -27,8 +26,3 @@ def loaded(context: Flask) -> Iterator[Flask]:
 @pytest.fixture
 def version(loaded: Flask) -> int:
     return courses_store.current("sample")[0]
-
-
-@pytest.fixture
-def regions(context: Flask) -> None:
-    district.settle_regions()

@@ -100,7 +100,7 @@ def test_a_warning_to_the_responders_of_a_region_reaches_exactly_them(workshop, 
 
 
 @pytest.mark.parametrize("end", ["consent", "certificate", "erased"])
-def test_what_was_given_is_taken_back_when_it_ends(context, regions, responder, end):
+def test_what_was_given_is_taken_back_when_it_ends(context, responder, end):
     made = responder(number(1))
     with transaction() as session:
         assert audience.refresh(session, made)
@@ -156,7 +156,7 @@ def test_it_follows_at_once_when_somebody_is_certified_agrees_moves_or_leaves(ma
         assert (row.audiences, places) == (0, [])
 
 
-def test_an_own_subscription_stays_as_it_was(context, regions, responder):
+def test_an_own_subscription_stays_as_it_was(context, responder):
     own = district.subscriber(number(1), THERE, audiences=RESIDENTS)
     made = responder(number(1))
     audience.refresh_all(context)
@@ -168,7 +168,7 @@ def test_an_own_subscription_stays_as_it_was(context, regions, responder):
     assert (row.audiences, places, row.status, row.source) == (RESIDENTS, [THERE], "active", "demo")
 
 
-def test_who_had_chosen_the_same_keeps_it(context, regions, responder):
+def test_who_had_chosen_the_same_keeps_it(context, responder):
     district.subscriber(number(1), HERE, audiences=RESPONDERS)
     made = responder(number(1))
     assert audience.refresh_all(context) == 0, "there is nothing to give"
@@ -178,7 +178,7 @@ def test_who_had_chosen_the_same_keeps_it(context, regions, responder):
     assert (row.audiences, places) == (RESPONDERS, [HERE])
 
 
-def test_what_is_chosen_afterwards_is_not_taken_back(context, regions, responder):
+def test_what_is_chosen_afterwards_is_not_taken_back(context, responder):
     made = responder(number(1))
     audience.refresh_all(context)
     store.add_many([store.NewSubscriber(number(1), "zh", RESPONDERS, (HERE,), "web")])
@@ -188,7 +188,7 @@ def test_what_is_chosen_afterwards_is_not_taken_back(context, regions, responder
     assert (row.audiences, places) == (RESPONDERS, [HERE])
 
 
-def test_who_opted_out_stays_out_whatever_the_course_says(context, regions, responder):
+def test_who_opted_out_stays_out_whatever_the_course_says(context, responder):
     made = responder(number(1))
     audience.refresh_all(context)
     row, _places = subscriber(context, number(1))
@@ -204,7 +204,7 @@ def test_who_opted_out_stays_out_whatever_the_course_says(context, regions, resp
     assert store.add_many([store.NewSubscriber(number(1), "zh", 1, (HERE,), "roster")]).left == 1
 
 
-def test_who_moves_is_told_in_the_new_community_alone(context, regions, responder):
+def test_who_moves_is_told_in_the_new_community_alone(context, responder):
     made = responder(number(1))
     audience.refresh_all(context)
     change(Learner, Learner.id == made, region_code=THERE)
@@ -213,7 +213,7 @@ def test_who_moves_is_told_in_the_new_community_alone(context, regions, responde
     assert (row.audiences, places) == (RESPONDERS, [THERE])
 
 
-def test_who_agrees_again_is_taken_in_again(context, regions, responder):
+def test_who_agrees_again_is_taken_in_again(context, responder):
     made = responder(number(1))
     audience.refresh_all(context)
     change(Learner, Learner.id == made, on_call_at=None)
@@ -223,7 +223,7 @@ def test_who_agrees_again_is_taken_in_again(context, regions, responder):
     assert len(store.page(HERE, "zh", RESPONDERS)) == 1
 
 
-def test_many_are_taken_in_a_chunk_at_a_time_and_two_jobs_at_once_tell_one_story(context, regions, responder, monkeypatch):
+def test_many_are_taken_in_a_chunk_at_a_time_and_two_jobs_at_once_tell_one_story(context, responder, monkeypatch):
     from concurrent.futures import ThreadPoolExecutor
 
     from portal.subscribers import given

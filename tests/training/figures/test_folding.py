@@ -77,8 +77,8 @@ def same(sat):
     return kept
 
 
-@settings(max_examples=8, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(seed=st.integers(0, 2**32), count=st.integers(1, 40), batch=st.integers(1, 15))
+@settings(max_examples=5, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(seed=st.integers(0, 2**32), count=st.integers(1, 30), batch=st.integers(1, 15))
 def test_figures_are_those_of_all_answers_reckoned_at_once(loaded, version, monkeypatch, seed, count, batch):
     monkeypatch.setattr(folding, "BATCH", batch)
     with transaction() as session:
