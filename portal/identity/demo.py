@@ -96,6 +96,14 @@ SAMPLES = (
         "red",
         _l("holds practical sessions and assesses in Pingshan Street"),
     ),
+    Sample(
+        "examiner",
+        "考核复核组（演示）",
+        TRAINER,
+        "",
+        "red",
+        _l("settles what two assessors see differently"),
+    ),
 )
 
 
