@@ -45,6 +45,7 @@ class Certificate(Base):
         Index("ix_certificate_learner", "learner_id", "slug", "issued_at"),
         Index("ix_certificate_region", "slug", "region_code", "id"),
         Index("ix_certificate_revoked", "status_index", sqlite_where=_REVOKED, postgresql_where=_REVOKED),
+        Index("ix_certificate_back", "slug", "id", sqlite_where=_REVOKED, postgresql_where=_REVOKED),
         Index("ix_certificate_renews", "renews", sqlite_where=_RENEWS, postgresql_where=_RENEWS),
         Index("ix_certificate_ends", "valid_until", "id", sqlite_where=_VALID, postgresql_where=_VALID),
     )

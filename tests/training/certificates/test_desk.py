@@ -176,11 +176,12 @@ def test_lists_are_paged_without_losing_or_repeating_anybody(here):
 def test_each_list_goes_along_an_index(school):
     """On both databases, with nothing sorted or gone through that is not shown."""
     for region, which in ((DISTRICT, listing.ALL), (LIULIAN, listing.ALL), (listing.UNKNOWN, listing.ALL),
-                          (DISTRICT, listing.ENDING)):
+                          (DISTRICT, listing.ENDING), (DISTRICT, listing.REVOKED), (listing.UNKNOWN, listing.REVOKED)):
         for after in ("", f"{LIULIAN}_0199f5a0-0000-7000-8000-000000000001"):
             wanted = listing.statement(SLUG, region, which, after=after if which == listing.ALL else "")
             plan = _plan(wanted)
             assert "ix_certificate_" in plan, plan
+            assert which != listing.REVOKED or "ix_certificate_back" in plan, plan
             assert "SCAN certificate" not in plan.replace("USING INDEX", ""), plan
 
 
