@@ -42,14 +42,17 @@ def page(slug: str, region_code: str, which: str = ALL, *, after: str = "", limi
 def statement(slug: str, region_code: str, which: str, *, after: str = "", limit: int = PAGE) -> Select[Any]:
     """The one statement of a page."""
     mark = _read(after)
-    if which == REVOKED:  # few, in an index of their own; that of regions would lead through all that hold
-        query = select(Certificate).where(Certificate.slug == slug, Certificate.revoked_at.is_not(None), *_within(
-            region_code, func.coalesce(Certificate.region_code, "")))
-        return (query.where(Certificate.id < mark[1]) if mark is not None else query).order_by(Certificate.id.desc()).limit(limit)
-    query = select(Certificate).where(Certificate.slug == slug, *_within(region_code, Certificate.region_code)).limit(limit)
+    if which in (REVOKED, ENDING):  # few, in indexes of their own; that of regions would lead through all that hold
+        query = select(Certificate).where(*_within(region_code, func.coalesce(Certificate.region_code, ""))).limit(limit)
+    else:
+        query = select(Certificate).where(Certificate.slug == slug, *_within(region_code, Certificate.region_code)).limit(limit)
+    if which == REVOKED:
+        query = query.where(Certificate.slug == slug, Certificate.revoked_at.is_not(None))
+        return (query.where(Certificate.id < mark[1]) if mark is not None else query).order_by(Certificate.id.desc())
     if which == ENDING:
         now = utcnow()
-        query = query.where(Certificate.revoked_at.is_(None), Certificate.valid_until.between(now, now + SOON))
+        query = query.where(func.coalesce(Certificate.slug, "") == slug, Certificate.revoked_at.is_(None),
+                            Certificate.valid_until.between(now, now + SOON))
         if mark is not None and isinstance(mark[0], datetime):
             query = query.where(tuple_(Certificate.valid_until, Certificate.id) > tuple_(*mark))
         return query.order_by(Certificate.valid_until, Certificate.id)

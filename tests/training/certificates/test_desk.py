@@ -181,7 +181,7 @@ def test_each_list_goes_along_an_index(school):
             wanted = listing.statement(SLUG, region, which, after=after if which == listing.ALL else "")
             plan = _plan(wanted)
             assert "ix_certificate_" in plan, plan
-            assert which != listing.REVOKED or "ix_certificate_back" in plan, plan
+            assert {listing.REVOKED: "_back", listing.ENDING: "_ends"}.get(which, "_region") in plan, plan
             assert "SCAN certificate" not in plan.replace("USING INDEX", ""), plan
 
 
