@@ -18,6 +18,7 @@ from flask import Flask
 from sqlalchemy import text
 
 from portal.core.db import db, transaction
+from portal.guides import fill as guides
 from portal.site import generations
 from portal.site import publish as publisher
 from portal.site.publish import Published, publish, root_of
@@ -91,6 +92,14 @@ def test_an_issue_renders_only_what_it_changes(site: Flask) -> None:
     assert done.unchanged > 10
 
 
+@pytest.fixture
+def unhurried(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One generation holds everything, however slow the machine: a second one would take the first one's pages over."""
+    monkeypatch.setattr(publisher, "ROUNDS", (600.0,))
+    monkeypatch.setattr(guides, "SECONDS", 600.0)
+
+
+@pytest.mark.usefixtures("unhurried")
 def test_rendering_everything_again_takes_nothing_over(site: Flask) -> None:
     publish(site)
     assert publish(site).unchanged > 0
@@ -112,6 +121,7 @@ def test_a_damaged_file_is_rendered_again(site: Flask) -> None:
     assert (root(site) / "current/zh/about/index.html").stat().st_size == size
 
 
+@pytest.mark.usefixtures("unhurried")
 def test_a_damaged_manifest_means_rendering_everything(site: Flask) -> None:
     publish(site)
     (root(site) / "current/manifest.json").write_text("{")
