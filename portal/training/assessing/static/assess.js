@@ -3,15 +3,15 @@
 // when there is contact. Without this file the pages are plain forms.
 (() => {
   const kept = window.AnlanAssessments, words = JSON.parse(document.getElementById("words").textContent), $ = (id) => document.getElementById(id);
-  const session = words.session || /\/sessions\/([0-9a-f-]{36})\/assess\//.exec(location.pathname)?.[1];
-  if (!kept?.possible || !session) return;
+  const session = words.session || (/\/sessions\/([0-9a-f-]{36})\/assess\//.exec(location.pathname) || [])[1];
+  if (!kept || !kept.possible || !session) return;
   const CACHE = "anlan-assess-1", EVERY = 20e3, SOON = 5e3, nil = "00000000-0000-0000-0000-000000000000";
   let list = kept.list(session), busy = false, alone = false;
-  const say = (text, values = {}) => Object.entries(values).reduce((t, [k, v]) => t.replaceAll(`{${k}}`, v), text);
+  const say = (text, values = {}) => Object.entries(values).reduce((t, [k, v]) => t.split(`{${k}}`).join(v), text);
   const at = (url) => url.replace(nil, session);
   const clock = (ms) => new Intl.DateTimeFormat(document.documentElement.lang, {month: "numeric", day: "numeric", hour: "2-digit", minute: "2-digit"}).format(ms);
   const waiting = () => kept.out().filter((one) => one.state !== "refused");
-  const mine = (one) => one.account === list?.account;
+  const mine = (one) => Boolean(list) && one.account === list.account;
 
   function make(tag, attributes = {}, ...children) {
     const node = document.createElement(tag);
@@ -23,14 +23,15 @@
     node.append(...children.filter((child) => child !== null && child !== ""));
     return node;
   }
+  function show(place, ...children) { while (place.firstChild) place.firstChild.remove(); place.append(...children); }
   const person = (id) => list.people.find((one) => one.id === id), skill = (id) => list.skills.find((one) => one.id === id);
   const called = (one) => (one ? one.name || `${words.nameless} ${say(words.tail, {tail: one.tail})}` : words.somebody);
   const draftKey = (learner, name) => `${list.account}/${session}/${learner}/${name}`;
-  const last = (learner, name) => kept.out().filter((one) => one.session === session && one.learner === learner && one.skill === name && one.state !== "refused" && mine(one)).at(-1);
+  const last = (learner, name) => kept.out().filter((one) => one.session === session && one.learner === learner && one.skill === name && one.state !== "refused" && mine(one)).pop();
 
   // -- the list ---------------------------------------------------------------------------------------------
   function skillButton(one, item) {
-    const here = one.skills[item.id] ?? {state: "unseen", mine: null}, unsent = last(one.id, item.id);
+    const here = one.skills[item.id] || {state: "unseen", mine: null}, unsent = last(one.id, item.id);
     const verdict = unsent ? (unsent.passed ? words.passed : words.not_yet) : here.mine ? (here.mine.passed ? words.passed : words.not_yet) : "";
     return make("li", {}, make("a", {class: "assess-skill", href: `#${one.id}/${item.id}`},
       make("span", {}, item.title), make("span", {class: `mark mark-${words.marks[here.state]}`}, words.states[here.state]),
@@ -42,35 +43,44 @@
     const rows = (some) => make("ul", {class: "plain assess-people"}, ...some.map(row)), there = list.people.filter((one) => one.present || one.gone), rest = list.people.filter((one) => !one.present && !one.gone);
     const row = (one) => make("li", {id: `p-${one.id}`}, make("p", {class: "flush"}, make("strong", {}, one.name || words.nameless), " ", make("span", {class: "muted small"}, say(words.tail, {tail: one.tail})), one.gone ? make("span", {class: "muted small"}, ` · ${words.gone}`) : null),
       make("ul", {class: "plain assess-skills"}, ...list.skills.map((item) => skillButton(one, item))));
-    const held = document.activeElement?.getAttribute("href");
-    $("view").replaceChildren(links, there.length ? rows(there) : make("p", {}, words.nobody),
+    const held = document.activeElement ? document.activeElement.getAttribute("href") : null;
+    show($("view"), links, there.length ? rows(there) : make("p", {}, words.nobody),
       ...(rest.length ? [make("h2", {}, words.expected), make("p", {class: "muted"}, words.expected_hint), rows(rest)] : []));
-    if (held?.startsWith("#")) $("view").querySelector(`a[href="${held}"]`)?.focus({preventScroll: true});
+    const again = held && held.startsWith("#") ? $("view").querySelector(`a[href="${held}"]`) : null;
+    if (again) again.focus({preventScroll: true});
   }
 
   // -- one checklist ----------------------------------------------------------------------------------------
   function drawChecklist(one, item) {
-    const key = draftKey(one.id, item.id), before = kept.draft(key) ?? last(one.id, item.id) ?? one.skills[item.id]?.mine ?? {steps: {}, note: ""};
+    const key = draftKey(one.id, item.id), before = kept.draft(key) || last(one.id, item.id) || (one.skills[item.id] || {}).mine || {steps: {}, note: ""};
+    const mark = (id) => (id in before.steps ? before.steps[id] : null);
     $("app-title").textContent = item.title;
     const steps = item.steps.map((step, n) => make("fieldset", {class: "assess-step", "data-required": step.required},
       make("legend", {}, `${n + 1}. ${step.words}`, step.required ? " " : null, step.required ? make("span", {class: "assess-must"}, words.must) : null), step.hint ? make("p", {class: "hint"}, step.hint) : null,
       make("div", {class: "assess-three"}, ...[["yes", true], ["no", false], ["unseen", null]].map(([name, value]) => make("label", {class: `assess-pick assess-${name}`},
-        make("input", {type: "radio", name: `s-${step.id}`, value: name, checked: (before.steps[step.id] ?? null) === value}), make("span", {}, words.saw[name]))))));
+        make("input", {type: "radio", name: `s-${step.id}`, value: name, checked: mark(step.id) === value}), make("span", {}, words.saw[name]))))));
     const note = make("textarea", {id: "note", maxlength: "500", rows: "3"});
-    note.value = before.note ?? "";
+    note.value = before.note || "";
     const form = make("form", {class: "assess-form", "data-needed": item.needed},
       make("nav", {class: "assess-back"}, make("a", {href: "#"}, `← ${words.back}`)), make("p", {class: "lead"}, make("strong", {}, called(one))), ...steps,
       make("div", {class: "field"}, make("label", {for: "note"}, words.note), make("p", {class: "hint"}, words.note_hint), note),
       make("div", {class: "assess-bar"}, make("p", {class: "assess-result", role: "status"}), make("button", {class: "assess-big"}, words.save)));
-    $("view").replaceChildren(form);
+    show($("view"), form);
     const passed = window.AnlanRunning(form, words);
-    const filled = () => ({steps: Object.fromEntries(item.steps.map((step) => [step.id, {yes: true, no: false}[form.elements[`s-${step.id}`].value] ?? null])), note: note.value});
+    function filled() {
+      const steps = {};
+      for (const step of item.steps) {
+        const said = form.elements[`s-${step.id}`].value;
+        steps[step.id] = said === "yes" ? true : said === "no" ? false : null;
+      }
+      return {steps, note: note.value};
+    }
     form.addEventListener("input", () => kept.keepDraft(key, filled()));
     form.addEventListener("submit", (event) => {
       event.preventDefault();
       const marks = filled();
       if (Object.values(marks.steps).every((mark) => mark === null)) { tell(words.nothing, true); return; }
-      if (!kept.add({ref: kept.ref(), account: list.account, session, learner: one.id, skill: item.id, version: list.version, at: Date.now(), passed: passed(), ...marks})) { tell(words.full, true); return; }
+      if (!kept.add(Object.assign({ref: kept.ref(), account: list.account, session, learner: one.id, skill: item.id, version: list.version, at: Date.now(), passed: passed()}, marks))) { tell(words.full, true); return; }
       kept.keepDraft(key, null);
       tell(words.saved);
       location.hash = "";
@@ -82,8 +92,8 @@
   let drawn = null;
   function draw(force = false) {
     if (!list) return;
-    const [learner, name] = location.hash.slice(1).split("/"), one = person(Number(learner)), item = skill(name ?? ""), view = one && item ? location.hash : "";
-    $("plain").replaceChildren(); $("app").hidden = false;
+    const [learner, name] = location.hash.slice(1).split("/"), one = person(Number(learner)), item = skill(name || ""), view = one && item ? location.hash : "";
+    show($("plain")); $("app").hidden = false;
     $("app-where").textContent = `${list.title} · ${list.place} · ${clock(list.starts)}`;
     $("kept").textContent = say(words.kept, {time: clock(list.taken), until: clock(list.expires)});
     $("app").classList.toggle("assess-one", Boolean(view));
@@ -99,7 +109,8 @@
     if (contact) $("contact").textContent = contact;
     const refused = items.filter((one) => one.state === "refused" && mine(one));
     $("refused-box").hidden = !refused.length;
-    $("refused").replaceChildren(...refused.map((one) => make("li", {}, make("p", {class: "flush"}, make("strong", {}, one.session === session ? `${called(person(one.learner))} · ${skill(one.skill)?.title ?? one.skill}` : words.other_session), ` · ${clock(one.at)}`), make("p", {class: "flush"}, one.message),
+    const title = (id) => (skill(id) ? skill(id).title : id);
+    show($("refused"), ...refused.map((one) => make("li", {}, make("p", {class: "flush"}, make("strong", {}, one.session === session ? `${called(person(one.learner))} · ${title(one.skill)}` : words.other_session), ` · ${clock(one.at)}`), make("p", {class: "flush"}, one.message),
       make("p", {class: "row flush"}, one.session === session && person(one.learner) ? make("button", {type: "button", class: "button-quiet", onclick: () => { kept.keepDraft(draftKey(one.learner, one.skill), {steps: one.steps, note: one.note}); kept.drop([one.ref]); location.hash = `${one.learner}/${one.skill}`; draw(); }}, words.again) : null,
         make("button", {type: "button", class: "button-quiet", onclick: () => { if (window.confirm(words.discard_sure)) { kept.drop([one.ref]); draw(); } }}, words.discard)))));
   }
@@ -128,7 +139,7 @@
         const answer = await fetch(words.sync_url, {method: "POST", redirect: "error", headers: {"Content-Type": "application/json", "X-CSRFToken": csrf}, body: JSON.stringify(body)});
         if (answer.status === 401) { signIn(words.signed_out); return; }
         if (answer.status === 400 && sent.length) { // one of them cannot be read: each by itself, so that it holds up no other
-          if (alone) kept.change(sent[0].ref, {state: "refused", message: (await answer.json().catch(() => ({}))).message ?? "400"});
+          if (alone) kept.change(sent[0].ref, {state: "refused", message: (await answer.json().catch(() => ({}))).message || "400"});
           alone = true;
           setTimeout(sync, 200);
           return;
@@ -143,7 +154,7 @@
       draw();
       drawState(foreign ? words.other : say(words.contact, {time: clock(Date.now())}));
       if (waiting().some((one) => one.account === account)) setTimeout(sync, 200);
-    } catch {
+    } catch (error) {
       draw();
       drawState(words.no_contact);
       if (navigator.onLine && waiting().length) setTimeout(sync, SOON);
@@ -156,7 +167,7 @@
       if (outcome === "refused") kept.change(ref, {state: "refused", message});
       else { kept.drop([ref]); notes.push(message); }
     }
-    if (notes.length) tell(notes.at(-1));
+    if (notes.length) tell(notes[notes.length - 1]);
     if (!answer.people || !list) return true;
     const now = new Map(answer.people.map((one) => [one.id, one]));
     for (const one of list.people) { one.gone = !now.has(one.id); if (!one.gone) ({skills: one.skills, present: one.present} = now.get(one.id)); }
@@ -172,12 +183,13 @@
       const answer = await fetch(words.offline_url, {cache: "no-store", redirect: "error"});
       if (!answer.ok) return;
       const cache = await caches.open(CACHE), text = await answer.clone().text();
-      const files = [...text.matchAll(/(?:href|src)="(\/[^"#]+\.(?:css|js|svg)(?:\?[^"]*)?)"/g)].map((match) => match[1].replaceAll("&amp;", "&"));
-      await cache.addAll([...new Set(files)]);
+      const files = new Set();
+      text.replace(/(?:href|src)="(\/[^"#]+\.(?:css|js|svg)(?:\?[^"]*)?)"/g, (whole, url) => files.add(url.replace(/&amp;/g, "&")));
+      await cache.addAll([...files]);
       await cache.put(words.offline_url, answer);
       await navigator.serviceWorker.ready;
       document.documentElement.dataset.kept = "1";
-    } catch { /* without it the page works as long as it stays open */ }
+    } catch (error) { /* without it the page works as long as it stays open */ }
   }
 
   $("send").addEventListener("click", () => sync(true));

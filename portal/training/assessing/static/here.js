@@ -1,3 +1,6 @@
 "use strict";
 // Opened from the QR code: the code is on the page already, so it is sent at once.
-document.querySelector("#check-in[data-now]")?.requestSubmit();
+(() => {
+  const form = document.querySelector("#check-in[data-now]");
+  if (form) form.submit();
+})();

@@ -4,23 +4,24 @@
 // On every page of the desk, since one may sign out on any.
 window.AnlanAssessments = (() => {
   const LIST = "anlan.assess.list.", OUT = "anlan.assess.out", DRAFT = "anlan.assess.draft", MOST = 400, DRAFTS = 60;
-  const read = (key, otherwise) => { try { return JSON.parse(localStorage.getItem(key)) ?? otherwise; } catch { return otherwise; } };
-  const write = (key, value) => { try { localStorage.setItem(key, JSON.stringify(value)); return true; } catch { return false; } };
-  const keys = () => { try { return Object.keys(localStorage); } catch { return []; } };
+  const read = (key, otherwise) => { try { const found = JSON.parse(localStorage.getItem(key)); return found === null ? otherwise : found; } catch (error) { return otherwise; } };
+  const write = (key, value) => { try { localStorage.setItem(key, JSON.stringify(value)); return true; } catch (error) { return false; } };
+  const keys = () => { try { return Object.keys(localStorage); } catch (error) { return []; } };
   const kept = {
-    possible: (() => { try { localStorage.setItem("anlan.assess.try", "1"); localStorage.removeItem("anlan.assess.try"); return true; } catch { return false; } })(),
+    possible: (() => { try { localStorage.setItem("anlan.assess.try", "1"); localStorage.removeItem("anlan.assess.try"); return true; } catch (error) { return false; } })(),
     list: (session) => read(LIST + session, null),
     keepList: (list) => write(LIST + list.session, list),
     dropList(session) { localStorage.removeItem(LIST + session); },
     out: () => { const found = read(OUT, []); return Array.isArray(found) ? found : []; },
     // First kept, then shown: what is seen is never lost.
     add(item) { const items = kept.out(); return items.length < MOST && write(OUT, [...items, item]); },
-    change(ref, values) { write(OUT, kept.out().map((one) => (one.ref === ref ? {...one, ...values} : one))); },
+    change(ref, values) { write(OUT, kept.out().map((one) => (one.ref === ref ? Object.assign({}, one, values) : one))); },
     drop(refs) { write(OUT, kept.out().filter((one) => !refs.includes(one.ref))); },
-    draft: (key) => read(DRAFT, {})[key] ?? null,
+    draft: (key) => read(DRAFT, {})[key] || null,
     keepDraft(key, value) {
-      const all = Object.entries(read(DRAFT, {})).filter(([other]) => other !== key);
-      write(DRAFT, Object.fromEntries(value ? [...all.slice(1 - DRAFTS), [key, value]] : all));
+      const all = Object.entries(read(DRAFT, {})).filter(([other]) => other !== key), drafts = {};
+      for (const [name, draft] of value ? [...all.slice(1 - DRAFTS), [key, value]] : all) drafts[name] = draft;
+      write(DRAFT, drafts);
     },
     ref() {
       if (crypto.randomUUID) return crypto.randomUUID();
@@ -43,7 +44,7 @@ window.AnlanAssessments = (() => {
   if (document.querySelector("form[action$='/desk/sign-in']")) kept.forget(); // nobody is signed in here
   document.addEventListener("submit", (event) => {
     const form = event.target;
-    if (!form.action?.endsWith("/desk/sign-out")) return;
+    if (!String(form.action).endsWith("/desk/sign-out")) return;
     const waiting = kept.out().filter((one) => one.state !== "refused").length, text = form.dataset.assessments;
     if (waiting && text && !window.confirm(text.replace("{n}", waiting))) { event.preventDefault(); event.stopImmediatePropagation(); return; }
     kept.forget();

@@ -11,7 +11,7 @@ function inTime(request) {
   return Promise.race([fetch(request), new Promise((_, refuse) => setTimeout(() => refuse(new Error("no answer")), LONGEST))]);
 }
 async function answer(request, kept) {
-  try { return await inTime(request); } catch { return await caches.match(kept, {cacheName: CACHE}) ?? Response.error(); }
+  try { return await inTime(request); } catch (error) { return (await caches.match(kept, {cacheName: CACHE})) || Response.error(); }
 }
 self.addEventListener("fetch", (event) => {
   const {request} = event, url = new URL(request.url);

@@ -95,7 +95,11 @@
         choose();
       }
     });
-    box.addEventListener("focus", () => { if (box.matches(":focus-visible")) moveTo(x, y); });
+    /** Whether the focus came by keys; a browser that cannot tell shows the cross to everybody. */
+    function byKeys() {
+      try { return box.matches(":focus-visible"); } catch (error) { return true; }
+    }
+    box.addEventListener("focus", () => { if (byKeys()) moveTo(x, y); });
     question.addEventListener("change", show);
     window.addEventListener("pageshow", show);
     show();

@@ -3,11 +3,12 @@
 "use strict";
 (() => {
   const make = (tag, className, text = "") => Object.assign(document.createElement(tag), { className, textContent: text });
-  const fill = (words, values) => words.replace(/\{(\w+)\}/g, (all, key) => values[key] ?? all);
+  const fill = (words, values) => words.replace(/\{(\w+)\}/g, (all, key) => (key in values ? values[key] : all));
 
   function enhance(holder) {
     const lists = [...holder.querySelectorAll("select")], byRank = holder.dataset.order === "ranks", words = JSON.parse(holder.dataset.words);
-    if (lists.length < 2 || holder.previousElementSibling?.classList.contains("touch-ordering")) return;
+    const above = holder.previousElementSibling;
+    if (lists.length < 2 || (above && above.classList.contains("touch-ordering"))) return;
     const texts = byRank ? lists.map((list) => holder.querySelector(`label[for="${CSS.escape(list.id)}"]`).textContent.trim())
       : [...lists[0].options].filter((option) => option.value !== "").map((option) => option.textContent.trim());
     const all = texts.length;
@@ -106,7 +107,7 @@
     }
     keep.addEventListener("click", () => { if (!blocked()) { write(); said.textContent = words.kept; } });
 
-    list.append(...(read() ?? [...texts.keys()]).map(row));
+    list.append(...(read() || texts.map((text, n) => n)).map(row));
     holder.before(part);
     holder.classList.add("touch-plain");
     const form = holder.closest("form");
