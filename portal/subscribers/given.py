@@ -24,7 +24,8 @@ SUBSCRIBED, WITHDRAWN = "subscribed", "withdrawn"
 CHUNK = 500
 
 
-def match(session: Session, wanted: Select[bytes, bytes, str, str | None], audiences: int, source: str, *, phone_index: bytes | None = None) -> int:
+def match(session: Session, wanted: Select[bytes, bytes, str, str | None], audiences: int, source: str, *,
+          phone_index: bytes | None = None) -> int:
     """Give and take back until everybody whom `wanted` names, and nobody else, has `audiences` in the community that it says, by
     this `source`. `wanted` has the columns phone_index, phone_sealed, language and region_code, each phone once. At most
     :data:`CHUNK` subscribers of each kind change; how many did, so that the caller goes on until it is 0. With `phone_index` only
