@@ -15,6 +15,7 @@ from portal.channels.sms.provider import ACCEPTED, FAILED, INVALID, RETRY, Resul
 from portal.core.clock import utcnow
 from portal.core.db import db, transaction
 from portal.scheduler import OWN_THREADS, make_scheduler
+from tests import waiting
 
 NUMBER = "+8612900000041"
 
@@ -154,6 +155,34 @@ def test_what_was_withdrawn_is_not_sent_and_can_be_said_later(context, carrier):
         notices.withdraw(session, "a_")  # no sign stands for another
     assert notices.send_due(context) == 1
     assert say("a.1")
+
+
+def test_what_is_withdrawn_while_the_carrier_has_it_costs_the_others_nothing(make_app, database_url):
+    """Somebody calls a session off just when its reminders are on their way: the answers for all others are written down."""
+    app, has_it, answers = make_app(), threading.Event(), threading.Event()
+
+    class Slow(Carrier):
+        def send(self, body, messages, **more):
+            has_it.set()
+            assert answers.wait(60)
+            super().send(body, messages, **more)
+
+    app.extensions["sms_aside"] = Slow()
+    taken = []
+    sender = threading.Thread(target=lambda: taken.append(notices.send_due(app)))
+    with app.app_context():
+        for ref in ("a.1", "a.2", "b.1"):
+            say(ref)
+        sender.start()
+        assert has_it.wait(60)
+        with transaction() as session:
+            notices.withdraw(session, "a.")
+            answers.set()
+            waiting.until_somebody_waits_for_a_lock(database_url)
+        sender.join(60)
+        assert taken == [3]
+        assert row("b.1").state == notices.SENT
+        assert db.session.execute(select(func.count()).select_from(SmsNotice)).scalar_one() == 1
 
 
 def test_old_rows_go_and_long_texts_are_refused(context, carrier):

@@ -63,7 +63,9 @@ def queue(session: Session, ref: str, phone_sealed: bytes, body: str, not_after:
 def withdraw(session: Session, beginning: str) -> None:
     """What is no longer true is not sent, as far as it is not on its way: whatever waits under a ref that begins like this. It
     may be queued again later. Asks for what waits, which is little, whatever was sent before."""
-    session.execute(delete(SmsNotice).where(SmsNotice.state == QUEUED, SmsNotice.ref.startswith(beginning, autoescape=True)))
+    waits = select(SmsNotice.id).where(SmsNotice.state == QUEUED, SmsNotice.ref.startswith(beginning, autoescape=True))
+    ids = session.execute(waits.order_by(SmsNotice.id).with_for_update()).scalars().all()
+    session.execute(delete(SmsNotice).where(SmsNotice.id.in_(ids)))
 
 
 def send_due(app: Flask) -> int:
@@ -164,8 +166,9 @@ def _answered(group: Sequence[_Claimed], results: Mapping[str, Result]) -> None:
 
 def _write(unbegun: Sequence[int], states: Mapping[int, str], again: Mapping[int, datetime]) -> None:
     now = utcnow()
-    with transaction() as session:
-        rows = session.execute(select(SmsNotice).where(SmsNotice.id.in_([*unbegun, *states, *again]))).scalars()
+    with transaction() as session:  # locked, in the order in which they are withdrawn: what is gone by then is left alone
+        rows = session.execute(select(SmsNotice).where(SmsNotice.id.in_([*unbegun, *states, *again])).order_by(
+            SmsNotice.id).with_for_update()).scalars()
         for row in rows:
             if row.id in states:
                 row.state, row.ended_at, row.phone_sealed, row.body_sealed = states[row.id], now, b"", b""
