@@ -105,6 +105,9 @@ def save(session_id: uuid.UUID, learner_id: int, skill: str) -> Any:
     note = form.get("note", "")
     (outcome,) = recording.record(account_here(), [Seen(ref, held.id, learner_id, skill, version_id, steps, note, utcnow())])
     if outcome.outcome == REFUSED:
+        if people.at(held.id, learner_id) is None:  # erased meanwhile, or a stranger, whose name is not for this trainer
+            flash(outcome.message)
+            return redirect(url_for(".show", session_id=held.id), 303)
         found = recording.checklist_of(version_id, held.slug, skill) or abort(404)
         return _form(held, learner_id, found, steps, note, version_id, ref, [Problem("", outcome.message)], 422)
     flash(_told(outcome))
@@ -113,9 +116,9 @@ def save(session_id: uuid.UUID, learner_id: int, skill: str) -> Any:
 
 def _form(held: PracticalSession, learner_id: int, one: Checklist, steps: dict[str, Any], note: str, version_id: int, ref: str,
           problems: list[Problem] | None = None, status: int = 200) -> tuple[str, int]:
-    name, tail = people.names([learner_id]).get(learner_id) or abort(404)
+    who = people.at(held.id, learner_id) or abort(404)
     return render_template("training_assessing/checklist.html", held=held, title=words.course_title(held.slug), checklist=one,
-                           steps=steps, note=note, version=version_id, ref=ref, name=name, tail=tail, learner_id=learner_id,
+                           steps=steps, note=note, version=version_id, ref=ref, name=who.name, tail=who.tail,
                            tally=rules.tally(one, steps), saw=words.SAW, problems=problems or []), status
 
 

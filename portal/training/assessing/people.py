@@ -6,7 +6,7 @@ import uuid
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import select
+from sqlalchemy import Select, select
 
 from portal.core.db import db
 from portal.identity.models import Account
@@ -42,11 +42,23 @@ def session_for(account: Account, session_id: uuid.UUID) -> PracticalSession | N
 
 def listed(session_id: uuid.UUID, *states: str) -> list[Person]:
     """Those with a booking in one of the states, by name, then by the phone's last digits."""
-    rows = db.session.execute(select(Booking, Learner).join(Learner, Learner.id == Booking.learner_id).where(
-        Booking.session_id == session_id, Booking.state.in_(states)).limit(MOST))
-    found = [Person(learner.id, own.name(learner), learner.tail, one.state, one.attended_at, one.attended_by)
-             for one, learner in rows]
+    rows = db.session.execute(_booked(session_id).where(Booking.state.in_(states)).limit(MOST))
+    found = [_person(one, learner) for one, learner in rows]
     return sorted(found, key=lambda one: (one.name is None, one.name or "", one.tail, one.learner_id))
+
+
+def at(session_id: uuid.UUID, learner_id: int) -> Person | None:
+    """Somebody with a booking of the session, whatever became of it; None for all others, who are no business of its trainers."""
+    row = db.session.execute(_booked(session_id).where(Booking.learner_id == learner_id)).one_or_none()
+    return None if row is None else _person(*row)
+
+
+def _booked(session_id: uuid.UUID) -> Select[tuple[Booking, Learner]]:
+    return select(Booking, Learner).join(Learner, Learner.id == Booking.learner_id).where(Booking.session_id == session_id)
+
+
+def _person(one: Booking, learner: Learner) -> Person:
+    return Person(learner.id, own.name(learner), learner.tail, one.state, one.attended_at, one.attended_by)
 
 
 def present(session_id: uuid.UUID) -> list[Person]:

@@ -181,10 +181,12 @@ def _why_not(session: Session, account: Account, one: Seen, held: PracticalSessi
     said = any(say.assessor_id == account.id for say in says(session, held.id, one.learner_id, one.skill))
     if one.seen_at > held.ends_at + SAID_WITHIN and not said:
         return _("The session ended more than two days ago. Who saw this skill then may still change it; nobody else.")
+    learner = session.get(Learner, one.learner_id)
+    if learner is None:
+        return _("This learner has had all personal data deleted and is not here any more. There is nothing left to record.")
     if booking is None or booking.state not in (ATTENDED, BOOKED, ABSENT):
         return _("This learner has no seat at the session. Take them in first, under “Attendance”.")
-    learner = session.get(Learner, one.learner_id)
-    if learner is None or is_himself(account, learner):
+    if is_himself(account, learner):
         return _("The learner has your name. Nobody assesses oneself: another trainer has to.")
     return ""
 

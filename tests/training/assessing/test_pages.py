@@ -9,6 +9,7 @@ from datetime import timedelta
 
 import lxml.html
 import pytest
+from flask_babel import force_locale
 
 from portal.core import audit
 from portal.core.clock import utcnow
@@ -17,8 +18,8 @@ from portal.identity import sessions
 from portal.identity.rights import DRAFTER
 from portal.training.assessing import learner_pages, recording, results, rotating
 from portal.training.assessing.rules import DISPUTED, PASSED
-from portal.training.learners import door
-from portal.training.practical_models import ATTENDED, BOOKED, WAITING, Assessment
+from portal.training.learners import door, own
+from portal.training.practical_models import ATTENDED, BOOKED, LEFT, WAITING, Assessment
 from tests import district
 from tests.desk.conftest import Seat
 from tests.training.assessing import one_school
@@ -213,6 +214,35 @@ def test_the_page_that_a_phone_keeps_tells_of_nobody(desk, held, there, trainer)
         assert word not in page.text, word
     worker = desk(trainer).get("/desk/training/assessing/sw.js")
     assert worker.headers["Service-Worker-Allowed"] == "/desk/training/sessions/"
+
+
+def test_a_form_about_somebody_who_has_no_seat_tells_nothing_of_him(desk, held, there, people, trainer):
+    """The number of a learner is easily guessed; whoever has nothing to do with the session is a stranger to its trainer."""
+    hand = desk(trainer)
+    form = hand.form(hand.get(url(held, f"assess/{there.id}/cpr/")), "checklist").to_dict() | {"s-call": "yes"}
+    for n, state in enumerate((None, WAITING, LEFT), 7):
+        learner = people(n, "李不相干")
+        if state:
+            seat(held, learner, state)
+        answer = hand.send(url(held, f"assess/{learner.id}/cpr/"), form)
+        page = answer if state else hand.get(url(held, "assess/"))
+        assert answer.status_code == (422 if state else 303)
+        assert "has no seat" in page.text
+        assert ("李不相干" in page.text, f"…{learner.tail}" in page.text) == (bool(state), bool(state))
+        assert page.text.count('value="yes" checked') == bool(state)  # what was marked is kept
+
+
+def test_whoever_is_erased_while_the_form_is_filled_in_is_told_to_the_assessor(desk, held, there, trainer, version):
+    hand = desk(trainer)
+    path = url(held, f"assess/{there.id}/cpr/")
+    form = hand.form(hand.get(path), "checklist").to_dict() | {"s-call": "yes"}
+    kept = seen(held, there, version)
+    own.erase(there)
+    assert hand.send(path, form).status_code == 303
+    assert "all personal data deleted" in hand.get(url(held, "assess/")).text
+    with force_locale("en"):
+        (outcome,) = recording.record(trainer, [kept])  # as from a phone that was without a network
+    assert (outcome.outcome, "all personal data deleted" in outcome.message) == ("refused", True)
 
 
 # -- disputes ------------------------------------------------------------------------------------------------
