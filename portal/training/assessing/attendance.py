@@ -49,6 +49,8 @@ REMEMBERED = timedelta(minutes=10)
 CODE, HAND = "code", "hand"
 #: Who holds a seat.
 SEATED = (BOOKED, ATTENDED)
+#: Whoever is taken in out of these walked in, at the moment at which he asked: taken back, he has no seat.
+_WITHOUT_SEAT = (WAITING, LEFT)
 _MOST_OPEN, _LONGEST, _SWEPT_AT_ONCE, _SWEPT_BACK = 500, timedelta(days=2), 5000, timedelta(days=60)
 
 
@@ -121,7 +123,10 @@ def mark(account: Account, session_id: uuid.UUID, learner_id: int, state: str) -
             if booking.state != ABSENT:  # who was marked as absent had a seat, and the gate was open then
                 _check_theory(held, learner_id)
         walked_in = booking.attended_by == HAND and booking.attended_at == booking.asked_at
-        _set(booking, LEFT if state == BOOKED and walked_in else state, utcnow(), HAND)
+        now = utcnow()
+        if state == ATTENDED and booking.state in _WITHOUT_SEAT:
+            booking.asked_at = now
+        _set(booking, LEFT if state == BOOKED and walked_in else state, now, HAND)
         audit.append(session, account.actor, "attendance.hand", _subject(held), {"learner": learner_id, "state": state})
 
 
@@ -154,6 +159,8 @@ def take_in(account: Account, session_id: uuid.UUID, number: str) -> int:
         if booking is None:
             booking = Booking(session_id=session_id, learner_id=learner.id, state=BOOKED, asked_at=now, changed_at=now)
             session.add(booking)
+        elif booking.state in _WITHOUT_SEAT:
+            booking.asked_at = now
         _set(booking, ATTENDED, now, HAND)
         audit.append(session, account.actor, "attendance.walk_in", _subject(held), {"learner": learner.id})
         return learner.id

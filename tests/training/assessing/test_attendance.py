@@ -180,5 +180,21 @@ def test_who_was_taken_in_by_mistake_has_no_seat_when_that_is_taken_back(held, p
     assert state_of(waiting) == WAITING
 
 
+@pytest.mark.parametrize("before", [WAITING, LEFT])
+@pytest.mark.parametrize("by_phone", [True, False])
+def test_a_slip_of_the_finger_gives_nobody_a_seat_who_waited_or_gave_it_back(held, people, trainer, passed, before, by_phone):
+    learner = people(1)
+    passed.add(learner.id)
+    booking = seat(held, learner, before)
+    if by_phone:
+        attendance.take_in(trainer, held.id, "+8612900000001")
+    else:
+        attendance.mark(trainer, held.id, learner.id, ATTENDED)
+    assert state_of(booking) == ATTENDED
+    attendance.mark(trainer, held.id, learner.id, BOOKED)
+    assert state_of(booking) == LEFT
+    assert attendance.free_seats(held) == held.seats
+
+
 def test_the_scheduler_looks_who_did_not_come(school):
     assert "absent" in {job.id for job in make_scheduler(school, lambda: None).get_jobs()}
