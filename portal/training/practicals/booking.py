@@ -212,7 +212,7 @@ def before_erasure(session: Session, learner: Learner) -> None:
     """Somebody who is erased gives the seats back that are still ahead."""
     now = utcnow()
     ids = session.execute(select(Booking.session_id).join(PracticalSession, PracticalSession.id == Booking.session_id).where(
-        Booking.learner_id == learner.id, Booking.state.in_((BOOKED, WAITING)), PracticalSession.starts_at > now)
+        Booking.learner_id == learner.id, Booking.state.in_((*SEATED, WAITING)), PracticalSession.starts_at > now)
         .order_by(Booking.session_id)).scalars().all()
     for session_id in ids:
         practical, booking = locked(session, session_id), of(learner.id, session_id)

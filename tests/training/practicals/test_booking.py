@@ -17,7 +17,7 @@ from portal.core.errors import Conflict, Invalid
 from portal.training import standing
 from portal.training.learners import own
 from portal.training.models import Learner
-from portal.training.practical_models import BOOKED, LEFT, WAITING, Assessment, Booking, PracticalSession
+from portal.training.practical_models import ATTENDED, BOOKED, LEFT, WAITING, Assessment, Booking, PracticalSession
 from portal.training.practicals import booking, sessions, store
 from tests import district
 from tests.training.practicals.conftest import new_learner, plan, states
@@ -160,10 +160,13 @@ def test_once_a_session_has_begun_nobody_comes_or_goes(publish, learners):
     assert states(practical.id) == {one.id: BOOKED, two.id: WAITING}
 
 
-def test_who_is_erased_leaves_the_seat_to_the_next(publish, learners):
+@pytest.mark.parametrize("state", [BOOKED, ATTENDED])
+def test_who_is_erased_leaves_the_seat_to_the_next(publish, learners, state):
     practical, (one, two) = publish(seats=1), learners(2)
     for who in (one, two):
         booking.book(who, practical.id)
+    with transaction():
+        booking.of(one.id, practical.id).state = state  # checked in, an hour before it begins
     own.erase(one)
     assert states(practical.id) == {two.id: BOOKED}
     assert queued("up") == [two.id]
