@@ -53,7 +53,7 @@ def at(session_id: uuid.UUID, learner_id: int) -> Person | None:
     return None if row is None else _person(*row)
 
 
-def _booked(session_id: uuid.UUID) -> Select[tuple[Booking, Learner]]:
+def _booked(session_id: uuid.UUID) -> Select[Booking, Learner]:
     return select(Booking, Learner).join(Learner, Learner.id == Booking.learner_id).where(Booking.session_id == session_id)
 
 
