@@ -11,12 +11,13 @@ from sqlalchemy.orm import InstrumentedAttribute
 
 from portal.core.db import db
 from portal.regions.codes import code_range
+from portal.training.assessing.attendance import CORRECTED_FOR
 from portal.training.certificate_models import Certificate
 from portal.training.models import Enrolment
 from portal.training.practical_models import ATTENDED, PLANNED, WAITING, Assessment, Booking, PracticalSession
 
-#: How far ahead sessions are shown, and how far back somebody is looked for whom nobody assessed.
-AHEAD, BACK = timedelta(days=7), timedelta(days=30)
+#: How far ahead sessions are shown.
+AHEAD = timedelta(days=7)
 MOST_SESSIONS = 12
 
 
@@ -55,10 +56,11 @@ def waiting(now: datetime, regions: Sequence[str] | None) -> int:
 
 
 def unassessed(now: datetime, regions: Sequence[str] | None) -> list[tuple[PracticalSession, int]]:
-    """Sessions of the last weeks at which people were present of whom nobody assessed any skill, and how many of them."""
+    """Sessions at which people were present of whom nobody assessed any skill, and how many of them, as long as something can be
+    done about it: a phone that was without a network brings what it kept, or the list is corrected."""
     seen = exists().where(Assessment.session_id == Booking.session_id, Assessment.learner_id == Booking.learner_id)
     left = select(Booking.session_id, func.count()).join(PracticalSession, PracticalSession.id == Booking.session_id).where(
-        Booking.state == ATTENDED, PracticalSession.ends_at.between(now - BACK, now), ~seen, *_held(regions))
+        Booking.state == ATTENDED, PracticalSession.ends_at.between(now - CORRECTED_FOR, now), ~seen, *_held(regions))
     many = {row[0]: row[1] for row in db.session.execute(left.group_by(Booking.session_id))}
     rows = select(PracticalSession).where(PracticalSession.id.in_(many)).order_by(PracticalSession.starts_at)
     return [(row, many[row.id]) for row in db.session.execute(rows).scalars()]

@@ -74,6 +74,7 @@ def test_nothing_waits_where_nothing_happened(trainer, seat):
 def test_whoever_was_present_and_is_not_assessed_waits_for_it(trainer, seat, hold, version):
     past, (seen, missed) = hold(-30, ATTENDED, ATTENDED)
     hold(-2, ATTENDED)  # still going on
+    hold(-24 * 8, ATTENDED)  # nothing can be said of it any more, so it waits for nobody
     assessed(past, seen, trainer, version)
     told = waits(seat(trainer).get(PAGE))
     assert len(told) == 1
