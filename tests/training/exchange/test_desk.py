@@ -12,12 +12,23 @@ import pytest
 from portal.core.audit import AuditEntry
 from portal.core.db import db
 from portal.identity.rights import ADMINISTRATOR, DRAFTER, TRAINER, VIEWER
+from portal.training import courses_store
 from tests import district
 from tests.desk.conftest import seat, settled  # noqa: F401  (fixtures)
 from tests.training.exchange.test_import import ONE
-from tests.training.figures.conftest import app, loaded, regions  # noqa: F401  (fixtures)
 
 PAGE = "/desk/training/exchange/"
+
+
+@pytest.fixture
+def app(make_app, content):
+    return make_app(content=content)
+
+
+@pytest.fixture
+def loaded(context):
+    courses_store.sync()
+    return context
 
 
 @pytest.fixture
