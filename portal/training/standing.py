@@ -72,7 +72,8 @@ def touch(session: Session, learner_id: int, slug: str) -> None:
 def recount(session: Session, learner_ids: Iterable[int], slug: str) -> list[int]:
     """As :func:`touch`, of many learners with a few queries for each 500, but without what follows from it; whose rows are
     there now. The trail waits until the transaction ends: few thousand at once, and late in it."""
-    audit.serialise(session)
+    with session.no_autoflush:  # what the caller changed is written, and locked, behind the trail
+        audit.serialise(session)
     session.flush()
     ids, done = sorted(set(learner_ids)), list[int]()
     for start in range(0, len(ids), _AT_ONCE):

@@ -62,7 +62,9 @@ class Standing:
 
 
 def enrol(learner_id: int, slug: str, version_id: int) -> None:
-    """Begin a course; beginning twice changes nothing."""
+    """Begin a course; beginning twice changes nothing, and costs a look."""
+    if is_enrolled(learner_id, slug):
+        return
     now = utcnow()
     with transaction() as session:
         _once(session, Enrolment, learner_id=learner_id, slug=slug, version_id=version_id, started_at=now, at=now)

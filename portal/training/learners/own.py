@@ -10,12 +10,13 @@ from cryptography.exceptions import InvalidTag
 from flask import current_app
 from flask_babel import lazy_gettext as _l
 from sqlalchemy import delete, select, update
+from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
 from portal import current_settings
 from portal.core import audit, keys
 from portal.core.clock import utcnow
-from portal.core.db import transaction
+from portal.core.db import impatient, transaction
 from portal.core.errors import Conflict, Invalid
 from portal.core.sealing import OVERHEAD, TextSeal
 from portal.training import standing
@@ -29,6 +30,11 @@ LONGEST = 60
 _ROOM = Learner.__table__.c.name_sealed.type.length - OVERHEAD  # type: ignore[attr-defined]
 #: Planes of rare ideographs: Python may not know the newest of them, and they are names all the same.
 _IDEOGRAPHS = range(0x20000, 0x40000)
+
+#: Seconds that an erasure waits for what others hold: less than PostgreSQL takes to see that two wait for each other.
+_PATIENCE = 0.5
+_LOCKED = "55P03"
+_BUSY = _l("Something of yours is being saved just now. Nothing was deleted; try again in a moment.")
 
 #: What rooms do after a learner moved or said whether he may be called, in the same transaction: the row as it is now.
 AFTER_CHANGE: list[Callable[[Session, Learner], None]] = []
@@ -93,6 +99,7 @@ def set_name(session: Session, learner: Learner, text: str, *, actor: audit.Acto
     row = session.get(Learner, learner.id)
     if row is None or name(row) == wanted:
         return
+    audit.serialise(session)  # before the row is locked: whoever holds the trail may want it
     row.name_sealed = seal().seal(wanted, _place(row.id))
     audit.append(session, actor or door.actor(row), "learner.name", f"learner:{row.id}")
     standing.touch_all(session, row.id)
@@ -136,19 +143,30 @@ def _tell(session: Session, row: Learner) -> None:
 def erase(learner: Learner) -> None:
     """Take a learner and all that hangs on him out of the database: progress, answers, exams, bookings, assessments, lists,
     sessions. Certificates stay, without a name, a community and whose they were, so that whoever holds one can still show
-    it. Raises Conflict while an exam is under way; rooms may raise it too. Erasing twice changes nothing."""
+    it. Raises Conflict while an exam is under way, and where something of the learner is written just now; rooms may raise it
+    too. Erasing twice changes nothing."""
     learner_id, actor = learner.id, door.actor(learner)
-    with transaction() as session:
-        audit.serialise(session)
-        row = _locked(session, learner_id)
-        if row is None:
-            return
-        for before in tuple(BEFORE_ERASURE):
-            before(session, row)
-        session.flush()
-        _without_name(session, learner_id)
-        session.execute(delete(Learner).where(Learner.id == learner_id))  # the database takes along what refers to it
-        audit.append(session, actor, "learner.erase", f"learner:{learner_id}")
+    try:
+        with transaction() as session:
+            audit.serialise(session)
+            with impatient(_PATIENCE):
+                _erase(session, learner_id, actor)
+    except OperationalError as error:
+        if getattr(error.orig, "sqlstate", "") != _LOCKED:
+            raise
+        raise Conflict(_BUSY) from error
+
+
+def _erase(session: Session, learner_id: int, actor: audit.Actor) -> None:
+    row = _locked(session, learner_id)
+    if row is None:
+        return
+    for before in tuple(BEFORE_ERASURE):
+        before(session, row)
+    session.flush()
+    _without_name(session, learner_id)
+    session.execute(delete(Learner).where(Learner.id == learner_id))  # the database takes along what refers to it
+    audit.append(session, actor, "learner.erase", f"learner:{learner_id}")
 
 
 def _locked(session: Session, learner_id: int) -> Learner | None:
@@ -163,7 +181,7 @@ def _locked(session: Session, learner_id: int) -> Learner | None:
         raise Conflict(_l("You are sitting an exam. Hand it in first, or wait until its time is over; then you can leave."))
     locked = session.execute(going_on.with_for_update(skip_locked=True)).all()
     if row is None or len(locked) < len(session.execute(going_on).all()):
-        raise Conflict(_l("Something of yours is being saved just now. Nothing was deleted; try again in a moment."))
+        raise Conflict(_BUSY)
     return row
 
 

@@ -107,6 +107,7 @@ def language(learner: Learner) -> Any:
     with transaction() as writing:
         row = writing.get(Learner, learner.id)
         if row is not None and row.language != chosen:
+            audit.serialise(writing)
             row.language = chosen
             audit.append(writing, door.actor(row), "learner.language", f"learner:{row.id}", {"language": chosen})
     session["language"] = chosen
@@ -126,8 +127,8 @@ def on_call(learner: Learner) -> Any:
 # -- devices and data ----------------------------------------------------------------------------------------
 def sign_out_everywhere(learner: Learner) -> Any:
     with transaction() as writing:
-        writing.execute(delete(LearnerSession).where(LearnerSession.learner_id == learner.id))
         audit.append(writing, door.actor(learner), "learner.sign_out_all", f"learner:{learner.id}")
+        writing.execute(delete(LearnerSession).where(LearnerSession.learner_id == learner.id))
     return _without_cookie(redirect(url_for("learners.sign_in")))
 
 
