@@ -225,7 +225,3 @@ def _set(booking: Booking, state: str, now: datetime, how: str) -> None:
 
 def _subject(session: PracticalSession) -> str:
     return f"practical:{session.id}"
-
-
-#: Everybody whom a trainer has before him.
-LISTED = (BOOKED, ATTENDED, ABSENT, WAITING, LEFT)

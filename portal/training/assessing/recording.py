@@ -36,7 +36,6 @@ MOST, LONGEST_NOTE = 40, 500
 #: For so long after the end something seen at a session may be said for the first time.
 SAID_WITHIN = timedelta(days=2)
 TAKEN, AGAIN, REFUSED = "taken", "again", "refused"
-SAW = (True, False, None)
 
 
 @dataclass(frozen=True, slots=True)
