@@ -59,8 +59,11 @@ def file_url(name: str, blueprint: str = "learning_offline") -> str:
 
 
 def _kept_by_name(response: Response) -> Response:
-    if request.endpoint == "learning_offline.static" and "v" in request.args and response.status_code == 200:
-        response.headers["Cache-Control"] = "public, max-age=31536000, immutable"
+    """For ever, where the name has the mark of what was given out: another machine may have an older file under it."""
+    if request.endpoint == "learning_offline.static" and response.status_code == 200:
+        path = STATIC / (request.view_args or {})["filename"]
+        if request.args.get("v") == _mark(path, path.stat().st_mtime):
+            response.headers["Cache-Control"] = "public, max-age=31536000, immutable"
     return response
 
 

@@ -76,6 +76,17 @@ const ACTS = {
     const states = await Promise.all(Array.from({ length: asked.times || 1 }, () => self.AnlanSync.flush()));
     return { states, heard, kept };
   },
+  /** The service worker begins; `pages` are what the portal gives for its addresses. Which of them it keeps, or why it does not. */
+  async install() {
+    const heard = {}, kept = [], nothing = async () => {};
+    Object.assign(globalThis, { ANLAN: asked.head, importScripts: () => {}, skipWaiting: nothing, addEventListener: (name, act) => { heard[name] = act; },
+      caches: { open: async () => ({ put: async (url) => { kept.push(url); } }) },
+      fetch: async (url) => new Response(asked.pages[url] || "") });
+    load();
+    let begun;
+    heard.install({ waitUntil: (promise) => { begun = promise; } });
+    return begun.then(() => ({ kept }), (error) => ({ refused: error.message }));
+  },
 };
 ACTS[asked.act]().then((answer) => { fs.writeSync(1, JSON.stringify(answer)); process.exit(0); },
   (error) => { fs.writeSync(2, String(error && error.stack)); process.exit(1); });

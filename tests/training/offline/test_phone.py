@@ -161,3 +161,13 @@ def test_the_phone_asks_the_question_that_the_portal_would_ask():
 def _question(name):
     words = dict.fromkeys(("source", "words", "explanation"))
     return Question(id=name, type="single", difficulty=1, objective="", rev=1, medical=False, line=1, **words)
+
+
+def test_the_worker_does_not_begin_with_a_page_of_another_version_and_keeps_all_of_its_own():
+    head = {"version": "1", "files": ["/learn/offline/static/a.js?v=new"], "pages": {"zh": "/learn/offline/zh/"},
+            "store": "", "sync": ""}
+    page = '<html lang="zh-CN"><script src="/learn/offline/static/a.js?v={}"></script></html>'
+    got = run("install", "sw.js", head=head, pages={"/learn/offline/zh/": page.format("old")})
+    assert got == {"refused": "/learn/offline/zh/"}
+    got = run("install", "sw.js", head=head, pages={"/learn/offline/zh/": page.format("new")})
+    assert sorted(got["kept"]) == sorted([*head["files"], *head["pages"].values()])

@@ -12,6 +12,7 @@ from sqlalchemy import select
 
 from portal.core.clock import utcnow
 from portal.core.db import db
+from portal.training import standing
 from portal.training.exams import attempts
 from portal.training.learners import practice
 from portal.training.models import Enrolment, PracticeAnswer, ReviewCard
@@ -54,6 +55,13 @@ def test_an_answer_counts_once_however_often_it_is_sent(learner, sample):
     assert sorted(row.ref for row in rows()) == sorted(thing["ref"] for thing in things)
     assert [(row.version_id, row.module_id, row.rev, row.points) for row in rows()] == [(sample[0], "fire", 1, 1.0)] * 2
     assert len(rows(Enrolment)) == 1
+
+
+@pytest.mark.usefixtures("request_")
+def test_an_answer_of_whoever_takes_the_course_already_waits_for_no_recount(learner, sample, monkeypatch):
+    take(learner, answer(sample[0], given=1))
+    monkeypatch.setattr(standing, "touch", None)  # holds the trail, in which all writers wait
+    assert [one.outcome for one in take(learner, answer(sample[0], "fir-007", "119"))] == [TAKEN]
 
 
 @pytest.mark.usefixtures("request_")

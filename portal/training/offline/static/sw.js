@@ -6,11 +6,17 @@ importScripts(self.ANLAN.store, self.ANLAN.sync);
 const SHELL = `anlan-learn-${self.ANLAN.version}`, MEDIA = "anlan-learn-media", PATIENCE = 8000;
 const EXAM = /^\/learn\/([^/]+)\/exam\/(start|sit)$/, PICTURE = /^\/learn\/media\//, EXAMS = /^\/learn\/[^/]+\/exam\//;
 
+/** Whether a page asks for the files that belong to this worker. While the portal is renewed on several machines it may come of
+    another one, older or newer: then this worker does not begin, and is asked for again at the next page. */
+async function isOurs(answer) {
+  const text = await answer.text();
+  return self.ANLAN.files.every((url) => text.indexOf(url) >= 0);
+}
 self.addEventListener("install", (event) => event.waitUntil((async () => {
   const cache = await caches.open(SHELL), pages = Object.keys(self.ANLAN.pages).map((language) => self.ANLAN.pages[language]);
   await Promise.all(self.ANLAN.files.concat(pages).map(async (url) => {
     const answer = await fetch(url, { cache: "reload", credentials: "same-origin", redirect: "error" });
-    if (!answer.ok) throw new Error(url);
+    if (!answer.ok || (pages.indexOf(url) >= 0 && !(await isOurs(answer.clone())))) throw new Error(url);
     await cache.put(url, answer);
   }));
   await self.skipWaiting();
