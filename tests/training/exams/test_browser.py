@@ -294,3 +294,26 @@ def test_one_question_at_a_time_without_a_script(served, device, monkeypatch):
     page.get_by_role("button", name="第 1 题").click()
     expect(page.locator("legend")).to_have_text("第 1 题（共 5 题）")
     assert json.dumps(served.kept(learner)[0]) == json.dumps(rights[0][1])
+
+
+#: What browsers of 2018 do not have yet.
+OLD = """for (const [of, name] of [[HTMLFormElement, "requestSubmit"], [SubmitEvent, "submitter"], [Array, "flat"]])
+  delete of.prototype[name];"""
+
+
+def test_an_old_phone_saves_each_answer_goes_to_the_question_that_was_pressed_and_hands_in(served, device, monkeypatch):
+    learner = served.learner()
+    page = device(learner)
+    page.context.add_init_script(OLD)
+    begin(page, served)
+    monkeypatch.setattr("portal.training.exams.pages._one_at_a_time", lambda _attempt: True)
+    page.reload()
+    rights = served.rights(learner)
+    page.get_by_role("button", name="第 3 题").click()
+    expect(page.locator("legend")).to_have_text("第 3 题（共 5 题）")
+    answer(page, 2, *rights[2])
+    saved(page)
+    assert served.kept(learner) == {2: rights[2][1]}
+    page.get_by_role("button", name="检查并交卷").click()
+    page.get_by_role("button", name="确认交卷").click()
+    expect(page.locator(".exam-score")).to_be_visible()

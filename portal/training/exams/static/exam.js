@@ -1,10 +1,10 @@
 // Saves each answer as it is given. Without a network it is kept here and sent later; the clock is the server's, counted on
-// with the browser's own ticks, so that a phone whose time is wrong shows the right time left. Without this file the form is
-// sent as it is.
+// with the browser's own ticks, so that a phone whose time is wrong shows the right time left. Without this file, and in a browser
+// that cannot give up a request, the form is sent as it is.
 "use strict";
 (() => {
   const form = document.getElementById("exam"), bar = document.getElementById("exam-bar"), store = window.AnlanKeep;
-  if (!form || !bar || !store) return;
+  if (!form || !bar || !store || !window.AbortController) return;
   const words = JSON.parse(bar.dataset.words), attempt = form.dataset.attempt;
   const state = document.getElementById("exam-state"), clock = document.getElementById("exam-clock"), stop = document.getElementById("exam-stop");
   const PATIENCE = 10000, LONGEST = 30000, LOOK = 30000;
@@ -27,9 +27,10 @@
   }
   function put(question, value) {
     const all = fields(question), kind = question.dataset.kind;
-    if (kind === "line") all[0].value = value ?? "";
-    else if (kind === "each") all.forEach((field, at) => { field.value = value?.[at] ?? ""; });
-    else all.forEach((field) => { field.checked = [value].flat().includes(Number(field.value)); });
+    const written = (one) => (one === null || one === undefined ? "" : one);
+    if (kind === "line") all[0].value = written(value);
+    else if (kind === "each") all.forEach((field, at) => { field.value = written(value && value[at]); });
+    else all.forEach((field) => { field.checked = [].concat(value).includes(Number(field.value)); });
   }
   function answered(question) {
     kept.seq = Math.max(kept.seq, store.read(attempt).seq) + 1; // another tab of this browser may have counted on
@@ -69,11 +70,11 @@
     tries += 1;
     soon(Math.min(LONGEST, 1000 * 2 ** Math.min(tries, 5)) * (0.75 + Math.random() / 2));
   }
-  async function ask(url, options = {}) {
+  async function ask(url, options) {
     const ending = new AbortController(), late = setTimeout(() => ending.abort(), PATIENCE);
     try {
-      return await fetch(url, { credentials: "same-origin", cache: "no-store", signal: ending.signal, ...options,
-        headers: { Accept: "application/json", ...options.headers } });
+      return await fetch(url, Object.assign({ credentials: "same-origin", cache: "no-store", signal: ending.signal }, options,
+        { headers: Object.assign({ Accept: "application/json" }, options && options.headers) }));
     } finally { clearTimeout(late); }
   }
   /** A token for a session that began after this page was made. */
@@ -102,7 +103,7 @@
     try {
       while (count()) {
         show("saving");
-        const answers = Object.entries(kept.waiting).map(([at, one]) => ({ at: Number(at), ...one }));
+        const answers = Object.entries(kept.waiting).map(([at, one]) => Object.assign({ at: Number(at) }, one));
         const send = () => ask(form.dataset.save, { method: "POST", body: JSON.stringify({ attempt, answers }),
           headers: { "Content-Type": "application/json", "X-CSRFToken": form.elements.csrf_token.value } });
         let answer = await send();
@@ -126,14 +127,18 @@
   }
 
   // -- handing in ------------------------------------------------------------------------------------------
-  let sure = false;
+  let sure = false, clicked = form.querySelector("button[name=do]");
+  form.addEventListener("click", (event) => { clicked = event.target.closest("button[name=do]") || clicked; });
   form.addEventListener("submit", async (event) => {
     if (sure) return;
     event.preventDefault();
     if (over || leaving) return;
     clearTimeout(typing);
-    const pressed = event.submitter;
-    for (const question of questions.filter((one) => one.dataset.kind === "line")) if ((valueOf(question) || "") !== (question.dataset.last ?? fields(question)[0].defaultValue)) { question.dataset.last = valueOf(question); answered(question); }
+    const pressed = event.submitter || clicked;
+    for (const question of questions.filter((one) => one.dataset.kind === "line")) {
+      const before = "last" in question.dataset ? question.dataset.last : fields(question)[0].defaultValue;
+      if ((valueOf(question) || "") !== before) { question.dataset.last = valueOf(question); answered(question); }
+    }
     while (busy) await new Promise((done) => { setTimeout(done, 50); });
     if (!await flush() || !await look()) {
       if (!over) { state.textContent = words.nothing_sent; bar.dataset.state = "offline"; }
@@ -141,7 +146,7 @@
     }
     nothingMore(true);
     sure = leaving = true;
-    form.requestSubmit(pressed);
+    press(pressed.value);
   });
 
   // -- the clock -------------------------------------------------------------------------------------------
@@ -162,19 +167,21 @@
   async function finish() {
     clearTimeout(typing);
     while (!over) {
-      if (await flush()) { sure = leaving = true; nothingMore(true); handIn(); return; }
+      if (await flush()) { sure = leaving = true; nothingMore(true); press("submit"); return; }
       await new Promise((done) => { setTimeout(done, 2000); });
     }
   }
-  function handIn() {
-    const act = Object.assign(document.createElement("input"), { type: "hidden", name: "do", value: "submit" });
+  /** Send the form as if the button with this value was pressed, also where a browser cannot press one. */
+  function press(value) {
+    const act = form.querySelector("input[name=do]") || Object.assign(document.createElement("input"), { type: "hidden", name: "do" });
+    act.value = value;
     form.append(act);
     form.submit();
   }
   /** Ask for the time: it tells also whether this device may still answer. */
   async function look() {
     if (over) return false;
-    try { return await heard(await ask(form.dataset.clock)); } catch { return false; }
+    try { return await heard(await ask(form.dataset.clock)); } catch (error) { return false; }
   }
   async function refresh() {
     if (over || leaving || busy) return;
@@ -187,7 +194,8 @@
   window.addEventListener("offline", () => { if (!over) show("offline"); });
   window.addEventListener("pageshow", (event) => { sure = leaving = false; nothingMore(false); if (event.persisted) refresh(); });
   document.addEventListener("visibilitychange", () => { if (!document.hidden) refresh(); });
-  document.getElementById("saved-plainly")?.remove();
+  const plainly = document.getElementById("saved-plainly");
+  if (plainly) plainly.remove();
   document.getElementById("save-plainly").hidden = true;
   tick();
   if (count()) flush(); else show("saved");

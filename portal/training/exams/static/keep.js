@@ -8,14 +8,14 @@ window.AnlanKeep = (() => {
     try {
       const found = JSON.parse(localStorage.getItem(name(attempt)));
       if (found && Number.isSafeInteger(found.seq) && found.waiting && typeof found.waiting === "object") return found;
-    } catch { /* nothing kept */ }
+    } catch (error) { /* nothing kept */ }
     return { seq: 0, waiting: {} };
   }
   /** Whether it could be kept: a browser may refuse, in private windows or when its memory is full. */
   function write(attempt, kept) {
-    try { localStorage.setItem(name(attempt), JSON.stringify(kept)); return true; } catch { return false; }
+    try { localStorage.setItem(name(attempt), JSON.stringify(kept)); return true; } catch (error) { return false; }
   }
-  function forget(attempt) { try { localStorage.removeItem(name(attempt)); } catch { /* nothing kept */ } }
+  function forget(attempt) { try { localStorage.removeItem(name(attempt)); } catch (error) { /* nothing kept */ } }
 
   const ended = document.querySelector("[data-ended]");
   if (ended) forget(ended.dataset.ended);
