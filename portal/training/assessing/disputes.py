@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from flask_babel import lazy_gettext as _l
-from sqlalchemy import ColumnElement, Select, false, func, or_, select
+from sqlalchemy import ColumnElement, Select, false, func, or_, select, tuple_
 from sqlalchemy.orm import Session
 
 from portal.core import audit
@@ -118,9 +118,17 @@ def _open(account: Account, where: ColumnElement[bool]) -> list[Dispute]:
     key = (Assessment.session_id, Assessment.learner_id, Assessment.skill)
     rows = db.session.execute(_disputed(where, *key, func.min(Assessment.disputed_at)).group_by(*key).order_by(
         func.min(Assessment.disputed_at).desc()).limit(MOST)).all()
+    if not rows:
+        return []
+    said: dict[tuple[uuid.UUID, int, str], list[Assessment]] = {(row[0], row[1], row[2]): [] for row in rows}
+    for one in db.session.execute(select(Assessment).where(tuple_(*key).in_(list(said)))).scalars():
+        said[one.session_id, one.learner_id, one.skill].append(one)
     sessions = {one.id: one for one in db.session.execute(select(PracticalSession).where(
         PracticalSession.id.in_({row[0] for row in rows}))).scalars()}
-    found = [_dispute(account, sessions[row[0]], row[1], row[2]) for row in rows]
+    names = people.names([row[1] for row in rows])
+    assessors = listing.display_names(one.assessor_id for group in said.values() for one in group)
+    found = [_dispute(account, sessions[of], name, group, assessors) for (of, learner_id, _skill), group in said.items()
+             if (name := names.get(learner_id)) is not None]
     return [one for one in found if one is not None]
 
 
@@ -130,24 +138,19 @@ def _disputed(where: ColumnElement[bool], *columns: Any) -> Select[Any]:
         Assessment.disputed_at.is_not(None), where)
 
 
-def _dispute(account: Account, session: PracticalSession, learner_id: int, skill: str) -> Dispute | None:
-    rows = {one.id: one for one in db.session.execute(select(Assessment).where(
-        Assessment.session_id == session.id, Assessment.learner_id == learner_id, Assessment.skill == skill)).scalars()}
-    state = rules.at_session(recording.say(one) for one in rows.values())
+def _dispute(account: Account, session: PracticalSession, name: tuple[str | None, str], said: Sequence[Assessment],
+             assessors: Mapping[uuid.UUID, str]) -> Dispute | None:
+    state, rows = rules.at_session(recording.say(one) for one in said), {one.id: one for one in said}
     if state.state != DISPUTED:
         return None
-    sheets = sheets_of([rows[say.id] for say in state.says])
+    sheets = [_sheet(rows[say.id], assessors) for say in state.says]
+    learner_id, skill = said[0].learner_id, said[0].skill
     checklist = recording.checklist_of(sheets[-1].version_id, session.slug, skill)
     ids = [step.id for step in checklist.steps] if checklist else list(sheets[-1].steps)
     differ = tuple(step for step in ids if len({sheet.steps.get(step) for sheet in sheets}) > 1)
-    name, tail = people.names([learner_id])[learner_id]
-    return Dispute(session, learner_id, name, tail, skill, tuple(sheets), differ, account.id in state.assessors)
+    return Dispute(session, learner_id, *name, skill, tuple(sheets), differ, account.id in state.assessors)
 
 
-def sheets_of(rows: Sequence[Assessment]) -> list[Sheet]:
-    """Assessments with the names of who made them."""
-    names = listing.display_names(one.assessor_id for one in rows)
-    return [Sheet(one.assessor_id, names.get(one.assessor_id, ""), one.passed, one.note, one.seen_at, dict(one.steps),
-                  one.version_id, one.id) for one in rows]
-
-
+def _sheet(one: Assessment, assessors: Mapping[uuid.UUID, str]) -> Sheet:
+    return Sheet(one.assessor_id, assessors.get(one.assessor_id, ""), one.passed, one.note, one.seen_at, dict(one.steps),
+                 one.version_id, one.id)

@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import pytest
 from flask_babel import force_locale
-from sqlalchemy import select, text
+from sqlalchemy import event, select, text
 
 from portal.core.clock import utcnow
 from portal.core.db import db
@@ -107,6 +107,27 @@ def test_how_many_learners_stand_is_asked_at_once(held, there, people, trainer, 
     assert set(results.passed_at_of("sample", [nobody.id, there.id])) == {there.id}
     assert results.skills(there.id, "no-such-course") == {}
     assert results.passed_at(there.id, "no-such-course") is None
+
+
+def test_many_disputes_are_asked_for_at_once(dispute, held, people, trainer, second, third, version):
+    def asked() -> tuple[int, int]:
+        statements, account = [], db.session.get(type(third), third.id)
+        disputes.of_account(account)  # what is read of the account once is not counted
+
+        def note(_connection, _cursor, statement, *_rest):
+            statements.append(statement)
+        event.listen(db.engine, "before_cursor_execute", note)
+        found = disputes.of_account(account)
+        event.remove(db.engine, "before_cursor_execute", note)
+        return len(found), len(statements)
+    one = asked()
+    learner = people(2, "李二")
+    seat(held, learner, ATTENDED)
+    recording.record(trainer, [seen(held, learner, version, minute=11, steps=BADLY)])
+    recording.record(second, [seen(held, learner, version, minute=13)])
+    assert (one[0], asked()) == (1, (2, one[1]))
+    assert [(found.name, [sheet.passed for sheet in found.sheets]) for found in disputes.of_account(third)] == [
+        ("李二", [False, True]), ("王一", [True, False])]
 
 
 def test_a_third_settles_it_with_a_reason_and_it_stays_settled(dispute, held, there, trainer, second, third, version):
