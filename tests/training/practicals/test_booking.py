@@ -172,6 +172,26 @@ def test_who_is_erased_leaves_the_seat_to_the_next(publish, learners, state):
     assert queued("up") == [two.id]
 
 
+def test_more_seats_at_a_session_that_has_begun_are_given_by_the_trainer_and_not_by_the_queue(publish, learners, trainer):
+    practical, (one, two) = publish(seats=1), learners(2)
+    for who in (one, two):
+        booking.book(who, practical.id)
+    move(practical, days=3, minutes=1)
+    begun = store.get(practical.id)
+    sessions.edit(trainer, practical.id, 1, plan(trainer, seats=2, starts_at=begun.starts_at, ends_at=begun.ends_at))
+    assert states(practical.id) == {one.id: BOOKED, two.id: WAITING}
+    assert queued("up") == []
+
+
+def test_a_queue_has_an_end_and_says_so(publish, learners, monkeypatch):
+    monkeypatch.setattr(booking, "LONGEST_QUEUE", 1)
+    practical, (one, two, three) = publish(seats=1), learners(3)
+    assert [booking.book(who, practical.id) for who in (one, two)] == [BOOKED, WAITING]
+    with pytest.raises(Conflict, match="候补"):
+        booking.book(three, practical.id)
+    assert three.id not in states(practical.id)
+
+
 def test_more_seats_are_given_to_those_who_wait(publish, learners, trainer):
     practical, people = publish(seats=1), learners(4)
     for who in people:
