@@ -53,9 +53,10 @@ def current(slug: str) -> tuple[int, Course] | None:
 
 
 def currents() -> list[tuple[int, Course]]:
-    """All courses that are loaded, by slug."""
+    """All courses that are loaded, the longest first; of equal ones by slug."""
     newest = select(func.max(CourseVersion.id)).group_by(CourseVersion.slug).order_by(CourseVersion.slug)
-    return [(version_id, of(version_id)) for version_id in db.session.execute(newest).scalars().all()]
+    found = [(version_id, of(version_id)) for version_id in db.session.execute(newest).scalars().all()]
+    return sorted(found, key=lambda one: -one[1].hours.theory)
 
 
 def of(version_id: int) -> Course:

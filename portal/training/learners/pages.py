@@ -11,7 +11,7 @@ from portal.core.clock import utcnow
 from portal.core.i18n import select_language
 from portal.training import courses_store
 from portal.training.content.values import Course
-from portal.training.learners import door, learning, practice_pages, review, road
+from portal.training.learners import door, exam_time, learning, practice_pages, review, road
 from portal.training.learners.media import pictures
 from portal.training.models import Learner
 from portal.training.reading import view
@@ -58,7 +58,12 @@ def current(slug: str) -> tuple[int, Course]:
 
 
 def mine(learner: Learner) -> Any:
-    return render_template("learners/mine.html", standings=learning.standings(learner.id))
+    standings = learning.standings(learner.id)
+    courses = {one.course.id: one.course for one in standings}
+    steps = {slug: road.signposts([one], courses[slug])[0]
+             for slug, one in road.ahead(learner.id, courses.values(), utcnow()).items()}
+    sits = [(courses[slug], closes) for slug, closes in exam_time.under_way(learner.id).items() if slug in courses]
+    return render_template("learners/mine.html", standings=standings, steps=steps, sits=sits)
 
 
 def course_page(learner: Learner, slug: str) -> Any:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
 from flask import url_for
 from flask_babel import gettext as _
+from sqlalchemy import select
 
 from portal import current_settings
 from portal.core.clock import local
@@ -38,7 +40,29 @@ class Stretch:
 def of(learner_id: int, course: Course, now: datetime) -> list[Stretch]:
     """The parts that the course has. Lessons are no gate: the exam is open from the start, the practical sessions when the
     theory is passed, the certificate when both are. Empty for a course without an exam, which ends with its last lesson."""
-    row = db.session.get(Enrolment, (learner_id, course.id))
+    return _stretches(db.session.get(Enrolment, (learner_id, course.id)), course, now)
+
+
+def ahead(learner_id: int, courses: Iterable[Course], now: datetime) -> dict[str, Stretch]:
+    """Course → the stretch to go now, of courses that the learner takes: what the exam opens goes before lessons that are left;
+    the certificate where it holds. None where lessons are what there is to do."""
+    rows = {row.slug: row for row in db.session.execute(select(Enrolment).where(Enrolment.learner_id == learner_id)).scalars()}
+    found = {course.id: _ahead(_stretches(rows.get(course.id), course, now)) for course in courses}
+    return {slug: one for slug, one in found.items() if one is not None}
+
+
+def _ahead(stretches: list[Stretch]) -> Stretch | None:
+    if not stretches:
+        return None
+    by_part = {one.part: one for one in stretches}
+    if by_part[CERTIFICATE].state == DONE:
+        return by_part[CERTIFICATE]
+    if by_part[EXAM].state != DONE and by_part[LESSONS].state != DONE:
+        return None
+    return next(one for one in stretches if one.part != LESSONS and one.state == NOW)
+
+
+def _stretches(row: Enrolment | None, course: Course, now: datetime) -> list[Stretch]:
     if row is None or course.exam is None:
         return []
     lessons = sum(1 for _lesson in course.lessons)
@@ -57,7 +81,7 @@ def signposts(road: list[Stretch], course: Course) -> list[dict[str, str]]:
     where = {LESSONS: f"#m-{course.modules[0].id}" if course.modules else "", EXAM: url_for("exams.rules", slug=course.id),
              PRACTICAL: url_for("practicals.course", slug=course.id), CERTIFICATE: url_for("learner_certificates.index")}
     labels = {LESSONS: _("Lessons"), EXAM: _("Exam"), PRACTICAL: _("Practical sessions"), CERTIFICATE: _("Certificate")}
-    return [{"state": one.state, "label": labels[one.part], "words": _words(one),
+    return [{"part": one.part, "state": one.state, "label": labels[one.part], "words": _words(one),
              "href": "" if one.state == AHEAD else where[one.part]} for one in road]
 
 

@@ -25,6 +25,8 @@ PAGES = (
     ("training_exchange.index", _l("Exchange"), (TRAINER, ADMINISTRATOR)),
 )
 _TOP = "/desk/training/"
+#: Pages that lie elsewhere, and the page that they are shown below.
+BELOW = {"training_sessions.index": ("/desk/training/disputes/",), "training_gradebook.index": ("/desk/training/learners/",)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,12 +42,12 @@ def items(account: Account | None) -> list[Item]:
     """The pages of this portal that the account may see."""
     if account is None:
         return []
-    there = [(url_for(endpoint), label) for endpoint, label, roles in PAGES
+    there = [(url_for(endpoint), label, BELOW.get(endpoint, ())) for endpoint, label, roles in PAGES
              if endpoint in current_app.view_functions and has_role(account, *roles)]
-    return [Item(path, label, _current(path)) for path, label in there]
+    return [Item(path, label, _current(path, below)) for path, label, below in there]
 
 
-def _current(path: str) -> str:
+def _current(path: str, below: tuple[str, ...]) -> str:
     if request.path == path:
         return "page"
-    return "true" if path != _TOP and request.path.startswith(path) else ""
+    return "true" if path != _TOP and request.path.startswith((path, *below)) else ""

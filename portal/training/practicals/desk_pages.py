@@ -38,7 +38,7 @@ def make_blueprint() -> Blueprint:
     rule("/<uuid:session_id>/", "show", reader(show))
     rule("/<uuid:session_id>/edit", "edit", trainer(edit), methods=["GET", "POST"])
     rule("/<uuid:session_id>/cancel", "cancel", trainer(cancel), methods=["GET", "POST"])
-    blueprint.context_processor(lambda: {"span": words.span, "moment": utcnow()})
+    blueprint.context_processor(lambda: {"span": words.span, "span_parts": words.parts, "moment": utcnow()})
     return blueprint
 
 

@@ -42,7 +42,7 @@ def make_blueprint() -> Blueprint:
     rule("/<uuid:session_id>/leave", "leave", door.required(leave), methods=["POST"])
     rule("/<uuid:session_id>/calendar.ics", "calendar", door.required(calendar_file))
     blueprint.context_processor(header)
-    blueprint.context_processor(lambda: {"span": words.span, "moment": utcnow()})
+    blueprint.context_processor(lambda: {"span": words.span, "span_parts": words.parts, "moment": utcnow()})
     return blueprint
 
 
@@ -133,15 +133,16 @@ def _skills(row: PracticalSession, course: Course | None, gates: standing.Gates)
     return [(names.get(one, one), one in names and one not in gates.skills_open) for one in row.skills]
 
 
-def _missing(learner: Learner, course: Course | None, blocked: Hindrance | None) -> tuple[str, str] | None:
-    """What is missing of the theory, and where it is done."""
+def _missing(learner: Learner, course: Course | None, blocked: Hindrance | None) -> tuple[str, str, str] | None:
+    """What is missing of the theory, where it is done, and how the way there is called."""
     if course is None or blocked is None or blocked.why != booking.THEORY:
         return None
     if course.exam is not None:
-        return _("You have not passed the exam of this course yet."), url_for("exams.rules", slug=course.id)
+        return (_("You have not passed the exam of this course yet."), url_for("exams.rules", slug=course.id),
+                _("To the exam and its rules"))
     here = learning.standing(learner.id, course)
     return (_("%(done)s of %(all)s lessons are done; all of them are needed.", done=here.done, all=here.lessons),
-            url_for("learners.course", slug=course.id))
+            url_for("learners.course", slug=course.id), _("To the lessons"))
 
 
 # -- writing -------------------------------------------------------------------------------------------------

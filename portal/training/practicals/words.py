@@ -13,8 +13,13 @@ WEEKDAYS = (_l("Mon"), _l("Tue"), _l("Wed"), _l("Thu"), _l("Fri"), _l("Sat"), _l
 
 
 def span(practical: PracticalSession) -> str:
-    """`12月1日（周二）09:30–12:30` or `Tue 1 Dec 09:30–12:30`; with the year when it is not this one, and the day of the end
-    when that is another."""
+    """Both parts of when a session is, as one text."""
+    return "".join(parts(practical))
+
+
+def parts(practical: PracticalSession) -> tuple[str, str]:
+    """The day, and the time, between which a line may be broken: `12月1日（周二）` and `09:30–12:30`, or `Tue 1 Dec ` and
+    `09:30–12:30`; with the year when it is not this one, and the day of the end when that is another."""
     zone = current_settings().timezone
     starts, ends, now = local(practical.starts_at, zone), local(practical.ends_at, zone), local(utcnow(), zone)
     weekday, locale = str(WEEKDAYS[starts.weekday()]), get_locale()
@@ -22,7 +27,7 @@ def span(practical: PracticalSession) -> str:
         day = f"{starts.month}月{starts.day}日（{weekday}）"
         day = day if starts.year == now.year else f"{starts.year}年{day}"
         last = f"{ends:%H:%M}" if ends.date() == starts.date() else f"{ends.month}月{ends.day}日 {ends:%H:%M}"
-        return f"{day}{starts:%H:%M}–{last}"
+        return day, f"{starts:%H:%M}–{last}"
     day = f"{weekday} {starts.day} {starts:%b}" + ("" if starts.year == now.year else f" {starts.year}")
     last = f"{ends:%H:%M}" if ends.date() == starts.date() else f"{ends.day} {ends:%b %H:%M}"
-    return f"{day} {starts:%H:%M}–{last}"
+    return f"{day} ", f"{starts:%H:%M}–{last}"

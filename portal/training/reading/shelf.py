@@ -50,7 +50,7 @@ def token(content: Path) -> str:
 
 
 def read(content: Path) -> Shelf:
-    """The courses of a content directory that have a lesson to show, in the order of their folders."""
+    """The courses of a content directory that have a lesson to show, the longest first."""
     return _read(content, token(content))
 
 
@@ -63,7 +63,8 @@ def _read(content: Path, mark: str) -> Shelf:
             faults += len(reading.faults)
             logger.warning("the course %s has %d faults (the first: %s); run: anlan content lint", reading.name,
                            len(reading.faults), reading.faults[0])
-    courses = tuple(reading.course for reading in readings if reading.course is not None and any(reading.course.lessons))
+    shown = [reading.course for reading in readings if reading.course is not None and any(reading.course.lessons)]
+    courses = tuple(sorted(shown, key=lambda course: -course.hours.theory))
     return Shelf(mark, courses, faults)
 
 

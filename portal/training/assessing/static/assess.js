@@ -9,7 +9,7 @@
   let list = kept.list(session), busy = false, alone = false;
   const say = (text, values = {}) => Object.entries(values).reduce((t, [k, v]) => t.split(`{${k}}`).join(v), text);
   const at = (url) => url.replace(nil, session);
-  const clock = (ms) => new Intl.DateTimeFormat(document.documentElement.lang, {month: "numeric", day: "numeric", hour: "2-digit", minute: "2-digit"}).format(ms);
+  const clock = (ms) => new Intl.DateTimeFormat(document.documentElement.lang === "en" ? "en-GB" : "zh-CN", {month: "short", day: "numeric", hour: "2-digit", minute: "2-digit", hourCycle: "h23"}).format(ms);
   const waiting = () => kept.out().filter((one) => one.state !== "refused");
   const mine = (one) => Boolean(list) && one.account === list.account;
 
@@ -39,7 +39,7 @@
   }
   function drawList() {
     $("app-title").textContent = words.assess;
-    const links = make("nav", {class: "row assess-tabs"}, make("a", {class: "button button-quiet", href: at(words.attendance_url)}, words.attendance), make("a", {class: "button button-quiet", href: words.disputes_url}, words.disputes));
+    const links = make("nav", {class: "row assess-tabs"}, words.page_url ? make("a", {class: "button button-quiet", href: at(words.page_url)}, words.page) : null, make("a", {class: "button button-quiet", href: at(words.attendance_url)}, words.attendance), make("a", {class: "button button-quiet", href: words.disputes_url}, words.disputes));
     const rows = (some) => make("ul", {class: "plain assess-people"}, ...some.map(row)), there = list.people.filter((one) => one.present || one.gone), rest = list.people.filter((one) => !one.present && !one.gone);
     const row = (one) => make("li", {id: `p-${one.id}`}, make("p", {class: "flush"}, make("strong", {}, one.name || words.nameless), " ", make("span", {class: "muted small"}, say(words.tail, {tail: one.tail})), one.gone ? make("span", {class: "muted small"}, ` · ${words.gone}`) : null),
       make("ul", {class: "plain assess-skills"}, ...list.skills.map((item) => skillButton(one, item))));
