@@ -21,6 +21,7 @@ function makeStore(given) {
     },
     lock: async () => { kept.locked = true; },
     courses: async (owner) => kept.courses.filter((one) => one.owner === owner),
+    slugs: async (owner) => (owner ? kept.courses.map((one) => one.slug) : []),
     learn: async (one) => { kept.standing[one.slug] = one; },
     standing: async (slug) => kept.standing[slug] || null,
     things: async (owner) => kept.things.filter((one) => one.owner === owner).map((one) => Object.assign({}, one)),

@@ -13,7 +13,7 @@ self.AnlanBar = (() => {
   const say = (key, n) => (words[n === 1 && words[`${key}_one`] ? `${key}_one` : key] || "").replace("{n}", n);
   async function show(how) {
     if (how) last = how;
-    const owner = await store.owner(), things = await store.things(owner), courses = await store.courses(owner);
+    const owner = await store.owner(), things = await store.things(owner), courses = await store.slugs(owner);
     const waiting = things.filter((thing) => thing.state === "waiting"), later = waiting.filter((thing) => thing.later).length;
     const answers = waiting.filter((thing) => thing.kind === "answer").length - later, lessons = waiting.length - later - answers;
     const refused = things.filter((thing) => thing.state === "refused").length, foreign = await store.foreign(owner);
@@ -56,7 +56,7 @@ self.AnlanBar = (() => {
   /** Whoever keeps nothing here costs the server nothing. On the page without a network somebody may be signed in meanwhile. */
   async function sendSome() {
     const owner = await store.owner(), asks = !owner && bar.dataset.learner === undefined;
-    const some = asks || (await store.courses(owner)).length || (await store.things(owner)).length || Object.keys(await store.pauses()).length;
+    const some = asks || (await store.slugs(owner)).length || (await store.things(owner)).length || Object.keys(await store.pauses()).length;
     if (some) await (navigator.onLine ? send() : show("offline"));
   }
 

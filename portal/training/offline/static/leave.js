@@ -15,7 +15,7 @@
   async function mayLeave() {
     const owner = await store.owner(), things = await store.things(owner);
     if (waiting(things)) await bar.send();
-    if ((things.length || (await store.courses(owner)).length) && (await sync.refresh()).state === "offline") {
+    if ((things.length || (await store.slugs(owner)).length) && (await sync.refresh()).state === "offline") {
       window.alert(words.cannot_leave);
       return false;
     }

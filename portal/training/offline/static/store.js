@@ -89,6 +89,8 @@ self.AnlanStore = (() => {
 
     // -- courses: {slug, owner, version_id, version, at, bytes, bundle}
     courses: async (owner) => (await all("courses")).filter((one) => one.owner === owner && one.bundle.form === FORM),
+    /** Their names alone, for every page asks for them, and a course is a megabyte: since `claim` all that are here are his. */
+    slugs: (owner) => (owner ? within(["courses"], "readonly", (courses) => courses.getAllKeys()) : Promise.resolve([])),
     keep: (record) => put("courses", record, record.slug),
     drop: (slug) => within(["courses", "standing"], "readwrite", (courses, standing) => { courses.delete(slug); standing.delete(slug); }),
     /** {slug, owner, version_id, version, lessons, answers, due}: what the server said last. */
