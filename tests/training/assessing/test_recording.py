@@ -150,6 +150,18 @@ def test_nobody_who_differs_settles_it_nor_anybody_of_another_street(dispute, he
     assert results.skills(there.id, "sample")["cpr"].state == DISPUTED
 
 
+def test_nobody_settles_what_is_about_himself(held, people, trainer, second, third, version):
+    learner = people(5, third.display_name)
+    seat(held, learner, ATTENDED)
+    recording.record(trainer, [seen(held, learner, version, minute=10)])
+    recording.record(second, [seen(held, learner, version, minute=12, steps=BADLY)])
+    good = next(sheet for sheet in disputes.of_account(third)[0].sheets if sheet.passed)
+    with pytest.raises(Conflict) as raised:
+        disputes.settle(third, held.id, learner.id, "cpr", good.id, "I was good")
+    assert "Nobody assesses oneself" in str(raised.value.message)
+    assert results.skills(learner.id, "sample")["cpr"].state == DISPUTED
+
+
 def test_a_sheet_that_was_changed_meanwhile_cannot_be_chosen(dispute, held, there, trainer, third, version):
     old = disputes.of_account(third)[0].sheets[0]
     recording.record(trainer, [seen(held, there, version, minute=15)])
