@@ -21,8 +21,9 @@ NAMESPACE = "https://purl.imsglobal.org/ob/v3p0"
 KEYWORD = b"openbadgecredential"
 _PNG = b"\x89PNG\r\n\x1a\n"
 _TOKEN = re.compile(rb"eyJ[A-Za-z0-9_-]+\.eyJ[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+")
-#: What may be a token, as long as it goes on: found in one pass, whatever a file is made of.
-_RUN = re.compile(rb"[A-Za-z0-9_.-]{200,}")
+#: What may be a token, as long as it goes on: looked for where it begins only, or a file of runs that are a little too short
+#: would be read two hundred times over.
+_RUN = re.compile(rb"(?<![A-Za-z0-9_.-])[A-Za-z0-9_.-]{200,}")
 _STREAM = re.compile(rb"stream\r?\n")
 #: Streams of a PDF that are unpacked, and bytes that may come out of all of them.
 _MOST_STREAMS, _MOST_UNPACKED = 400, 8_000_000

@@ -62,7 +62,7 @@ class Granted:
 def issue_if_due(session: Session, learner_id: int, slug: str) -> Certificate | None:
     """Grant the certificate that a learner is due, in the caller's transaction: the first one when both gates are open, a
     further one when a renewal is done. None where nothing is due: no exam in the course, a gate closed, no name, one that still
-    holds, or one that was taken back, which only the desk gives back. Asking twice grants once."""
+    holds, or one that was taken back, be it a renewal, which only the desk gives back. Asking twice grants once."""
     audit.serialise(session)
     loaded = courses_store.current(slug)
     learner = session.get(Learner, learner_id, populate_existing=True)
@@ -75,7 +75,7 @@ def issue_if_due(session: Session, learner_id: int, slug: str) -> Certificate | 
         gates = standing.gates(learner_id, slug)
         if session.execute(had).first() is not None or not (gates.theory and gates.practical):
             return None
-    elif not _is_renewed(before, learner_id, course):
+    elif renewal.taken_back(before) or not _is_renewed(before, learner_id, course):
         return None
     made = _make(session, learner, version_id, course, before)
     details = {"course": slug, "serial": made.serial} | ({"renews": str(before.id)} if before is not None else {})

@@ -28,7 +28,8 @@ MOST = 400
 
 def queue_due(app: Flask) -> int:
     """Queue the reminders that are due; how many. One query along the index of ends looks for them. Who asked for no more texts
-    gets none, and who has a newer certificate needs none: both are looked at once. Harmless in two processes."""
+    gets none, who has a newer certificate needs none, and whose renewal was taken back can renew nothing: all are looked at once.
+    Harmless in two processes."""
     with app.app_context():
         days, now = current_settings().certificate_reminder_days, utcnow()
         if not days:
@@ -49,7 +50,9 @@ def _remind(certificate_id: uuid.UUID) -> bool:
         row.reminded_at = utcnow()
         learner = session.get(Learner, row.learner_id) if row.learner_id is not None else None
         held = renewal.held(learner.id, row.slug) if learner is not None else None
-        if learner is None or held is None or held.id != row.id or subscribers.stopped([learner.phone_index]):
+        if learner is None or held is None or held.id != row.id or renewal.taken_back(row):
+            return False
+        if subscribers.stopped([learner.phone_index]):
             return False
         return _queue(session, row, learner)
 

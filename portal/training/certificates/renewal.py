@@ -48,13 +48,20 @@ def opens_at(certificate: Certificate, course: Course) -> datetime | None:
     return max(certificate.valid_until - timedelta(days=course.renewal.days_before), certificate.issued_at)
 
 
+def taken_back(certificate: Certificate) -> bool:
+    """Of one that :func:`held` gives: whether it was renewed and the renewal taken back. What was done for that one earns no
+    second one; only the desk gives it back."""
+    after = select(Certificate.id).where(Certificate.renews == certificate.id).limit(1)
+    return db.session.execute(after).first() is not None
+
+
 def open_since(learner_id: int, slug: str) -> datetime | None:
-    """Since when the learner may renew what he holds; None while he may not, or holds nothing."""
+    """Since when the learner may renew what he holds; None while he may not, or holds nothing, or had the renewal taken back."""
     loaded, certificate = courses_store.current(slug), held(learner_id, slug)
     if loaded is None or certificate is None:
         return None
     opens = opens_at(certificate, loaded[1])
-    return opens if opens is not None and opens <= utcnow() else None
+    return opens if opens is not None and opens <= utcnow() and not taken_back(certificate) else None
 
 
 def way(learner_id: int, course: Course, since: datetime) -> Way:

@@ -80,6 +80,12 @@ def test_a_document_of_bombs_ends_soon():
         token_in(b"%PDF-1.5\n" + bomb * (1_400_000 // len(bomb)))
 
 
+def test_a_token_is_looked_for_only_where_a_run_of_its_characters_begins():
+    """A file of runs that are each one character too short is read once, not once from each of their characters."""
+    assert not carriers._RUN.match(b"-" * 201, 1)
+    assert carriers._RUN.findall(b" " + b"-" * 199 + b" " + b"_" * 200) == [b"_" * 200]
+
+
 @settings(max_examples=40)
 @given(st.binary(max_size=300), st.sampled_from([b"", b"%PDF-1.4\nstream\n", b"<", b"\x89PNG\r\n\x1a\n\0\0\0\x05iTXt"]))
 def test_noise_never_breaks_it(noise, head):

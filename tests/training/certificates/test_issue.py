@@ -221,6 +221,22 @@ def test_what_is_taken_back_is_not_granted_again_by_itself_and_can_be_given_back
     assert acts() == ["certificate.issue", "certificate.revoke", "certificate.reinstate"]
 
 
+def test_a_renewal_that_is_taken_back_is_not_granted_again_by_the_exam_that_earned_it(school, trainer, clock):
+    person = certified()
+    first = only(person)
+    clock.ahead = timedelta(days=690)
+    pass_exam(person, clock())
+    renewed = store.of_learner(person)[0].row.serial
+    issue.revoke(trainer, renewed, REASON)
+    pass_exam(person, clock())
+    assert renewal.open_since(person, SLUG) is None
+    assert issue.issue_due(trainer, SLUG, region_code=DISTRICT).granted == 0
+    assert count() == 2
+    assert [store.by_serial(one).state for one in (renewed, first.serial)] == [store.REVOKED, store.VALID]
+    issue.reinstate(trainer, renewed, "复核后撤销原决定")
+    assert [store.by_serial(one).state for one in (renewed, first.serial)] == [store.VALID, store.RENEWED]
+
+
 def test_only_who_trains_for_the_district_takes_back_and_says_why(school, trainer):
     number = only(certified()).serial
     street = office("street", (TRAINER, PINGSHAN, "white"))

@@ -11,11 +11,13 @@ from portal.channels.sms import notices, phones
 from portal.channels.sms.models import SmsNotice
 from portal.core.clock import utcnow
 from portal.core.db import db, transaction
+from portal.identity.rights import TRAINER
 from portal.subscribers import store as subscribers
 from portal.training.certificate_models import Certificate
-from portal.training.certificates import reminders
+from portal.training.certificates import issue, reminders, store
 from portal.training.learners import own
 from portal.training.models import Learner
+from tests.district import DISTRICT, office
 from tests.training.certificates.people import certified, pass_exam
 
 
@@ -64,6 +66,13 @@ def test_who_has_renewed_already_is_not_reminded_of_the_old_one(school, due):
     pass_exam(due)
     assert len(db.session.execute(select(Certificate)).scalars().all()) == 2
     assert reminders.queue_due(school) == 0
+
+
+def test_whose_renewal_was_taken_back_is_not_told_to_renew(school, due):
+    pass_exam(due)
+    issue.revoke(office("trainer", (TRAINER, DISTRICT, "white")), store.of_learner(due)[0].row.serial, "冒名顶替考试")
+    assert reminders.queue_due(school) == 0
+    assert queued() == []
 
 
 def test_who_leaves_is_told_nothing_more(school, due):
