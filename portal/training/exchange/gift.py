@@ -31,9 +31,11 @@ _FORMAT = re.compile(r"\s*\[(html|moodle|plain|markdown)\]")
 _WEIGHT = re.compile(r"\s*%(-?\d{1,3}(?:\.\d{1,9})?)%")
 _ID = re.compile(r"\[id:((?:[^\]\\]|\\.)*)\]")
 _ANLAN = re.compile(r"//\s*anlan (\{.*\})\s*\Z")
-_ORDER = re.compile(r">\s*(?:\d+|all)?\s*(?:ALL|EXACT|RANDOM|REL(?!ATIVE)|CONTIGUOUS|CONTIG)?\s*"
-                    r"(?:HORIZONTAL|HORI|VERTICAL|VERT)?\s*(?:ALL_OR_NOTHING|ABSOLUTE_POSITION|ABSOLUTE|ABS|RELATIVE[A-Z_]*)?\s*"
-                    r"(?:SHOW|HIDE)?\s*(?:none|123|abc|iii)?[ \t]*(?:\n|\Z)", re.IGNORECASE)
+#: Its spaces are never given back: six runs of them could share one run of spaces in endlessly many ways.
+_ORDER = re.compile(r">[ \t]*+(?:\d+|all)?[ \t]*+(?:ALL|EXACT|RANDOM|REL(?!ATIVE)|CONTIGUOUS|CONTIG)?[ \t]*+"
+                    r"(?:HORIZONTAL|HORI|VERTICAL|VERT)?[ \t]*+"
+                    r"(?:ALL_OR_NOTHING|ABSOLUTE_POSITION|ABSOLUTE|ABS|RELATIVE[A-Z_]*)?[ \t]*+"
+                    r"(?:SHOW|HIDE)?[ \t]*+(?:none|123|abc|iii)?(?:\n|\Z)", re.IGNORECASE)
 _BLANK = "_____"
 
 

@@ -7,7 +7,7 @@ styles and forms are left out with all that is in them, of other elements the te
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 import lxml.html
@@ -126,13 +126,23 @@ class Html:
 
     def _table(self, element: etree._Element, depth: int) -> str:
         rows = [[one_line(_tidy(self._inside(cell, depth))) for cell in row if cell.tag in ("td", "th")]
-                for row in element.iter("tr")]
+                for row in _rows(element)]
         rows = [row for row in rows if row]
         if not rows:
             return ""
         wide = max(map(len, rows))
         lines = ["| " + " | ".join(row + [""] * (wide - len(row))) + " |" for row in rows]
         return "\n\n" + "\n".join([lines[0], "|" + "---|" * wide, *lines[1:]]) + "\n\n"
+
+
+def _rows(table: etree._Element) -> Iterator[etree._Element]:
+    """The rows of a table itself. Those of a table within one of its cells are that one's: read for both, a few dozen tables
+    within each other would never end."""
+    for part in table:
+        if part.tag == "tr":
+            yield part
+        elif part.tag in ("thead", "tbody", "tfoot"):
+            yield from (row for row in part if row.tag == "tr")
 
 
 def _text(text: str | None) -> str:

@@ -63,6 +63,16 @@ def test_an_order_line_by_line():
     assert (draft.type, draft.items) == ("ordering", ("first", "second", "third"))
 
 
+@pytest.mark.parametrize("head", [">", "> ALL VERTICAL", ">3 EXACT HORI ABS SHOW 123", ">ALL_OR_NOTHING",
+                                  "> RELATIVE_TO_CORRECT HIDE\t"])
+def test_how_an_order_is_shown_elsewhere_is_no_item_of_it(head):
+    assert one(f"Order: {{{head}\nfirst\nsecond\n}}").items == ("first", "second")
+
+
+def test_a_long_run_of_spaces_where_an_order_begins_is_read_like_a_short_one():
+    assert one("Order: {>" + " " * 5000 + "first\nsecond\n}").items == ("first", "second")
+
+
 def test_what_is_escaped_means_nothing_and_plain_text_is_no_markdown():
     draft = one("1 \\= 1 \\{set\\} * a_b # <b \\: x{=\\~right\\n# why ~wrong \\# 2}")
     assert draft.words == "1 = 1 {set} \\* a\\_b # \\<b : x"

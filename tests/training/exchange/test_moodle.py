@@ -9,7 +9,7 @@ from decimal import Decimal
 import pytest
 from PIL import Image
 
-from portal.training.exchange import moodle
+from portal.training.exchange import moodle, pictures
 from portal.training.exchange.drafts import Option, Unreadable
 
 pytestmark = pytest.mark.usefixtures("english")
@@ -108,6 +108,24 @@ def test_a_picture_that_swells_is_refused():
     files = f'<file name="a.png" encoding="base64">{b64encode(target.getvalue()).decode()}</file>'
     given = question("truefalse", TF, '<img src="@@PLUGINFILE@@/a.png" alt="">x', files)
     assert moodle.read(quiz(given), "en").pictures == {}
+
+
+def test_a_picture_that_is_shown_a_thousand_times_is_made_small_once_and_all_together_have_a_limit(monkeypatch):
+    drawn = []
+    monkeypatch.setattr(pictures, "_small", lambda shown: drawn.append(shown.size) or ("webp", repr(shown.size).encode()))
+    first, second = picture("PNG", (60, 40)), picture("PNG", (2, 1))
+    files = f'<file name="a.png" encoding="base64">{first}</file>'
+    given = question("truefalse", TF, '<img src="@@PLUGINFILE@@/a.png" alt="a door">' * 1000, files)
+    reading = moodle.read(quiz(given, given), "en")
+    assert drawn == [(60, 40)]
+    assert len(reading.pictures) == 1
+    monkeypatch.setattr(pictures, "MOST_PIXELS_IN_ALL", 60 * 40 + 1)
+    assert len(moodle.read(quiz(given, given.replace(first, second)), "en").pictures) == 1
+
+
+def test_tables_within_tables_are_read_once_each():
+    draft = one(question("truefalse", TF, "<table><tr><td>x" * 38))
+    assert draft.words.count("x") == 38
 
 
 @pytest.mark.parametrize(("body", "reason"), [
