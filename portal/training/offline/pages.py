@@ -136,6 +136,7 @@ def take(learner: Learner) -> Any:
         slugs = [str(slug) for slug in said["slugs"]]
     except (TypeError, ValueError, KeyError, OverflowError, RecursionError):
         return jsonify(state="bad"), 422
+    slugs = [slug for slug in slugs if sync.is_text(slug)]
     if who != str(learner.id):  # the phone has changed hands since: nothing of one learner counts for another
         return jsonify(state="other", learner=str(learner.id)), 409
     results = sync.take(learner.id, things, sent)

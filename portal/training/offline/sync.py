@@ -45,14 +45,14 @@ def take(learner_id: int, things: Sequence[Any], sent: float) -> list[Result]:
 
 def _when(thing: Any, sent: float, now: datetime) -> datetime:
     at = thing.get("at") if isinstance(thing, Mapping) else None
-    if not isinstance(at, (int, float)) or isinstance(at, bool) or not 0 <= sent - at < 1e15:
+    if not isinstance(at, (int, float)) or isinstance(at, bool) or not abs(at) < 1e15 or not 0 <= sent - at < 1e15:
         return now
     return now - min(timedelta(milliseconds=sent - at), OLDEST)
 
 
 def _take(learner_id: int, thing: Mapping[str, Any], sitting: Mapping[str, datetime], at: datetime) -> Result:
     ref, slug = str(thing.get("ref", ""))[:36], str(thing.get("slug", ""))
-    if not practice.is_ref(ref) or thing.get("kind") not in (ANSWER, LESSON):
+    if not practice.is_ref(ref) or thing.get("kind") not in (ANSWER, LESSON) or not is_text(slug):
         return Result(ref, REFUSED, message=_("This could not be understood."))
     current = courses_store.current(slug)
     if current is None:
@@ -119,6 +119,11 @@ def _is_answer(answer: Any) -> bool:
     return _is_scalar(answer)
 
 
+def is_text(value: str) -> bool:
+    """Whether both databases can keep it: one thing that cannot be kept would hold up all that a phone sends with it."""
+    return "\0" not in value and not any("\ud800" <= character <= "\udfff" for character in value)
+
+
 def _is_scalar(value: Any) -> bool:
-    return (isinstance(value, str) and len(value) <= LONGEST and "\0" not in value) or (
+    return (isinstance(value, str) and len(value) <= LONGEST and is_text(value)) or (
         isinstance(value, int) and not isinstance(value, bool) and abs(value) < 1000)

@@ -265,3 +265,14 @@ def test_scripts_are_such_as_old_phones_read_and_the_policy_of_pages_allows(path
     text = re.sub(r"(?m)^\s*(?://|/?\*).*$", "", path.read_text(encoding="utf-8"))
     text = re.sub(r'"(?:[^"\\\n]|\\.)*"|`[^`]*`', '""', text)
     assert [found for found in (*NEWER, *REFUSED) if re.search(found, text)] == []
+
+
+@pytest.mark.parametrize("bad", [{"answer": "\ud83d"}, {"answer": ["\0"]}, {"slug": "sample\0"}, {"slug": "\udc00"},
+                                 {"at": 10**400}])
+def test_one_thing_that_cannot_be_kept_holds_up_no_other(phone, sample, bad):
+    phone.sign_in()
+    things = [answer(sample[0], "fir-007", "119") | bad, answer(sample[0], "fir-001", 1)]
+    got = send(phone, things, slugs=["sample", "a\0", "\ud800"])
+    assert got.status_code == 200
+    assert [one["outcome"] for one in got.get_json()["results"]] == ["taken" if "at" in bad else "refused", "taken"]
+    assert list(got.get_json()["courses"]) == ["sample"]

@@ -78,7 +78,7 @@ self.AnlanAsking = (() => {
     return [h("div", {}, h("label", { for: "answer" }, say("your_answer"), unit ? ` (${unit})` : ""),
       h("input", { type: "text", id: "answer", maxlength: LONGEST, autocomplete: "off", inputmode: question.type === "numeric" ? "decimal" : null,
         "aria-describedby": "words" })), (form) => {
-      const text = form.querySelector("#answer").value.trim().slice(0, LONGEST);
+      const text = form.querySelector("#answer").value.trim().slice(0, LONGEST).replace(/[\ud800-\udbff]$/, ""); // half an emoji is no text
       return text ? { answer: text } : { problem: say("type_something"), at: "answer" };
     }];
   }
