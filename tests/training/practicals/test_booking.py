@@ -183,6 +183,16 @@ def test_more_seats_at_a_session_that_has_begun_are_given_by_the_trainer_and_not
     assert queued("up") == []
 
 
+def test_who_gives_the_seat_back_hears_no_more_of_it(publish, learners):
+    practical, (one, two, three) = publish(seats=1), learners(3)
+    for who in (one, two, three):
+        booking.book(who, practical.id)
+    booking.leave(one, practical.id)
+    assert queued("up") == [two.id]
+    booking.leave(two, practical.id)  # before the text was sent
+    assert queued("up") == [three.id]
+
+
 def test_a_queue_has_an_end_and_says_so(publish, learners, monkeypatch):
     monkeypatch.setattr(booking, "LONGEST_QUEUE", 1)
     practical, (one, two, three) = publish(seats=1), learners(3)
