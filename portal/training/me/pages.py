@@ -14,6 +14,7 @@ from portal.core.db import db, transaction
 from portal.core.errors import Conflict, Invalid, Problem
 from portal.core.i18n import LANGUAGES, select_language
 from portal.identity.limits import limiter
+from portal.subscribers import store as subscribers
 from portal.training.certificate_models import Certificate
 from portal.training.learners import door, exam_time, own
 from portal.training.learners.pages import header
@@ -63,6 +64,7 @@ def own_page(learner: Learner, problems: list[Problem] | None = None, typed: str
         "me/own.html", me=learner, name=own.name(learner) or "" if typed is None else typed, problems=problems or [],
         named=learner.name_sealed is not None, why=request.values.get("why", ""), target=_target(), longest=own.LONGEST,
         community=places.words(learner.region_code, select_language()), done=request.args.get("done", ""),
+        stopped=bool(subscribers.stopped([learner.phone_index])),
         devices=[(one, here is not None and one.token_hash == here.token_hash) for one in devices]), status
 
 

@@ -11,6 +11,7 @@ from sqlalchemy import func, select
 from portal.core.audit import AuditEntry
 from portal.core.clock import utcnow
 from portal.core.db import db, transaction
+from portal.subscribers import store as subscribers
 from portal.training.certificate_models import Certificate
 from portal.training.exam_models import Attempt
 from portal.training.exams import attempts
@@ -92,6 +93,19 @@ def test_consent_is_given_by_a_tick_and_taken_back_with_one_button_and_rooms_hea
     inside.say("on-call", take_back="1")
     assert inside.row().on_call_at is None
     assert heard == [True, False]
+
+
+def test_the_consent_says_what_else_comes_with_it_and_who_stopped_texts_reads_that_it_brings_nothing_back(inside):
+    told, stopped = "warnings that go to everybody in your community", "Your number gets neither calls nor warnings"
+    page = text(inside.get(ME).text)
+    assert told in page
+    assert "Whoever has asked for no more texts gets neither" in page
+    assert stopped not in page
+    subscribers.add_many([subscribers.NewSubscriber(inside.number, "zh", 1, (COMMUNITY,), "web")])
+    subscribers.opt_out(inside.row().phone_index, "web")
+    assert stopped in text(inside.get(ME).text)
+    inside.say("on-call", agree="1")
+    assert stopped in text(inside.get(ME).text)
 
 
 def test_the_language_chosen_is_that_of_texts_and_pages(inside):
