@@ -108,6 +108,7 @@ def end(account: Account, cohort_id: uuid.UUID, version: int, *, again: bool = F
 def take_out(account: Account, cohort_id: uuid.UUID, learner_id: int) -> bool:
     """Somebody is no longer a member. Whoever came by a list alone and never signed in leaves the portal with that."""
     with transaction() as session:
+        audit.serialise(session)  # nobody comes in at the door meanwhile
         row = session.get(Cohort, cohort_id)
         if row is None or not may_in(account, TRAINER, [row.region_code]):
             raise LookupError(cohort_id)

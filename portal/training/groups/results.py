@@ -70,6 +70,7 @@ def take_in(account: Account, cohort: Cohort, read: Results) -> Report:
         report, new = _compare(account, cohort, read)
         if report.faults.count:
             return report
+        audit.serialise(session)
         _write(session, account, cohort, new)
         ids = {one.learner_id for one in new}
         audit.append(session, account.actor, "results.import", f"cohort:{cohort.id}", {

@@ -73,6 +73,14 @@ class _Known:
     member: bool
 
 
+@dataclass(slots=True)
+class _Later:
+    """Names and communities (→ learners) for learners who were there before."""
+
+    names: list[dict[str, Any]] = field(default_factory=list)
+    regions: dict[str, list[int]] = field(default_factory=dict)
+
+
 def check(cohort: Cohort, roster: Roster) -> Report:
     """What an import would do now."""
     report = _report(roster)
@@ -90,15 +98,15 @@ def take_in(account: Account | None, cohort_id: uuid.UUID, roster: Roster) -> Re
     try:
         with transaction() as session:
             cohort = _open(account, cohort_id)
-            regions: dict[str, list[int]] = {}
+            later = _Later()
             for chunk in _chunks(roster.entries):
                 known = _compare(cohort.id, chunk, report)
                 if report.faults.count:
                     raise _Wrong
-                _write(session, cohort.id, chunk, known, now, regions)
+                _write(session, cohort.id, chunk, known, now, later)
             audit.append(session, account.actor if account else audit.SYSTEM, "roster.import", f"cohort:{cohort.id}", {
                 "rows": report.rows, "new": report.new, "joined": report.joined, "members": report.members})
-            _place(session, regions)
+            _fill(session, later)
     except _Wrong:
         return check(_open(account, cohort_id), roster)
     except DBAPIError as error:
@@ -114,6 +122,7 @@ def take_back(account: Account, cohort_id: uuid.UUID, added_at: datetime) -> tup
     """Take out the members whom one import added: how many, and how many of them leave the portal too, since a list alone had
     made them and they did nothing here since."""
     with transaction() as session:
+        audit.serialise(session)  # nobody of them comes in at the door meanwhile
         cohort = _open(account, cohort_id, ended=True)
         ids = list(session.execute(select(CohortMember.learner_id).where(
             CohortMember.cohort_id == cohort.id, CohortMember.added_at == added_at)).scalars())
@@ -185,8 +194,9 @@ def _holders(cohort_id: uuid.UUID, chunk: Sequence[Entry]) -> dict[str, int]:
 
 
 def _write(session: Session, cohort_id: uuid.UUID, chunk: Sequence[Entry], known: dict[bytes, _Known], now: datetime,
-           regions: dict[str, list[int]]) -> None:
-    """Learners, names, members of one chunk, in few statements. Communities come last of all, see :func:`_place`."""
+           later: _Later) -> None:
+    """New learners with their names, and members of one chunk, in few statements. What learners get who were there before comes
+    last of all, see :func:`_fill`."""
     book: PhoneBook = current_app.extensions["phones"]
     fresh = [{"phone_sealed": book.seal(one.phone), "phone_index": one.index, "tail": one.phone[-4:], "language": LANGUAGES[0],
               "region_code": one.region_code, "joined_at": now, "seen_at": now} for one in chunk if one.index not in known]
@@ -194,25 +204,27 @@ def _write(session: Session, cohort_id: uuid.UUID, chunk: Sequence[Entry], known
         session.execute(insert_into(session, Learner).on_conflict_do_nothing(), fresh)
     found = select(Learner.id, Learner.phone_index).where(Learner.phone_index.in_([one.index for one in chunk]))
     ids = {row.phone_index: row.id for row in session.execute(found)}
-    names, members = [], []
+    names, members = list[dict[str, Any]](), list[dict[str, Any]]()
     for one in chunk:
         learner_id, there = ids[one.index], known.get(one.index)
         if one.name and (there is None or there.name is None):
-            names.append({"of": learner_id, "sealed": own.sealed(learner_id, one.name)})
+            (names if there is None else later.names).append({"of": learner_id, "sealed": own.sealed(learner_id, one.name)})
         if there is None or not there.member:
             members.append({"cohort_id": cohort_id, "learner_id": learner_id, "number": one.number or None, "added_at": now})
         if there is not None and there.region_code is None and one.region_code:
-            regions.setdefault(one.region_code, []).append(learner_id)
+            later.regions.setdefault(one.region_code, []).append(learner_id)
     if names:
         session.connection().execute(_NAME, names)
     if members:
         session.execute(insert_into(session, CohortMember), members)
 
 
-def _place(session: Session, regions: dict[str, list[int]]) -> None:
-    """Known learners without a community get the list's, and with them what follows the learner. After the trail's place was
-    taken, as whoever recounts how somebody stands does it."""
-    for region, ids in sorted(regions.items()):
+def _fill(session: Session, later: _Later) -> None:
+    """Known learners without a name or a community get the list's, and with a community what follows the learner. After the
+    trail's place was taken, as whoever names himself or recounts how somebody stands does it."""
+    if later.names:
+        session.connection().execute(_NAME, sorted(later.names, key=lambda one: one["of"]))
+    for region, ids in sorted(later.regions.items()):
         for start in range(0, len(ids), _AT_ONCE):
             some = ids[start:start + _AT_ONCE]
             for column, table in ((Learner.id, Learner), (Enrolment.learner_id, Enrolment),

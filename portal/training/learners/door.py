@@ -17,7 +17,7 @@ from portal.channels.sms import codes
 from portal.channels.sms.passes import Pass
 from portal.core import audit
 from portal.core.clock import utcnow
-from portal.core.db import db, transaction
+from portal.core.db import db, insert_into, transaction
 from portal.core.i18n import select_language
 from portal.core.phones import PhoneBook
 from portal.subscribers import store as subscribers
@@ -46,17 +46,20 @@ def enter(phone: str, code: str) -> str | None:
     book: PhoneBook = current_app.extensions["phones"]
     index = book.index(phone)
     _language, communities = subscribers.known([index]).get(index, ("", []))
+    mine = select(Learner.id).where(Learner.phone_index == index)
     with transaction() as session:
-        audit.serialise(session)  # two answers with one code cannot both make a learner
-        learner = session.execute(select(Learner).where(Learner.phone_index == index)).scalar_one_or_none()
-        if learner is None:
-            learner = Learner(phone_sealed=book.seal(phone), phone_index=index, tail=phone[-4:], language=select_language(),
-                              region_code=communities[0] if len(communities) == 1 else None, joined_at=utcnow(),
-                              seen_at=utcnow())
-            session.add(learner)
-            session.flush()
-            audit.append(session, actor(learner), "learner.join", f"learner:{learner.id}")
-        return PASS.begin(session, learner.id)
+        new = insert_into(session, Learner).on_conflict_do_nothing().returning(Learner.id).values(
+            phone_sealed=book.seal(phone), phone_index=index, tail=phone[-4:], language=select_language(),
+            region_code=communities[0] if len(communities) == 1 else None, joined_at=utcnow(), seen_at=utcnow())
+        # Before the trail: a list that is just taken in may have made this learner, and waits for the trail before it ends.
+        joined = None if session.execute(mine).scalar() else session.execute(new).scalar()
+        audit.serialise(session)
+        learner_id = joined or session.execute(mine).scalar()
+        if learner_id is None:  # and was taken back in the same moment
+            learner_id = joined = session.execute(new).scalar_one()
+        if joined is not None:
+            audit.append(session, audit.Actor(None, f"learner {joined}"), "learner.join", f"learner:{joined}")
+        return PASS.begin(session, learner_id)
 
 
 def begin(learner: Learner) -> str:

@@ -15,7 +15,7 @@ from portal.training import courses_store
 from portal.training.group_models import CohortMember
 from portal.training.groups import cohorts, roster, roster_file, roster_out
 from portal.training.learners import door, own
-from portal.training.models import Enrolment, Learner
+from portal.training.models import Enrolment, Learner, LearnerSession
 from tests.district import LIULIAN
 from tests.training.groups.conftest import listed, made, people, phone
 from tests.waiting import until_somebody_waits_for_a_lock
@@ -165,7 +165,7 @@ def test_a_trainer_of_another_street_and_an_ended_cohort_take_nobody_in(trainer,
 
 
 def test_the_same_list_twice_at_once_makes_nobody_twice_and_the_second_is_told(trainer, cohort, town, database_url, monkeypatch):
-    place, told = roster._place, []
+    fill, told = roster._fill, []
 
     def second():
         with town.app_context():
@@ -176,14 +176,61 @@ def test_the_same_list_twice_at_once_makes_nobody_twice_and_the_second_is_told(t
 
     thread = threading.Thread(target=second)
 
-    def placed(session, regions):
-        place(session, regions)
+    def filled(session, later):
+        fill(session, later)
         if not told and not thread.is_alive():
             thread.start()
             until_somebody_waits_for_a_lock(database_url)
 
-    monkeypatch.setattr(roster, "_place", placed)
+    monkeypatch.setattr(roster, "_fill", filled)
     assert roster.take_in(trainer, cohort.id, read(people(3))).new == 3
     thread.join(60)
     assert (counted(Learner), counted(CohortMember)) == (3, 3)
     assert isinstance(told[0], Conflict) or (told[0].new, told[0].members) == (0, 3)
+
+
+def test_whoever_signs_in_while_a_list_that_names_him_is_taken_in_is_one_learner_and_nobody_is_refused(
+        trainer, cohort, town, database_url, monkeypatch):
+    write, secrets = roster._write, []
+    monkeypatch.setattr(door.codes, "check_code", lambda *_what: True)
+
+    def come():
+        with town.test_request_context():
+            secrets.append(door.enter("+86" + phone(1), "123456"))
+
+    thread = threading.Thread(target=come)
+
+    def written(*what):
+        write(*what)
+        thread.start()
+        until_somebody_waits_for_a_lock(database_url)
+
+    monkeypatch.setattr(roster, "_write", written)
+    assert roster.take_in(trainer, cohort.id, read(people(3))).new == 3
+    thread.join(60)
+    assert secrets[0]
+    assert (counted(Learner), counted(LearnerSession)) == (3, 1)
+    assert find(phone(1)).id == db.session.execute(select(LearnerSession.learner_id)).scalar_one()
+
+
+def test_whoever_signs_in_while_his_list_is_taken_back_stays_or_is_made_anew(trainer, cohort, town, database_url, monkeypatch):
+    report, secrets = roster.take_in(trainer, cohort.id, read(people(2))), []
+    forget = cohorts.forget_unused
+    monkeypatch.setattr(door.codes, "check_code", lambda *_what: True)
+
+    def come():
+        with town.test_request_context():
+            secrets.append(door.enter("+86" + phone(1), "123456"))
+
+    thread = threading.Thread(target=come)
+
+    def forgotten(*what):
+        thread.start()
+        until_somebody_waits_for_a_lock(database_url)
+        return forget(*what)
+
+    monkeypatch.setattr(cohorts, "forget_unused", forgotten)
+    assert roster.take_back(trainer, cohort.id, report.at) == (2, 2)
+    thread.join(60)
+    assert secrets[0]
+    assert find(phone(1)).id == db.session.execute(select(LearnerSession.learner_id)).scalar_one()
