@@ -28,8 +28,9 @@ def credentials() -> None:
 def verify(file: Path, jwks: Path | None, status_file: Path | None, name: str | None) -> None:
     """Verify the credential in FILE: the PDF, the badge, or the token itself. Needs no network and no database.
 
-    Exit 0: genuine, and within its time. 1: not genuine, changed, or another name. 2: FILE holds no credential. 3: revoked,
-    by the list that was given. 4: expired.
+    Exit 0: genuine, and within its time. 1: not genuine, changed, or another name; also when the keys or the list that were
+    given cannot be used, as a list that is older than a day. 2: FILE holds no credential. 3: revoked, by the list that was
+    given. 4: expired.
     """
     from portal.core.clock import utcnow
     from portal.training.certificates import carriers, credential, signing
@@ -103,14 +104,18 @@ def _trusted(jwks: Path | None) -> Any:
 
 
 def _is_revoked(said: Any, status_file: Path, trusted: Any) -> bool:
-    """Raises ClickException for a list that is not the credential's own, or not signed."""
+    """Raises ClickException for a list that is not the credential's own, not signed, or too old to say that nothing happened."""
+    from portal.core.clock import utcnow
     from portal.training.certificates import signing, status_list
 
     try:
         listed = signing.verify(status_file.read_text(encoding="ascii").strip(), trusted)
         if listed.get("jti") != said.status_list:
             raise ValueError(f"it is not the list {said.status_list}")
-        return status_list.is_set(str(listed["credentialSubject"]["encodedList"]), said.status_index)
+        revoked = status_list.is_set(str(listed["credentialSubject"]["encodedList"]), said.status_index)
+        if not revoked and int(listed["exp"]) < utcnow().timestamp():  # what is set in an old one was revoked all the same
+            raise ValueError(f"it could be relied on until {listed['validUntil']}: fetch {said.status_list} anew")
+        return revoked
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise click.ClickException(f"the list of revocations cannot be used: {error}") from error
 

@@ -16,7 +16,7 @@ from typing import Any
 
 from cryptography.exceptions import InvalidTag
 from flask_babel import lazy_gettext as _l
-from sqlalchemy import select, update
+from sqlalchemy import ColumnElement, Select, exists, func, select, update
 from sqlalchemy.orm import Session
 
 from portal import current_settings
@@ -50,7 +50,7 @@ MOST_AT_ONCE = 500
 @dataclass(frozen=True, slots=True)
 class Granted:
     """What came of granting by hand: certificates granted; people without a name; others who are not due after all, as after a
-    revocation; whether `more` wait."""
+    revocation; whether `more` wait. Whoever cannot be granted one is counted, and takes nobody's turn."""
 
     granted: int
     nameless: int
@@ -155,24 +155,31 @@ def issue_due(account: Account, slug: str, *, cohort_id: uuid.UUID | None = None
     course = (courses_store.current(slug) or (0, None))[1]
     if course is None or course.exam is None:
         return Granted(0, 0, 0, 0)
-    gate = Enrolment.practical_at if course.checklists else Enrolment.theory_at
-    due = select(Enrolment.learner_id).where(Enrolment.slug == slug, Enrolment.theory_at.is_not(None), gate.is_not(None),
-                                             Enrolment.certified_until.is_(None))
-    if cohort is not None:
-        due = due.join(CohortMember, CohortMember.learner_id == Enrolment.learner_id).where(CohortMember.cohort_id == cohort.id)
-    else:
-        due = due.where(Enrolment.region_code.between(*codes.code_range(region_code)))
-    ids = db.session.execute(due.order_by(Enrolment.learner_id).limit(MOST_AT_ONCE + 1)).scalars().all()
-    granted = nameless = others = 0
+    due = _due(slug, course, cohort, region_code)
+    named, had = Learner.name_sealed.is_not(None), _had(slug)
+    ids = db.session.execute(due.where(named, ~had).order_by(Learner.id).limit(MOST_AT_ONCE + 1)).scalars().all()
+    nameless, others = (db.session.execute(select(func.count()).select_from(due.where(*those).subquery())).scalar_one()
+                        for those in ((~named, ~had), (had,)))
+    granted = 0
     for learner_id in ids[:MOST_AT_ONCE]:
         with transaction() as session:
-            if issue_if_due(session, learner_id, slug) is not None:
-                granted += 1
-            elif (learner := session.get(Learner, learner_id)) is not None and learner.name_sealed is None:
-                nameless += 1
-            else:
-                others += 1
-    return Granted(granted, nameless, others, len(ids) - min(len(ids), MOST_AT_ONCE))
+            granted += issue_if_due(session, learner_id, slug) is not None
+    return Granted(granted, nameless, others + len(ids[:MOST_AT_ONCE]) - granted, len(ids) - min(len(ids), MOST_AT_ONCE))
+
+
+def _due(slug: str, course: Course, cohort: Cohort | None, region_code: str) -> Select[int]:
+    """Ids of those who did all that a course asks, in a cohort or else in a region, and hold no certificate of it."""
+    gate = Enrolment.practical_at if course.checklists else Enrolment.theory_at
+    due = select(Learner.id).join(Enrolment, Enrolment.learner_id == Learner.id).where(
+        Enrolment.slug == slug, Enrolment.theory_at.is_not(None), gate.is_not(None), Enrolment.certified_until.is_(None))
+    if cohort is not None:
+        return due.join(CohortMember, CohortMember.learner_id == Learner.id).where(CohortMember.cohort_id == cohort.id)
+    return due.where(Enrolment.region_code.between(*codes.code_range(region_code)))
+
+
+def _had(slug: str) -> ColumnElement[bool]:
+    """Whether a certificate was granted to the learner and taken back."""
+    return exists().where(Certificate.learner_id == Learner.id, Certificate.slug == slug)
 
 
 # -- what the desk does --------------------------------------------------------------------------------------

@@ -81,6 +81,9 @@ def _read(text: str) -> tuple[datetime | str, uuid.UUID] | None:
     place, _line, name = text.rpartition("_")
     try:
         found = uuid.UUID(name)
-        return (place if place == "-" or codes.is_code(place) else datetime.fromisoformat(place)), found
+        if place == "-" or codes.is_code(place):
+            return place, found
+        moment = datetime.fromisoformat(place)
+        return (moment, found) if moment.tzinfo is not None else None
     except ValueError:
         return None

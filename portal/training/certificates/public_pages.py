@@ -45,15 +45,20 @@ def make_blueprint() -> Blueprint:
 # -- for people ----------------------------------------------------------------------------------------------
 def short(serial: str) -> Any:
     """Where the QR code leads."""
-    return redirect(url_for("verify.serial", language=select_language(), serial=serials.typed(serial) or serial[:40]))
+    return redirect(url_for("verify.serial", language=select_language(), serial=_asked(serial)))
 
 
 def ask(language: str) -> Any:
     """The form. A serial that was typed into it stands in the query, so that the form needs no script and no cookie."""
     g.language = language
     if typed := request.args.get("serial", "").strip():
-        return redirect(url_for("verify.serial", language=language, serial=serials.typed(typed) or typed[:40]))
+        return redirect(url_for("verify.serial", language=language, serial=_asked(typed)))
     return _page(language)
+
+
+def _asked(text: str) -> str:
+    """As it stands in an address: a slash would lead elsewhere."""
+    return serials.typed(text)[:40] or text.replace("/", " ").strip()[:40] or "-"
 
 
 def by_serial(language: str, serial: str) -> Any:

@@ -39,7 +39,9 @@ def is_whole(serial: str) -> bool:
 
 
 def typed(text: str) -> str:
-    """What somebody typed, without what stands between the groups, in capitals and of normal width. Not checked."""
+    """What somebody typed, or the end of the address that the code on paper leads to: without what stands between the groups, in
+    capitals and of normal width. Not checked."""
+    text = text.strip().rstrip("/").rpartition("/")[2]
     if len(text) > _LONGEST:
         return ""
     narrow = "".join(chr(ord(c) - 0xFEE0) if 0xFF01 <= ord(c) <= 0xFF5E else c for c in text)

@@ -80,8 +80,8 @@ def test_a_new_key_is_made_told_and_noted_and_the_old_one_still_verifies(tmp_pat
 
 
 def test_a_list_of_revocations_in_hand_counts(run, token, key, tmp_path):
-    def listed(places, number=0):
-        payload = status_list.build(number, places, AT, utcnow())
+    def listed(places, number=0, age=0):
+        payload = status_list.build(number, places, AT, utcnow() - timedelta(hours=age))
         (tmp_path / "list").write_text(signing.sign(payload, key, AT.key(key.thumbprint)))
         return ("--status", str(tmp_path / "list"))
 
@@ -91,3 +91,8 @@ def test_a_list_of_revocations_in_hand_counts(run, token, key, tmp_path):
     assert answer.exit_code == 1
     assert "it is not the list" in answer.output
     assert run(token(), "--status", str(tmp_path / "jwks.json")).exit_code == 1
+    assert run(token(status_index=77), *listed([78], age=23)).exit_code == 0
+    old = run(token(status_index=77), *listed([78], age=25))
+    assert old.exit_code == 1, "an old list does not say that nothing happened since"
+    assert "anew" in old.output
+    assert run(token(status_index=77), *listed([77], age=25)).exit_code == 3

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from contextvars import Context
 from datetime import timedelta
 
@@ -171,6 +172,7 @@ def test_lists_are_paged_without_losing_or_repeating_anybody(here):
         issue.revoke(trainer, row.serial, REASON)
     assert len(set(all_of(DISTRICT, listing.REVOKED))) == 5
     assert listing.page(SLUG, DISTRICT, after="rubbish_x").rows
+    assert listing.page(SLUG, DISTRICT, listing.ENDING, after=f"2026-01-01T00:00:00_{uuid.uuid4()}").rows == []
 
 
 def test_each_list_goes_along_an_index(school):

@@ -237,6 +237,21 @@ def test_a_renewal_that_is_taken_back_is_not_granted_again_by_the_exam_that_earn
     assert [store.by_serial(one).state for one in (renewed, first.serial)] == [store.VALID, store.RENEWED]
 
 
+def test_who_has_no_name_or_had_it_taken_back_keeps_nobody_from_being_granted_by_hand(school, trainer, monkeypatch):
+    monkeypatch.setattr(issue, "MOST_AT_ONCE", 1)
+    issue.revoke(trainer, only(certified(1)).serial, REASON)
+    waiting = [learner(number, None) for number in (2, 3, 4)]
+    for person in waiting:
+        pass_exam(person)
+        pass_skill(person)
+    with transaction() as session:
+        for person in waiting[1:]:
+            session.get(Learner, person).name_sealed = own.sealed(person, "李雷")
+    assert issue.issue_due(trainer, SLUG, region_code=DISTRICT) == issue.Granted(1, 1, 1, 1)
+    assert issue.issue_due(trainer, SLUG, region_code=DISTRICT) == issue.Granted(1, 1, 1, 0)
+    assert issue.issue_due(trainer, SLUG, region_code=DISTRICT) == issue.Granted(0, 1, 1, 0)
+
+
 def test_only_who_trains_for_the_district_takes_back_and_says_why(school, trainer):
     number = only(certified()).serial
     street = office("street", (TRAINER, PINGSHAN, "white"))

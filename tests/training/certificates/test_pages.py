@@ -80,8 +80,16 @@ def test_the_code_on_paper_leads_to_what_a_stranger_needs_and_to_nothing_else(sc
 
 
 def test_a_serial_may_be_typed_as_people_type(visitor, row):
-    for typed in (serial.shown(row.serial).lower(), f" {row.serial} "):
+    pasted = f"https://a-rather-long-name.of-an-authority.example/v/{row.serial}/"
+    for typed in (serial.shown(row.serial).lower(), f" {row.serial} ", pasted):
         assert visitor.get("/zh/verify/?serial=" + typed.replace(" ", "%20")).location == f"/zh/verify/{row.serial}/"
+
+
+def test_what_is_no_serial_leads_to_words_whatever_it_is_made_of(visitor):
+    for typed in ("//", "https://evil.example/" + "x" * 60, "a/b", "%3Fx%23y"):
+        answer = visitor.get(visitor.get(f"/zh/verify/?serial={typed}").location)
+        assert answer.status_code == 404
+        assert "校验位不符" in visitor.text(answer)
 
 
 def test_a_forged_serial_is_told_in_words(visitor, row):
