@@ -14,6 +14,7 @@ from portal.core.errors import Conflict, Invalid, Problem
 from portal.identity.guard import signed_in
 from portal.identity.rights import TRAINER
 from portal.training.assessing import words
+from portal.training.certificates import serial
 from portal.training.groups import looks, one
 from portal.training.groups.here import account_here
 from portal.training.learners import own
@@ -67,4 +68,4 @@ def _page(found: Learner, problems: Sequence[Problem] = (), typed: str | None = 
     return render_template(
         "groups/learner.html", learner=found, name=known, typed=known if typed is None else typed, problems=problems,
         cohorts=one.cohorts_of(account, found.id), courses=one.taken(found.id), bookings=one.bookings(found.id), now=utcnow(),
-        booked=words.BOOKINGS, booked_marks=words.BOOKING_MARKS), status
+        grouped=serial.shown, booked=words.BOOKINGS, booked_marks=words.BOOKING_MARKS), status
