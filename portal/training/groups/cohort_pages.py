@@ -11,14 +11,17 @@ from flask import Blueprint, abort, flash, redirect, render_template, request, u
 from flask_babel import gettext as _
 
 from portal.core.clock import utcnow
+from portal.core.db import db
 from portal.core.errors import Conflict, Forbidden, Invalid, Problem
 from portal.identity.guard import signed_in
 from portal.identity.rights import TRAINER
-from portal.training.group_models import Cohort
+from portal.training.group_models import Cohort, CohortMember
 from portal.training.groups import cohorts, gradebook, here, looks, result_pages, roster_pages
 from portal.training.groups.cohorts import Typed
 from portal.training.groups.gradebook import View
 from portal.training.groups.here import account_here
+from portal.training.learners import own
+from portal.training.models import Learner
 
 
 def make_blueprint() -> Blueprint:
@@ -30,7 +33,7 @@ def make_blueprint() -> Blueprint:
     rule("/<uuid:cohort_id>/", "show", guard(show))
     rule("/<uuid:cohort_id>/edit", "edit", guard(edit), methods=["GET", "POST"])
     rule("/<uuid:cohort_id>/end", "end", guard(end), methods=["POST"])
-    rule("/<uuid:cohort_id>/take-out", "take_out", guard(take_out), methods=["POST"])
+    rule("/<uuid:cohort_id>/take-out/<int:learner_id>", "take_out", guard(take_out), methods=["GET", "POST"])
     roster_pages.add_routes(blueprint)
     result_pages.add_routes(blueprint)
     blueprint.context_processor(lambda: here.words_here() | {"course_title": _title})
@@ -84,9 +87,18 @@ def end(cohort_id: uuid.UUID) -> Any:
     return redirect(url_for(".show", cohort_id=cohort_id))
 
 
-def take_out(cohort_id: uuid.UUID) -> Any:
-    cohort = cohort_here(cohort_id)
-    if cohorts.take_out(account_here(), cohort.id, request.form.get("learner", 0, type=int) % 2**63):
+def take_out(cohort_id: uuid.UUID, learner_id: int) -> Any:
+    """Asks first: whoever is known from a list alone is deleted with it, and nothing brings him back but the list."""
+    cohort, account = cohort_here(cohort_id), account_here()
+    member = db.session.get(CohortMember, (cohort.id, learner_id)) if learner_id < 2**63 else None
+    learner = db.session.get(Learner, learner_id) if member else None
+    if member is None or learner is None:
+        return redirect(url_for(".show", cohort_id=cohort_id))
+    if request.method == "GET":
+        looks.at_one(account, learner_id)
+        return render_template("groups/take_out.html", cohort=cohort, member=member, learner=learner, name=own.name(learner),
+                               gone=cohorts.leaves_with(member))
+    if cohorts.take_out(account, cohort.id, learner_id):
         flash(_("One member was taken out."))
     return redirect(url_for(".show", cohort_id=cohort_id))
 

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from flask_babel import lazy_gettext as _l
-from sqlalchemy import Select, delete, func, or_, select
-from sqlalchemy.orm import Session, aliased
+from sqlalchemy import ColumnElement, Select, delete, exists, func, or_, select
+from sqlalchemy.orm import Session
 
 from portal.core import audit
 from portal.core.clock import utcnow
@@ -126,17 +126,26 @@ def take_out(account: Account, cohort_id: uuid.UUID, learner_id: int) -> bool:
 def forget_unused(session: Session, learner_ids: Sequence[int], made_at: datetime) -> int:
     """Delete those of the learners whom a list made at this moment and who have done nothing here since, nor stand in another
     list; how many."""
-    other = aliased(CohortMember)
-    signs = ((LearnerSession, LearnerSession.learner_id), (Enrolment, Enrolment.learner_id), (Booking, Booking.learner_id),
-             (Certificate, Certificate.learner_id), (other, other.learner_id))
     gone = 0
     for start in range(0, len(learner_ids), _AT_ONCE):
-        query = delete(Learner).where(Learner.id.in_(learner_ids[start:start + _AT_ONCE]), Learner.joined_at == made_at,
-                                      Learner.seen_at == made_at, Learner.on_call_at.is_(None))
-        for table, column in signs:
-            query = query.where(~select(1).select_from(table).where(column == Learner.id).correlate(Learner).exists())
+        query = delete(Learner).where(Learner.id.in_(learner_ids[start:start + _AT_ONCE]), *_unused(made_at))
         gone += len(session.execute(query.returning(Learner.id), execution_options={"synchronize_session": False}).all())
     return gone
+
+
+def leaves_with(member: CohortMember) -> bool:
+    """Whether somebody who is taken out of this cohort is deleted from the portal with that, as it stands now."""
+    found = select(Learner.id).where(Learner.id == member.learner_id, *_unused(member.added_at, besides=member.cohort_id))
+    return db.session.execute(found).first() is not None
+
+
+def _unused(made_at: datetime, *, besides: uuid.UUID | None = None) -> Iterator[ColumnElement[bool]]:
+    """That a list made a learner at this moment, who did nothing since and stands in no list `besides` this cohort's."""
+    yield from (Learner.joined_at == made_at, Learner.seen_at == made_at, Learner.on_call_at.is_(None))
+    for column in (LearnerSession.learner_id, Enrolment.learner_id, Booking.learner_id, Certificate.learner_id):
+        yield ~exists().where(column == Learner.id)
+    listed = exists().where(CohortMember.learner_id == Learner.id)
+    yield ~(listed if besides is None else listed.where(CohortMember.cohort_id != besides))
 
 
 def _seen_by(account: Account) -> Select[Cohort]:

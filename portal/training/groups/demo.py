@@ -28,6 +28,7 @@ from portal.training import courses_store, standing
 from portal.training.content.values import Course
 from portal.training.exam_models import HANDED_IN, Attempt
 from portal.training.group_models import Cohort, CohortMember
+from portal.training.groups.cohorts import members_of
 from portal.training.groups.results import held_elsewhere
 from portal.training.learners import own
 from portal.training.models import Learner, LessonProgress
@@ -125,6 +126,7 @@ def _skills(session: Session, cohort: Cohort, learner_id: int, version_id: int, 
     day = utcnow() - timedelta(days=12)
     for at, skill in enumerate(names[:round(len(names) * state.seen)]):
         held = held_elsewhere(session, cohort, trainer_id, day, names)
+        held.seats = members_of(cohort.id)
         session.add(Assessment(ref=str(uuid7()), session_id=held.id, learner_id=learner_id, slug=course.id, skill=skill,
                                version_id=version_id, assessor_id=trainer_id, steps={},
                                passed=at < round(len(names) * state.skills), seen_at=held.starts_at,

@@ -29,8 +29,9 @@ from portal.training.groups.results_file import NUMBER, SKILL, Result, Results
 from portal.training.groups.tables import Faults
 from portal.training.models import Enrolment, Learner
 from portal.training.practical_models import ATTENDED, Assessment, Booking, PracticalSession
-from portal.training.practicals import sessions
+from portal.training.practicals import booking, sessions
 from portal.training.practicals.sessions import Plan
+from portal.training.practicals.store import SEATED
 
 _SESSIONS = uuid.UUID("4d0f1f7a-6a0e-4b5e-9d5f-0c6d3c3f5a10")
 
@@ -85,7 +86,8 @@ def take_in(account: Account, cohort: Cohort, read: Results) -> Report:
 
 def held_elsewhere(session: Session, cohort: Cohort, account_id: Any, moment: datetime,
                    skills: Iterable[str]) -> PracticalSession:
-    """The session of a cohort on the day of `moment` whose results come by a list of this account; made if it is missing."""
+    """The session of a cohort on the day of `moment` whose results come by a list of this account; made if it is missing. It
+    has as many seats as people were there, who are counted by whoever seats them."""
     zone = current_settings().timezone
     day = local(moment, zone).date()
     key = uuid.uuid5(_SESSIONS, f"{cohort.id} {account_id} {day}")
@@ -96,7 +98,7 @@ def held_elsewhere(session: Session, cohort: Cohort, account_id: Any, moment: da
         sessions.fill(row, Plan(
             slug=cohort.slug, skills=tuple(sorted(set(skills))), place=cohort.name[:sessions.LONGEST_PLACE],
             region_code=cohort.region_code, lon=None, lat=None, starts_at=starts,
-            ends_at=min(starts + timedelta(days=1) - timedelta(minutes=1), utcnow()), seats=sessions.MOST_SEATS,
+            ends_at=min(starts + timedelta(days=1) - timedelta(minutes=1), utcnow()), seats=1,
             trainer_id=account_id, note=""))
         session.add(row)
         session.flush()
@@ -176,3 +178,5 @@ def _write(session: Session, account: Account, cohort: Cohort, new: Sequence[_Ne
     session.execute(insert_into(session, Booking).on_conflict_do_nothing(), [
         {"session_id": key, "learner_id": learner_id, "state": ATTENDED, "asked_at": now, "changed_at": now, "attended_at": now,
          "attended_by": "hand"} for key, learner_id in sorted(there, key=str)])
+    for row in held.values():
+        row.seats = max(1, len(booking.states(session, row.id, SEATED)))

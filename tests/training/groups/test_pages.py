@@ -81,6 +81,10 @@ def save(seat, path, values):
     return Context().run(lambda: seat.client.post(path, data=values, buffered=True))
 
 
+def learner_named(name):
+    return next(one.id for one in db.session.query(Learner) if own.name(one) == name)
+
+
 def confirm(seat, cohort_id, page, form="confirm"):
     values = seat.form(page, form)
     return seat.send(f"{COHORTS}{cohort_id}/import" if form == "confirm" else f"{COHORTS}{cohort_id}/undo", values)
@@ -130,6 +134,28 @@ def test_a_list_is_checked_then_taken_in_then_taken_back(seat, account):
     assert confirm(seat, cohort.id, taken, "undo").status_code == 302
     db.session.rollback()
     assert (db.session.query(CohortMember).count(), db.session.query(Learner).count()) == (0, 0)
+
+
+def test_whoever_is_taken_out_is_asked_about_first_and_one_who_would_be_deleted_is_named_as_such(seat, account):
+    cohort = made(account)
+    confirm(seat, cohort.id, upload(seat, cohort.id, listed(people(2))))
+    stays, goes = (learner_named(name) for name in ("甲1", "甲2"))
+    with transaction() as session:
+        standing.touch(session, stays, "sample")
+    page = f"{COHORTS}{cohort.id}/"
+    links = [one for one in tree(seat.get(page)).xpath("//a/@href") if "/take-out/" in one]
+    assert len(links) == 2
+    for link, learner_id, told in ((f"{page}take-out/{stays}", stays, "kept"), (f"{page}take-out/{goes}", goes, "deleted")):
+        asked = seat.get(link)
+        assert link in links
+        assert told in asked.text
+        assert db.session.query(CohortMember).filter_by(learner_id=learner_id).count() == 1
+        seat.send(link, seat.form(asked, "take-out"))
+        db.session.rollback()
+        assert db.session.query(CohortMember).filter_by(learner_id=learner_id).count() == 0
+        assert (db.session.get(Learner, learner_id) is None) == (told == "deleted")
+        assert seat.get(link).status_code == 302
+    assert seat.get(f"{page}take-out/{2**64}").status_code == 302
 
 
 def test_wrong_rows_are_named_with_line_and_reason_and_there_is_no_button_to_take_them_in(seat, account):
