@@ -39,7 +39,8 @@ def upgrade() -> None:
     sa.Column('joined_at', sa.DateTime(timezone=True), nullable=False),
     sa.Column('seen_at', sa.DateTime(timezone=True), nullable=False),
     sa.PrimaryKeyConstraint('id', name=op.f('pk_learner')),
-    sa.UniqueConstraint('phone_index', name=op.f('uq_learner_phone_index'))
+    sa.UniqueConstraint('phone_index', name=op.f('uq_learner_phone_index')),
+    sqlite_autoincrement=True
     )
     with op.batch_alter_table('learner', schema=None) as batch_op:
         batch_op.create_index(batch_op.f('ix_learner_region_code'), ['region_code'], unique=False)

@@ -28,6 +28,9 @@ class Learner(Base):
     seen_at: Mapped[datetime] = mapped_column(UtcDateTime)
     on_call_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
 
+    # The number of somebody who erased himself is never another's: it stands in the trail and in what waits on phones.
+    __table_args__ = ({"sqlite_autoincrement": True},)
+
 
 class LearnerSession(Base):
     """A phone that is signed in: the hash of the cookie's secret."""

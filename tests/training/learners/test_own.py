@@ -105,6 +105,20 @@ def test_an_exam_whose_time_is_over_keeps_nobody_here(busy):
     assert db.session.execute(select(func.count()).select_from(Learner)).scalar_one() == 0
 
 
+def test_the_number_of_who_left_is_never_anothers(school):
+    """It stands in the trail, and in what waits on other people's phones."""
+    def join(tail):
+        with transaction() as session:
+            made = Learner(phone_sealed=b"x", phone_index=tail.encode() * 4, tail=tail, language="zh", joined_at=utcnow(),
+                           seen_at=utcnow())
+            session.add(made)
+        return made
+    first = join("0001")
+    gone = first.id
+    own.erase(first)
+    assert join("0002").id > gone
+
+
 def test_rooms_are_asked_before_and_one_that_refuses_stops_it_all(busy, monkeypatch):
     learner, attempt, secret = busy
     attempts.submit(learner.id, attempt.id, secret)
