@@ -1,4 +1,4 @@
-"""The desk's pages of certificates: found by serial, listed, granted by hand, taken back in two steps, written anew."""
+"""The desk's pages of certificates: found by serial, listed, granted by hand, taken back or written anew in two steps."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from portal.core.db import db
 from portal.core.errors import Conflict, Invalid, Problem
 from portal.identity.guard import signed_in
 from portal.identity.models import Account
-from portal.identity.rights import TRAINER, may_in
+from portal.identity.rights import TRAINER, may_in, require_in
 from portal.regions import lookup
 from portal.training.certificates import issue, listing, store
 from portal.training.certificates import serial as serials
@@ -158,6 +158,7 @@ def act(serial: str, act: str) -> Any:
     shown, reason = _one(account, serial), request.form.get("reason", "")
     try:
         if request.form.get("sure") != "1":
+            require_in(account, TRAINER, [current_settings().district])
             issue.check_reason(reason)
             return _page(account, shown, sure=act)
         ACTS[act](account, serial, reason)
@@ -171,10 +172,16 @@ def act(serial: str, act: str) -> Any:
 
 
 def anew(serial: str) -> Any:
+    """Write anew under another name: nothing brings the old one back, so that this is asked about as well."""
     account = account_here()
-    shown = _one(account, serial)
+    shown, name = _one(account, serial), request.form.get("name", "")
     try:
-        made = issue.reissue(account, serial, request.form.get("name", ""))
+        if request.form.get("sure") != "1":
+            require_in(account, TRAINER, [current_settings().district])
+            if own.clean(name) == issue.name_on(shown.row):
+                raise Conflict(issue.SAME_NAME)
+            return _page(account, shown, sure="anew")
+        made = issue.reissue(account, serial, name)
     except Invalid as refusal:
         return _page(account, shown, refusal.problems, status=422)
     except Conflict as refusal:

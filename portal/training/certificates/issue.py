@@ -41,7 +41,7 @@ from portal.training.models import Enrolment, Learner
 LONGEST_REASON = 300
 #: The reason of a certificate that was written anew.
 REPLACED = "replaced"
-
+SAME_NAME = _l("The name is still the one on the certificate. Correct the name first.")
 
 #: People whom one press of a button reaches.
 MOST_AT_ONCE = 500
@@ -223,7 +223,7 @@ def reissue(account: Account, serial: str, name: str | None = None) -> Certifica
         if name is not None:
             own.set_name(session, learner, name, actor=account.actor)
         if own.name(learner) in (None, name_on(old)):
-            raise Conflict(_l("The name is still the one on the certificate. Correct the name first."))
+            raise Conflict(SAME_NAME)
         course = courses_store.of(old.version_id)
         new = _make(session, learner, old.version_id, course, old, issued_at=old.issued_at, until=old.valid_until)
         old.revoked_at, old.revoked_because = utcnow(), REPLACED

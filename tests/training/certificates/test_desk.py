@@ -102,7 +102,9 @@ def test_a_street_sees_and_does_not_revoke(seat):
     number = serial_of(certified(region=LIULIAN))
     at, path = seat(PINGSHAN), f"{PAGES}{number}/"
     assert "只有全区" in at.get(path).text
-    assert at.send(f"{path}revoke", {"reason": REASON, "sure": "1"}, page=path).status_code == 403
+    for act, fields in (("revoke", {"reason": REASON}), ("reinstate", {"reason": REASON}), ("anew", {"name": "王小朋"})):
+        for sure in ({}, {"sure": "1"}):
+            assert at.send(f"{path}{act}", fields | sure, page=path).status_code == 403
     assert store.by_serial(number).state == store.VALID
 
 
@@ -116,7 +118,12 @@ def test_a_name_is_corrected_and_the_certificate_written_anew(seat):
         own.set_name(session, session.get(Learner, person), "王晓朋")
     assert "与证书不一致" in at.get(path).text
     assert at.send(f"{path}anew", {"name": " "}, page=path).status_code == 422
-    moved = at.send(f"{path}anew", {"name": "王小明"}, page=path).location
+    sure = at.send(f"{path}anew", {"name": "王小明"}, page=path)
+    assert "确定换发这份证书" in sure.text
+    assert "王小朋 → 王小明" in sure.text
+    assert store.by_serial(number).state == store.VALID
+    form = next(one for one in lxml.html.fromstring(sure.text).forms if "sure" in dict(one.form_values()))
+    moved = at.send(form.action, {"name": dict(form.form_values())["name"], "sure": "1"}, page=path).location
     assert "王小明" in at.get(moved).text
     assert "已换发新证" in at.get(path).text
     db.session.rollback()

@@ -189,6 +189,14 @@ def test_a_genuine_credential_that_is_not_in_the_books_is_not_called_valid(visit
     assert "有效 " not in text.replace("有效期", "")
 
 
+def test_a_credential_that_says_something_else_than_the_books_does_not_count_more_than_they(visitor, row, key, sample_course):
+    made = credential.build(facts(serial=row.serial), sample_course, AUTHORITY, AT, status_list.SIZE)
+    made["credentialSubject"]["achievement"]["name"] = "外科主任医师 / Chief surgeon"
+    text = visitor.text(visitor.file(signing.sign(made, key, AT.key(key.thumbprint))))
+    assert "外科" not in text
+    assert store.by_serial(row.serial).title["zh"] in text
+
+
 def test_whoever_tries_many_serials_is_stopped(visitor, row):
     answers = {visitor.get(f"/zh/verify/{serial.new()[:-1]}/").status_code for _one in range(45)}
     assert answers == {404, 429}
