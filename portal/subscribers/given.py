@@ -9,6 +9,7 @@ Whoever adds the row of :class:`Given`, or takes it away, does what belongs to i
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Sequence
 from typing import Any
 
@@ -17,7 +18,7 @@ from sqlalchemy.orm import Session, aliased
 
 from portal.core.clock import utcnow
 from portal.core.db import insert_into
-from portal.subscribers.models import ACTIVE, ConsentEvent, Given, Subscriber, SubscriberRegion
+from portal.subscribers.models import ACTIVE, INVALID, OPTED_OUT, ConsentEvent, Given, Subscriber, SubscriberRegion
 
 SUBSCRIBED, WITHDRAWN = "subscribed", "withdrawn"
 #: Subscribers of one transaction.
@@ -132,6 +133,18 @@ def _story(session: Session, ids: Sequence[int], kind: str, source: str) -> None
     if ids:
         now = utcnow()
         session.execute(insert(ConsentEvent), [{"subscriber_id": i, "kind": kind, "source": source, "at": now} for i in ids])
+
+
+def forget(session: Session, phone_index: bytes, source: str) -> None:
+    """Somebody leaves who came in by this `source` alone and never chose anything: the number goes. The row stays without one,
+    since the story tells of it, and its id must not become another's. Who opted out is kept, or would hear of us again."""
+    left = exists().where(SubscriberRegion.subscriber_id == Subscriber.id), exists().where(Given.subscriber_id == Subscriber.id)
+    session.execute(
+        update(Subscriber).where(
+            Subscriber.phone_index == phone_index, Subscriber.source == source, Subscriber.status != OPTED_OUT,
+            Subscriber.audiences == 0, *(~one for one in left))
+        .values(phone_index=secrets.token_bytes(16), phone_sealed=b"", status=INVALID, changed_at=utcnow())
+        .execution_options(synchronize_session=False))
 
 
 def chosen(session: Session, subscriber_id: int, audiences: int, region_codes: Sequence[str]) -> None:

@@ -36,7 +36,10 @@ class Page:
 def page(slug: str, region_code: str, which: str = ALL, *, after: str = "", limit: int = PAGE) -> Page:
     """The certificates of a course in a region (a code, or UNKNOWN)."""
     rows = list(db.session.execute(statement(slug, region_code, which, after=after, limit=limit + 1)).scalars())
-    return Page(store.shown(rows[:limit]), _mark(rows[limit - 1], which) if len(rows) > limit else "")
+    found = Page(store.shown(rows[:limit]), _mark(rows[limit - 1], which) if len(rows) > limit else "")
+    for row in rows:  # as they were read: that a look at them is noted must not have each read again
+        db.session.expunge(row)
+    return found
 
 
 def statement(slug: str, region_code: str, which: str, *, after: str = "", limit: int = PAGE) -> Select[Any]:

@@ -4,7 +4,7 @@ for as long as the certificate, the agreement and the learner are there."""
 from __future__ import annotations
 
 from flask import Flask
-from sqlalchemy import Select, exists, select
+from sqlalchemy import Select, exists, or_, select
 from sqlalchemy.orm import Session
 
 from portal import current_settings
@@ -12,6 +12,7 @@ from portal.core.clock import utcnow
 from portal.core.db import transaction
 from portal.subscribers import given
 from portal.subscribers.audiences import mask_of
+from portal.subscribers.models import Given, Subscriber
 from portal.training import standing
 from portal.training.certificates import issue  # noqa: F401  (grants when somebody is due: ours looks afterwards)
 from portal.training.learners import own
@@ -42,8 +43,16 @@ def refresh(session: Session, learner_id: int) -> bool:
 
 
 def after_touch(session: Session, learner_id: int, slug: str) -> None:
-    """For :data:`portal.training.standing.AFTER_TOUCH`."""
-    if slug in current_settings().responder_courses:
+    """For :data:`portal.training.standing.AFTER_TOUCH`. Most who touch a course are neither certified in it nor were given
+    anything, and cost one look."""
+    if slug not in current_settings().responder_courses:
+        return
+    was_given = exists().where(Given.source == SOURCE, Given.subscriber_id == Subscriber.id,
+                               Subscriber.phone_index == Learner.phone_index)
+    concerned = select(Learner.id).join(Enrolment, Enrolment.learner_id == Learner.id).where(
+        Learner.id == learner_id, Enrolment.slug == slug,
+        or_(Enrolment.certified_until.is_not(None), was_given))
+    if session.execute(concerned).first() is not None:
         refresh(session, learner_id)
 
 
@@ -53,9 +62,10 @@ def after_change(session: Session, learner: Learner) -> None:
 
 
 def before_erasure(session: Session, learner: Learner) -> None:
-    """For :data:`portal.training.learners.own.BEFORE_ERASURE`."""
+    """For :data:`portal.training.learners.own.BEFORE_ERASURE`: a number that we have from the course alone goes as well."""
     learner.on_call_at = None
     refresh(session, learner.id)
+    given.forget(session, learner.phone_index, SOURCE)
 
 
 def refresh_all(app: Flask) -> int:

@@ -8,7 +8,7 @@ from datetime import timedelta
 
 import lxml.html
 import pytest
-from sqlalchemy import select, text
+from sqlalchemy import event, select, text
 
 from portal.core.clock import utcnow
 from portal.core.db import db, transaction
@@ -180,6 +180,27 @@ def test_lists_are_paged_without_losing_or_repeating_anybody(here):
     assert len(set(all_of(DISTRICT, listing.REVOKED))) == 5
     assert listing.page(SLUG, DISTRICT, after="rubbish_x").rows
     assert listing.page(SLUG, DISTRICT, listing.ENDING, after=f"2026-01-01T00:00:00_{uuid.uuid4()}").rows == []
+
+
+def test_a_list_asks_the_same_however_many_are_on_it(seat):
+    at, counts, said = seat(), [], []
+
+    def listen(_connection, _cursor, statement, *_rest):
+        said.append(statement)
+
+    certified(100)
+    event.listen(db.engine, "before_cursor_execute", listen)
+    try:
+        for more in (range(0), range(1, 6)):
+            for number in more:
+                certified(100 + number)
+            at.get(PAGES)
+            said.clear()
+            at.get(PAGES)
+            counts.append(len(said))
+    finally:
+        event.remove(db.engine, "before_cursor_execute", listen)
+    assert counts[0] == counts[1]
 
 
 def test_each_list_goes_along_an_index(school):

@@ -152,8 +152,32 @@ def test_it_follows_at_once_when_somebody_is_certified_agrees_moves_or_leaves(ma
         change(Certificate, Certificate.id == held, revoked_at=None)
         assert act(touch) == (RESPONDERS, [THERE])
         own.erase(db.session.get(Learner, made))
-        row, places = subscriber(app, number(1))
-        assert (row.audiences, places) == (0, [])
+        assert subscriber(app, number(1)) == (None, None)
+
+
+@pytest.mark.parametrize("kept", ["opted out", "chosen", "own"])
+def test_whoever_leaves_takes_the_number_along_unless_there_is_a_reason_to_keep_it(context, responder, kept):
+    if kept == "own":
+        district.subscriber(number(1), HERE, audiences=RESIDENTS)
+    gone, stays = responder(number(2)), responder(number(1))
+    audience.refresh_all(context)
+    row, _places = subscriber(context, number(1))
+    if kept == "opted out":
+        store.opt_out(row.id, "sms")
+    elif kept == "chosen":
+        store.add_many([store.NewSubscriber(number(1), "zh", RESIDENTS, (HERE,), "web")])
+    before, _places = subscriber(context, number(2))
+    sealed, id_ = before.phone_sealed, before.id
+    for one in (gone, stays):
+        own.erase(db.session.get(Learner, one))
+    assert subscriber(context, number(2)) == (None, None)
+    left = db.session.get(Subscriber, id_, populate_existing=True)
+    assert left.phone_sealed != sealed
+    assert store.phones([id_]) == {}
+    assert story(id_) == [("subscribed", "course"), ("withdrawn", "course")]
+    assert subscriber(context, number(1))[0].status == ("opted_out" if kept == "opted out" else "active")
+    responder(number(2))
+    assert audience.refresh_all(context) == 1, "who comes back is taken in again"
 
 
 def test_an_own_subscription_stays_as_it_was(context, responder):
