@@ -75,10 +75,12 @@ def recount(session: Session, learner_ids: Iterable[int], slug: str) -> list[int
     with session.no_autoflush:  # what the caller changed is written, and locked, behind the trail
         audit.serialise(session)
     session.flush()
-    ids, done = sorted(set(learner_ids)), list[int]()
+    ids, done, loaded = sorted(set(learner_ids)), list[int](), courses_store.current(slug)
+    if loaded is None:
+        return done
     for start in range(0, len(ids), _AT_ONCE):
-        rows = _locked(session, ids[start:start + _AT_ONCE], slug)
-        found = facts_of([row.learner_id for row in rows], slug) if rows else {}
+        rows = _locked(session, ids[start:start + _AT_ONCE], *loaded)
+        found = _facts([row.learner_id for row in rows], loaded[1]) if rows else {}
         for row in rows:
             for name in Facts.__slots__:
                 if getattr(row, name) != (value := getattr(found[row.learner_id], name)):
@@ -127,10 +129,11 @@ def tell(session: Session, learner_id: int, slug: str) -> None:
 
 def gates(learner_id: int, slug: str) -> Gates:
     """How the gates stand now, from what happened and not from the row. For a course that was never loaded all are closed."""
-    if courses_store.current(slug) is None:
+    if (loaded := courses_store.current(slug)) is None:
         return Gates(theory=False, practical=False, skills_open=())
-    left = tuple(name for name, state in results.skills(learner_id, slug).items() if not state.passed)
-    return Gates(facts_of([learner_id], slug)[learner_id].theory_at is not None, not left, left)
+    skills = next(results.states_in(loaded[1], [learner_id]))[1]
+    left = tuple(name for name, state in skills.items() if not state.passed)
+    return Gates(_facts([learner_id], loaded[1])[learner_id].theory_at is not None, not left, left)
 
 
 def facts_of(learner_ids: Sequence[int], slug: str) -> dict[int, Facts]:
@@ -139,31 +142,34 @@ def facts_of(learner_ids: Sequence[int], slug: str) -> dict[int, Facts]:
     loaded = courses_store.current(slug)
     if loaded is None:
         raise LookupError(slug)
+    return _facts(learner_ids, loaded[1])
+
+
+def _facts(learner_ids: Sequence[int], course: Course) -> dict[int, Facts]:
     living = select(Learner.id, Learner.region_code).where(Learner.id.in_(learner_ids))
     regions = {row.id: row.region_code for row in db.session.execute(living)}
-    lessons, exams = _lessons(learner_ids, loaded[1]), _exams(learner_ids, slug)
-    practical, until = results.passed_at_of(slug, learner_ids), _certified_until(learner_ids, slug)
+    lessons, exams = _lessons(learner_ids, course), _exams(learner_ids, course.id)
+    practical, until = results.passed_at_of(course, learner_ids), _certified_until(learner_ids, course.id)
     none, never = dict[str, datetime](), _Exams(0, None, None)
     return {one: Facts(regions.get(one), len(lessons.get(one, none)), (sat := exams.get(one, never)).count, sat.best,
-                       _theory_at(loaded[1], lessons.get(one, none), sat), practical.get(one), until.get(one))
+                       _theory_at(course, lessons.get(one, none), sat), practical.get(one), until.get(one))
             for one in learner_ids}
 
 
-def _locked(session: Session, learner_ids: Sequence[int], slug: str) -> list[Enrolment]:
+def _locked(session: Session, learner_ids: Sequence[int], version_id: int, course: Course) -> list[Enrolment]:
     """The rows, locked: what is read after this is not older than what others wrote who held the locks before."""
-    rows = _find(session, learner_ids, slug)
+    rows = _find(session, learner_ids, course.id)
     missing = set(learner_ids) - {row.learner_id for row in rows}
-    loaded = courses_store.current(slug) if missing else None
-    if loaded is None:
-        return [] if missing and len(missing) == len(learner_ids) else rows
+    if not missing:
+        return rows
     there = session.execute(select(Learner.id).where(Learner.id.in_(missing)).order_by(Learner.id)).scalars().all()
     if not there:
         return rows
     now = utcnow()
     session.execute(insert_into(session, Enrolment).values([
-        {"learner_id": one, "slug": slug, "version_id": loaded[0], "started_at": now, "at": now, "lessons_done": 0, "attempts": 0}
-        for one in there]).on_conflict_do_nothing())
-    return _find(session, learner_ids, slug)
+        {"learner_id": one, "slug": course.id, "version_id": version_id, "started_at": now, "at": now, "lessons_done": 0,
+         "attempts": 0} for one in there]).on_conflict_do_nothing())
+    return _find(session, learner_ids, course.id)
 
 
 def _find(session: Session, learner_ids: Sequence[int], slug: str) -> list[Enrolment]:

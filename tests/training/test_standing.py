@@ -8,6 +8,7 @@ from collections import Counter
 from datetime import UTC, datetime, timedelta
 
 import pytest
+import sqlalchemy
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import update
@@ -19,10 +20,11 @@ from portal.training import courses_store, standing
 from portal.training.certificate_models import Certificate
 from portal.training.exam_models import Attempt
 from portal.training.exams import attempts
-from portal.training.learners import learning
+from portal.training.learners import learning, own
 from portal.training.models import Enrolment, Learner, LessonProgress
 from portal.training.practical_models import Assessment, PracticalSession
 from tests.district import DISTRICT, LIULIAN, office
+from tests.training.conftest import change, content, course  # noqa: F401  (fixtures)
 from tests.training.exams.conftest import clock, learner, make_learner  # noqa: F401  (fixtures)
 from tests.training.exams.test_attempts import all_right
 from tests.training.groups.conftest import loaded  # noqa: F401  (a fixture)
@@ -263,3 +265,19 @@ def test_nobody_is_enrolled_in_what_was_never_loaded_nor_after_leaving(loaded, l
         standing.touch(session, learner + 999, "sample")
     assert db.session.query(Enrolment).count() == 0
     assert standing.gates(learner, "unknown") == standing.Gates(theory=False, practical=False, skills_open=())
+
+
+def test_handing_in_costs_few_statements_far_from_a_certificate_also_in_a_course_of_responders(make_app, content):  # noqa: F811
+    app, asked = make_app(content=content, surfaces=("hooks",), responder_courses=("sample",)), []
+    with app.app_context():
+        courses_store.sync()
+        learner_id = make_learner()
+        with transaction() as session:
+            own.set_name(session, session.get(Learner, learner_id), "张三")
+        sitting, secret = attempts.start(learner_id, "sample")
+        said = all_right(sitting)
+        sqlalchemy.event.listen(db.engine, "before_cursor_execute", lambda _c, _cursor, said, *_more: asked.append(said))
+        attempts.submit(learner_id, sitting.id, secret, said)
+    answers = sum("INSERT INTO exam_answer" in one for one in asked)
+    assert answers == len(said)
+    assert len(asked) - answers <= 28  # each hand-in of hundreds waits for those before it

@@ -11,6 +11,7 @@ from portal.core.db import db
 from portal.training import courses_store
 from portal.training.assessing import rules
 from portal.training.assessing.rules import Say, SkillState
+from portal.training.content.values import Course
 from portal.training.practical_models import Assessment
 
 #: Learners asked for in one query.
@@ -29,25 +30,25 @@ def passed_at(learner_id: int, slug: str) -> datetime | None:
 
 def states_of(slug: str, learner_ids: Iterable[int]) -> Iterator[tuple[int, dict[str, SkillState]]]:
     """The same of many learners, each with his skills, in the order of `learner_ids`; one indexed query for each 500."""
-    names, ids = skill_names(slug), list(learner_ids)
+    loaded = courses_store.current(slug)
+    return states_in(loaded[1], learner_ids) if loaded else ((one, {}) for one in learner_ids)
+
+
+def states_in(course: Course, learner_ids: Iterable[int]) -> Iterator[tuple[int, dict[str, SkillState]]]:
+    """As :func:`states_of`, for who holds the course already."""
+    names, ids = [checklist.id for checklist in course.checklists], list(learner_ids)
     for start in range(0, len(ids), _AT_ONCE):
         some = ids[start:start + _AT_ONCE]
-        says = _says(slug, some) if names else {}
+        says = _says(course.id, some) if names else {}
         for learner_id in some:
             mine = says.get(learner_id, {})
             yield learner_id, {name: rules.state(mine.get(name, ())) for name in names}
 
 
-def passed_at_of(slug: str, learner_ids: Iterable[int]) -> dict[int, datetime]:
+def passed_at_of(course: Course, learner_ids: Iterable[int]) -> dict[int, datetime]:
     """Learner → since when all skills are passed, of those who passed them all."""
-    found = ((learner_id, rules.passed_at(states)) for learner_id, states in states_of(slug, learner_ids))
+    found = ((learner_id, rules.passed_at(states)) for learner_id, states in states_in(course, learner_ids))
     return {learner_id: moment for learner_id, moment in found if moment is not None}
-
-
-def skill_names(slug: str) -> list[str]:
-    """Ids of the practical skills that the course has now."""
-    loaded = courses_store.current(slug)
-    return [checklist.id for checklist in loaded[1].checklists] if loaded else []
 
 
 def _says(slug: str, learner_ids: Sequence[int]) -> dict[int, dict[str, list[Say]]]:

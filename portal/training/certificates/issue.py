@@ -297,10 +297,14 @@ def authority() -> dict[str, str]:
 # -- what happens elsewhere ----------------------------------------------------------------------------------
 def after_touch(session: Session, learner_id: int, slug: str) -> None:
     """For :data:`portal.training.standing.AFTER_TOUCH`. The row was recounted just now: most who open a lesson are far from a
-    certificate, and cost one look."""
+    certificate, and cost one look; who passed the exam and not yet the practical part, two."""
     row = session.get(Enrolment, (learner_id, slug))
-    if row is not None and row.theory_at is not None:
-        issue_if_due(session, learner_id, slug)
+    if row is None or row.theory_at is None:
+        return
+    if row.certified_until is None and row.practical_at is None and (
+            loaded := courses_store.current(slug)) is not None and loaded[1].checklists:
+        return  # the second gate is closed, and nothing is there to be renewed
+    issue_if_due(session, learner_id, slug)
 
 
 def before_erasure(session: Session, learner: Learner) -> None:
