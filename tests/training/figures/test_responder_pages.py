@@ -71,6 +71,12 @@ def test_a_community_whose_residents_are_unknown_is_not_said_to_have_enough(sett
     page = seats(seat, ADMINISTRATOR)[0].get(PAGE)
     shown = dict(tables(page)[1])[lookup.names([HERE])[HERE]["en"]]
     assert shown == ["—", "—", "500", "—", "—", "0", "residents unknown"]
+    with transaction() as session:
+        session.execute(update(Region).values(population=None))
+        session.execute(update(RegionStamp).values(stamp="changed again"))
+    text = seats(seat, VIEWER)[0].get(PAGE).text
+    assert "the residents are not known: nobody can say" in text
+    assert "Every community has as many" not in text
 
 
 def test_the_file_says_what_the_page_says(settled, seat):
