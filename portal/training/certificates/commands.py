@@ -97,7 +97,10 @@ def _trusted(jwks: Path | None) -> Any:
 
     try:
         if jwks is None:
-            return signing.trusted(load_settings())
+            settings = load_settings()
+            if not signing.any_there(settings):  # who only looks makes no key
+                raise ValueError(f"there are none in {settings.certificate_keys_folder}; give those of the authority with --jwks")
+            return signing.trusted(settings)
         return signing.trusted_of(json.loads(jwks.read_text(encoding="utf-8")))
     except (OSError, ValueError) as error:
         raise click.ClickException(f"the keys cannot be used: {error}") from error

@@ -60,6 +60,11 @@ def known(settings: Settings) -> list[Key]:
     return [_load(path, path.stat().st_mtime_ns) for path in _files(folder)]
 
 
+def any_there(settings: Settings) -> bool:
+    """Whether there is a key already."""
+    return bool(_files(settings.certificate_keys_folder))
+
+
 def rotate(settings: Settings) -> Key:
     """Make a new key, which signs from now on. Of the one before, the public half stays. Raises FileExistsError when another
     process does the same."""

@@ -96,3 +96,12 @@ def test_a_list_of_revocations_in_hand_counts(run, token, key, tmp_path):
     assert old.exit_code == 1, "an old list does not say that nothing happened since"
     assert "anew" in old.output
     assert run(token(status_index=77), *listed([77], age=25)).exit_code == 3
+
+
+def test_who_only_verifies_makes_no_key(token, tmp_path, monkeypatch):
+    monkeypatch.setenv("ANLAN_INSTANCE", str(tmp_path / "nowhere"))
+    (tmp_path / "file").write_text(token())
+    answer = CliRunner().invoke(main, ["credentials", "verify", str(tmp_path / "file")])
+    assert answer.exit_code == 1
+    assert "--jwks" in answer.output
+    assert not (tmp_path / "nowhere").exists()
