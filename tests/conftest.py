@@ -42,7 +42,8 @@ Rule._compile_builder = _remembered_builder  # type: ignore[method-assign]
 
 #: Files that take longest, begun first: a long one at the end would leave all cores but one idle.
 _LONGEST = ("tests/whole/test_run.py", "tests/browser/test_scenario.py", "tests/whole/test_apart.py",
-            "tests/browser/test_training_scenario.py", "tests/browser/test_desk_live.py",
+            "tests/browser/test_training_scenario.py", "tests/browser/test_trainer_scenario.py",
+            "tests/browser/test_desk_live.py",
             "tests/browser/test_shelters_scenario.py", "tests/browser/test_transfers.py", "tests/dispatch/test_crash.py",
             "tests/shelters/office/test_in_a_browser.py")
 
