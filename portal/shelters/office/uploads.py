@@ -8,11 +8,9 @@ from __future__ import annotations
 import tempfile
 import zlib
 from base64 import urlsafe_b64decode, urlsafe_b64encode
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import wraps
 from pathlib import Path
-from typing import Any, TypeVar
 
 from flask import current_app, request
 from flask_babel import gettext as _
@@ -20,28 +18,13 @@ from itsdangerous import BadData, TimestampSigner
 
 from portal.core.errors import Invalid
 from portal.identity.models import Account
-from portal.web import csrf
+from portal.web import file_forms
 
-View = TypeVar("View", bound=Callable[..., Any])
 #: Bytes of a file; and of a form that carries one: packed, and a third larger for its letters.
 LARGEST_FILE = 8 * 1024 * 1024
 _LARGEST_FORM = 13 * 1024 * 1024
 _SECONDS = 3600
-
-
-def takes_files(view: View) -> View:
-    """A view whose form may carry a file. The protection against forgery reads the form, and would refuse a large one before
-    the view could say how large it may be: so the limit is raised here first, and the protection asked then."""
-
-    @wraps(view)
-    def with_room(*args: Any, **kwargs: Any) -> Any:
-        request.max_content_length = request.max_form_memory_size = _LARGEST_FORM
-        if request.method == "POST":
-            csrf.protect()
-        return view(*args, **kwargs)
-
-    csrf.exempt(with_room)
-    return with_room  # type: ignore[return-value]
+takes_files = file_forms.takes_files(_LARGEST_FORM)
 
 
 def received(field: str = "file") -> tuple[bytes, str]:

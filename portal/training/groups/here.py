@@ -5,11 +5,10 @@ from __future__ import annotations
 import base64
 import json
 import zlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from functools import wraps
-from typing import Any, TypeVar
+from typing import Any
 
 from cryptography.exceptions import InvalidTag
 from flask import Response, abort, current_app, request, stream_with_context
@@ -31,12 +30,11 @@ from portal.training.assessing import words
 from portal.training.content.values import Course
 from portal.training.groups.cohorts import KIND_NAMES
 from portal.training.groups.tables import Fault
-from portal.web import csrf
+from portal.web import file_forms
 
-View = TypeVar("View", bound=Callable[..., Any])
-#: How long a file that was checked may be confirmed, its bytes, and those of a form that carries one, sealed.
+#: How long a file that was checked may be confirmed, its bytes, and those of a form that carries two, sealed.
 LASTS = timedelta(minutes=30)
-MOST_BYTES, _MOST_FORM = 3 * 1024 * 1024, 5 * 1024 * 1024
+MOST_BYTES, _MOST_FORM = 3 * 1024 * 1024, 9 * 1024 * 1024
 
 
 def account_here() -> Account:
@@ -95,19 +93,7 @@ def course_of(slug: str) -> Course | None:
 
 
 # -- files in ------------------------------------------------------------------------------------------------
-def takes_files(view: View) -> View:
-    """A view whose form may carry a file. The protection against forgery reads the form and would refuse a large one before the
-    view could say how large it may be: so the limit is raised first, and the protection asked then."""
-
-    @wraps(view)
-    def with_room(*args: Any, **kwargs: Any) -> Any:
-        request.max_content_length = request.max_form_memory_size = _MOST_FORM
-        if request.method == "POST":
-            csrf.protect()
-        return view(*args, **kwargs)
-
-    csrf.exempt(with_room)
-    return with_room  # type: ignore[return-value]
+takes_files = file_forms.takes_files(_MOST_FORM)
 
 
 def uploaded(field: str = "list") -> bytes:

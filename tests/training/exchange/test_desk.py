@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import base64
 import io
+import random
 import re
 import zipfile
 
@@ -83,6 +85,14 @@ def test_both_languages_leave_nothing_to_translate(trainer):
     with zipfile.ZipFile(io.BytesIO(done.data)) as archive:
         assert "烟往上走。" in (text := archive.read("sample/banks/fire.zh.md").decode())
     assert "[[" not in text
+
+
+def test_two_files_of_the_greatest_size_are_looked_at_and_handed_over(trainer):
+    padding = base64.b64encode(random.Random(1).randbytes(3 * 2**20 * 3 // 4 - 3000)).decode()  # hardly to be packed
+    text = f"// {padding}\n\n{ONE}\n"
+    page = look(trainer, text, other=(io.BytesIO(text.encode()), "zh.gift"))
+    assert page.status_code == 200
+    assert send(trainer, "files", the_form(page)).mimetype == "application/zip"
 
 
 @pytest.mark.parametrize(("form", "status", "words"), [
