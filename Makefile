@@ -33,7 +33,7 @@ test: setup-dev ## Check everything: lint, types, translations, and the whole te
 	@.venv/bin/mypy
 	@$(ANLAN) messages compile
 	@$(ANLAN) messages check
-	@.venv/bin/python -m pytest -q -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
+	@.venv/bin/python -m pytest -q -n $$(( $$(getconf _NPROCESSORS_ONLN) + 1 )) --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 lint: setup-dev ## Lint, types and translations only
 	@.venv/bin/ruff check
