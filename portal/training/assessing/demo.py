@@ -63,13 +63,14 @@ def _fill(session: Session, held: PracticalSession, version_id: int, course: Cou
         lists = lists[:1]
     there = session.execute(select(Booking.learner_id).where(
         Booking.session_id == held.id, Booking.state == ATTENDED).order_by(Booking.id)).scalars().all()
-    for at, learner_id in enumerate(there[:SEEN] if going_on else there):
+    there = there[:SEEN] if going_on else there
+    for at, learner_id in enumerate(there):
         seen_at = min(held.starts_at + timedelta(minutes=20 + 5 * at), now)
         for checklist in lists:
             _assess(session, held, learner_id, version_id, checklist, assessors, seen_at, chance, differ=at == 1)
             seen_at = min(seen_at + timedelta(minutes=1), now)
-        session.flush()
-        standing.touch(session, learner_id, course.id)
+    for one in standing.recount(session, there, course.id):
+        standing.tell(session, one, course.id)
 
 
 def _come_in(session: Session, held: PracticalSession) -> None:

@@ -28,7 +28,6 @@ from portal.training import courses_store, standing
 from portal.training.content.values import Course
 from portal.training.exam_models import HANDED_IN, Attempt
 from portal.training.group_models import Cohort, CohortMember
-from portal.training.groups.cohorts import members_of
 from portal.training.groups.results import held_elsewhere
 from portal.training.learners import own
 from portal.training.models import Learner, LessonProgress
@@ -80,12 +79,15 @@ def seed(step: Step) -> None:
                 cohort = Cohort(name=name, kind=kind, region_code=community, slug=COURSE, made_at=utcnow() - timedelta(days=50))
                 session.add(cohort)
                 session.flush()
-                for n in range(first, first + people):
-                    _person(session, cohort, n, loaded[0], loaded[1], trainers[0].id)
+                came = [_person(session, cohort, n, loaded[0], loaded[1]) for n in range(first, first + people)]
+                _skills(session, cohort, came, loaded[0], loaded[1], trainers[0].id)
+                begun = [learner_id for learner_id, state in came if state.lessons]
+                for learner_id in standing.recount(session, begun, COURSE):
+                    standing.tell(session, learner_id, COURSE)
             first += people
 
 
-def _person(session: Session, cohort: Cohort, n: int, version_id: int, course: Course, trainer_id: object) -> None:
+def _person(session: Session, cohort: Cohort, n: int, version_id: int, course: Course) -> tuple[int, State]:
     book: PhoneBook = current_app.extensions["phones"]
     phone, state, began = number(FIRST_NUMBER + n), STATES[n % len(STATES)], utcnow() - timedelta(days=45 - n % 7)
     learner = Learner(phone_sealed=book.seal(phone), phone_index=book.index(phone), tail=phone[-4:], language="zh",
@@ -98,10 +100,7 @@ def _person(session: Session, cohort: Cohort, n: int, version_id: int, course: C
     _lessons(session, learner.id, course, state, began)
     for at, mark in enumerate(state.marks):
         session.add(_attempt(learner.id, version_id, course, at + 1, mark, began + timedelta(days=10 + 3 * at)))
-    _skills(session, cohort, learner.id, version_id, course, state, trainer_id)
-    session.flush()
-    if state.lessons:
-        standing.touch(session, learner.id, course.id)
+    return learner.id, state
 
 
 def _lessons(session: Session, learner_id: int, course: Course, state: State, began: datetime) -> None:
@@ -120,14 +119,17 @@ def _attempt(learner_id: int, version_id: int, course: Course, at: int, mark: in
                    percent=mark, passed=mark >= course.pass_mark, modules={}, counted=True)
 
 
-def _skills(session: Session, cohort: Cohort, learner_id: int, version_id: int, course: Course, state: State,
+def _skills(session: Session, cohort: Cohort, came: Sequence[tuple[int, State]], version_id: int, course: Course,
             trainer_id: object) -> None:
-    names: Sequence[str] = [one.id for one in course.checklists]
-    day = utcnow() - timedelta(days=12)
-    for at, skill in enumerate(names[:round(len(names) * state.seen)]):
-        held = held_elsewhere(session, cohort, trainer_id, day, names)
-        held.seats = members_of(cohort.id)
-        session.add(Assessment(ref=str(uuid7()), session_id=held.id, learner_id=learner_id, slug=course.id, skill=skill,
-                               version_id=version_id, assessor_id=trainer_id, steps={},
-                               passed=at < round(len(names) * state.skills), seen_at=held.starts_at,
-                               received_at=day))
+    names, day = [one.id for one in course.checklists], utcnow() - timedelta(days=12)
+    session.flush()
+    if not any(state.seen for _learner_id, state in came):
+        return
+    held = held_elsewhere(session, cohort, trainer_id, day, names)
+    held.seats = len(came)
+    for learner_id, state in came:
+        for at, skill in enumerate(names[:round(len(names) * state.seen)]):
+            session.add(Assessment(ref=str(uuid7()), session_id=held.id, learner_id=learner_id, slug=course.id, skill=skill,
+                                   version_id=version_id, assessor_id=trainer_id, steps={},
+                                   passed=at < round(len(names) * state.skills), seen_at=held.starts_at, received_at=day))
+    session.flush()

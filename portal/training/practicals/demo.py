@@ -93,7 +93,7 @@ def _learners(session: Session, version_id: int, course: Course, communities: Se
     """People who passed the theory."""
     book: PhoneBook = current_app.extensions["phones"]
     names = [surname + name for name, surname in itertools.product(_NAMES, _SURNAMES)][:PEOPLE]
-    found = []
+    found, new = list[int](), list[int]()
     for at, name in enumerate(names):
         phone = number(FIRST_NUMBER + at)
         row = session.execute(select(Learner).where(Learner.phone_index == book.index(phone))).scalar_one_or_none()
@@ -104,9 +104,10 @@ def _learners(session: Session, version_id: int, course: Course, communities: Se
             session.flush()
             row.name_sealed = own.sealed(row.id, name)
             session.add(_passed(row.id, version_id, course, now - timedelta(days=30 + at % 7)))
-            session.flush()
-            standing.touch(session, row.id, course.id)
+            new.append(row.id)
         found.append(row.id)
+    for one in standing.recount(session, new, course.id):
+        standing.tell(session, one, course.id)
     return found
 
 
