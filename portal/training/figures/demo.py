@@ -6,6 +6,7 @@ demonstration's subscribers, with certificates without a name and a credential, 
 
 from __future__ import annotations
 
+import itertools
 import random
 from collections.abc import Callable
 from contextlib import AbstractContextManager
@@ -48,7 +49,7 @@ MANY = 100  # certificates without a credential that only this file leaves
 GROUPS = {"school": ("坪山区中小学校医与班主任班（演示）", 9), "mall": ("坪山商圈物业安保班（演示）", 21),
           "metro": ("地铁坪山段站务班（演示）", 33),
           "enterprise": ("高新区企业安全员班（演示）", 6), "community": ("社区志愿者班（演示）", 4)}
-_LAST_PLACES = 1_000_000  # in the public list of revocations
+_PLACES = 1_000_000  # in the public list of revocations, from here on what others left free
 
 
 def seed(step: Step) -> None:
@@ -143,10 +144,12 @@ def _responders(session: Session, version_id: int, course: Course) -> None:
          "region_code": home, "lessons_done": lessons, "attempts": 1, "best_percent": chance.randint(course.pass_mark, 100),
          "theory_at": passed, "practical_at": passed, "certified_until": end}
         for one, home, end in zip(ids, homes, ends, strict=True)])
+    taken = set(session.execute(select(Certificate.status_index).where(Certificate.status_index >= _PLACES)).scalars())
+    places = (place for place in itertools.count(_PLACES) if place not in taken)
     session.execute(insert(Certificate), [
         {"id": uuid7(), "serial": serial.new(), "learner_id": one, "slug": course.id, "version_id": version_id,
-         "region_code": home, "issued_at": passed, "valid_until": end, "status_index": _LAST_PLACES + n, "credential": ""}
-        for n, (one, home, end) in enumerate(zip(ids, homes, ends, strict=True))])
+         "region_code": home, "issued_at": passed, "valid_until": end, "status_index": place, "credential": ""}
+        for one, home, end, place in zip(ids, homes, ends, places, strict=False)])
     district = current_settings().district
     for kind, (name, each) in GROUPS.items():
         group = Cohort(name=name, kind=kind, region_code=district, slug=course.id, made_at=now - timedelta(days=210),
