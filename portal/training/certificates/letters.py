@@ -2,8 +2,8 @@
 
 Noto Sans SC has the characters of everyday names and some 220 of the extensions (U+20000 and beyond); tens of thousands it lacks.
 The operator may give a second font for those. What neither has is printed as 〓, the printers' sign for a character that the
-type case lacks, with the code point under the name: the certificate is granted and valid, its credential vouches for the true name,
-and the desk is told, so that somebody writes the character in.
+type case lacks, with the code point under the name: the certificate is granted and valid, its credential vouches for the true
+name, and the desk is told, so that somebody writes the character in.
 """
 
 from __future__ import annotations
