@@ -80,7 +80,7 @@ def recount(session: Session, learner_ids: Iterable[int], slug: str) -> list[int
         return done
     for start in range(0, len(ids), _AT_ONCE):
         rows = _locked(session, ids[start:start + _AT_ONCE], *loaded)
-        found = _facts([row.learner_id for row in rows], loaded[1]) if rows else {}
+        found = facts_of([row.learner_id for row in rows], loaded[1]) if rows else {}
         for row in rows:
             for name in Facts.__slots__:
                 if getattr(row, name) != (value := getattr(found[row.learner_id], name)):
@@ -133,19 +133,11 @@ def gates(learner_id: int, slug: str) -> Gates:
         return Gates(theory=False, practical=False, skills_open=())
     skills = next(results.states_in(loaded[1], [learner_id]))[1]
     left = tuple(name for name, state in skills.items() if not state.passed)
-    return Gates(_facts([learner_id], loaded[1])[learner_id].theory_at is not None, not left, left)
+    return Gates(facts_of([learner_id], loaded[1])[learner_id].theory_at is not None, not left, left)
 
 
-def facts_of(learner_ids: Sequence[int], slug: str) -> dict[int, Facts]:
-    """The recount of each learner, from the lessons, attempts, assessments and certificates themselves. Raises LookupError for a
-    course that was never loaded."""
-    loaded = courses_store.current(slug)
-    if loaded is None:
-        raise LookupError(slug)
-    return _facts(learner_ids, loaded[1])
-
-
-def _facts(learner_ids: Sequence[int], course: Course) -> dict[int, Facts]:
+def facts_of(learner_ids: Sequence[int], course: Course) -> dict[int, Facts]:
+    """The recount of each learner, from the lessons, attempts, assessments and certificates themselves."""
     living = select(Learner.id, Learner.region_code).where(Learner.id.in_(learner_ids))
     regions = {row.id: row.region_code for row in db.session.execute(living)}
     lessons, exams = _lessons(learner_ids, course), _exams(learner_ids, course.id)

@@ -27,5 +27,5 @@ def test_a_cohort_of_the_demonstration_holds_people_in_all_states(town, trainer,
         found = gradebook.page(View(course, cohort.id, lacks=lacks), utcnow()).lines
         assert (0 < len(found) < people) is (lacks != "ended"), lacks
     for line in gradebook.page(View(course, cohort.id), utcnow()).lines:
-        facts = standing.facts_of([line.learner_id], "sample")[line.learner_id]
+        facts = standing.facts_of([line.learner_id], course)[line.learner_id]
         assert (facts.best_percent, facts.theory_at, facts.practical_at) == (line.best_percent, line.theory_at, line.practical_at)
