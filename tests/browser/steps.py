@@ -14,6 +14,7 @@ TABS = 400  # a keyboard user is lost long before
 
 def looked_at(page: Page) -> None:
     """No barrier, nothing beyond the window's side. At the page's end, so that a bar that floats above it covers nothing."""
+    page.wait_for_load_state()  # a page that has just been asked for has no element yet
     page.evaluate("window.scrollTo(0, document.documentElement.scrollHeight)")
     assert_accessible(page)
     assert_fits(page)
