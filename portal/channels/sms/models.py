@@ -79,3 +79,16 @@ class SmsNotice(Base):
     ended_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
 
     __table_args__ = (Index("ix_sms_notice_due", "state", "due_at"), Index("ix_sms_notice_ended", "ended_at"))
+
+
+class InboundText(Base):
+    """A text that a phone sent to us, by the carrier's number of it, so that one that comes twice is acted on once and answered
+    with the same words. What was written is not kept. Swept after some days."""
+
+    __tablename__ = "inbound_text"
+    provider: Mapped[str] = mapped_column(String(20), primary_key=True)
+    message_id: Mapped[str] = mapped_column(String(64), primary_key=True)
+    phone_index: Mapped[bytes] = mapped_column(LargeBinary(16))
+    command: Mapped[str] = mapped_column(String(20))  # what it was taken for
+    answer: Mapped[str] = mapped_column(Text)
+    at: Mapped[datetime] = mapped_column(UtcDateTime, index=True)
