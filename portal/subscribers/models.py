@@ -17,8 +17,8 @@ class Subscriber(Base):
     """`status`: active; opted_out (asked us or the carrier to stop); invalid (the carrier says no such number).
 
     `muted_kinds` are bits of subscribers.kinds that they do not want; `lowest_tier` is a place in config.TIERS, and nothing below
-    it is wanted; between `quiet_from` and `quiet_to`, full hours of the district's day, only orange and red are sent at once. What
-    the law has everybody told, orange and red, is neither muted nor kept back.
+    it is wanted; between `quiet_from` and `quiet_to`, full hours of the district's day, only orange and red are sent at once. Red
+    reaches every subscriber whatever they left out.
     """
 
     __tablename__ = "subscriber"
@@ -88,8 +88,8 @@ class SubscriberPass(Base):
 
 
 class RosterRow(Base):
-    """One row of a list that is being taken in: it waits here until the whole list was read, and then all come in at once. What an
-    import that was cut off left is swept."""
+    """One row of a list that is being taken in: it waits here until the whole list was read, and then all come in at once.
+    What an import that was cut off left is swept."""
 
     __tablename__ = "roster_row"
     import_id: Mapped[str] = mapped_column(String(32), primary_key=True)
