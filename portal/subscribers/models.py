@@ -17,8 +17,8 @@ class Subscriber(Base):
     """`status`: active; opted_out (asked us or the carrier to stop); invalid (the carrier says no such number).
 
     `muted_kinds` are bits of subscribers.kinds that they do not want; `lowest_tier` is a place in config.TIERS, and nothing below
-    it is wanted; between `quiet_from` and `quiet_to`, full hours of the district's day, only orange and red are sent at once. Red
-    reaches every subscriber whatever they left out.
+    it is wanted; between `quiet_from` and `quiet_to`, full hours of the district's day, only orange and red are sent at once, and
+    the others when the quiet ends.
     """
 
     __tablename__ = "subscriber"
