@@ -13,7 +13,7 @@ from portal.core.db import db
 from portal.identity import accounts
 from portal.identity.accounts import Grant
 from portal.identity.models import Account
-from portal.identity.rights import ADMINISTRATOR, APPROVER, DRAFTER, SHELTERS, TRAINER, TRANSFERS, VIEWER
+from portal.identity.rights import ADMINISTRATOR, APPROVER, DRAFTER, SHELTERS, SUBSCRIBERS, TRAINER, TRANSFERS, VIEWER
 
 PASSWORD = "anlan-demo-1"  # noqa: S105  (everybody is meant to know it)
 STREET, COMMUNITY = "440310001000", "440310001001"
@@ -103,6 +103,14 @@ SAMPLES = (
         "",
         "red",
         _l("settles what two assessors see differently"),
+    ),
+    Sample(
+        "subscribers",
+        "区预警信息发布中心（演示）",
+        SUBSCRIBERS,
+        "",
+        "red",
+        _l("takes in lists of subscribers, looks phones up, exports the numbers"),
     ),
 )
 

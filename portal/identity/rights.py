@@ -16,7 +16,9 @@ DRAFTER, APPROVER, ADMINISTRATOR, VIEWER = "drafter", "approver", "administrator
 SHELTERS, TRANSFERS = "shelters", "transfers"
 #: Who holds practical sessions, assesses, keeps cohorts, and grants and takes back certificates. No tier bounds it either.
 TRAINER = "trainer"
-ROLES = (DRAFTER, APPROVER, ADMINISTRATOR, VIEWER, SHELTERS, TRANSFERS, TRAINER)
+#: Who takes in lists of subscribers, looks a phone up, ends what it is sent, and takes numbers out. No tier bounds it either.
+SUBSCRIBERS = "subscribers"
+ROLES = (DRAFTER, APPROVER, ADMINISTRATOR, VIEWER, SHELTERS, TRANSFERS, TRAINER, SUBSCRIBERS)
 
 
 def has_role(account: Account, *roles: str) -> bool:

@@ -16,6 +16,7 @@ from portal.identity.rights import (
     DRAFTER,
     ROLES,
     SHELTERS,
+    SUBSCRIBERS,
     TRAINER,
     TRANSFERS,
     VIEWER,
@@ -33,6 +34,7 @@ ROLE_LABELS = {
     SHELTERS: _l("Shelters"),
     TRANSFERS: _l("Transfers"),
     TRAINER: _l("Training"),
+    SUBSCRIBERS: _l("Subscribers"),
 }
 ROLE_HINTS = {
     DRAFTER: _l("writes warnings and submits them"),
@@ -42,6 +44,7 @@ ROLE_HINTS = {
     SHELTERS: _l("keeps and opens shelters, closes roads, prints the paper"),
     TRANSFERS: _l("sees and keeps the lists of people who need help to leave"),
     TRAINER: _l("holds practical sessions, keeps cohorts, grants and takes back certificates"),
+    SUBSCRIBERS: _l("takes in lists of subscribers, looks phones up, exports the numbers"),
 }
 
 

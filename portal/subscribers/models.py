@@ -88,8 +88,8 @@ class SubscriberPass(Base):
 
 
 class RosterRow(Base):
-    """One row of a list that is being taken in: it waits here until the whole list was read, and then all come in at once.
-    What an import that was cut off left is swept."""
+    """One row of a list that is being taken in, once for each community that it names: it waits here until the whole list was
+    read, and then all come in at once. What an import that was cut off left is swept."""
 
     __tablename__ = "roster_row"
     import_id: Mapped[str] = mapped_column(String(32), primary_key=True)
@@ -98,5 +98,60 @@ class RosterRow(Base):
     phone_sealed: Mapped[bytes] = mapped_column(LargeBinary(64))
     language: Mapped[str] = mapped_column(String(8))
     audiences: Mapped[int] = mapped_column(BigInteger)
-    region_code: Mapped[str] = mapped_column(String(12))
-    at: Mapped[datetime] = mapped_column(UtcDateTime)
+    region_code: Mapped[str] = mapped_column(String(12), primary_key=True)
+
+
+class RosterImport(Base):
+    """A list that comes in, or came: its batch. It holds counts and no number.
+
+    `state`: reading, ready (read, and waits for a yes), refused (cannot be read at all), writing, done, undoing, undone,
+    dropped (nobody said yes), cut_off (whoever worked on it was ended; nothing of it is left). `beat_at`: when last somebody
+    worked on it. `written_at`: the moment that those whom it made and changed bear. `told`: how it ended stands in the trail.
+    """
+
+    __tablename__ = "roster_import"
+    id: Mapped[str] = mapped_column(String(32), primary_key=True)
+    state: Mapped[str] = mapped_column(String(10), index=True)
+    name: Mapped[str] = mapped_column(String(80))  # of the file
+    sha256: Mapped[str] = mapped_column(String(64))
+    actor_id: Mapped[str | None] = mapped_column(String(40))
+    actor: Mapped[str] = mapped_column(String(120))
+    region_codes: Mapped[list[str] | None] = mapped_column(JSON)  # of the duty by which it came; None: the machine's owner
+    basis: Mapped[str] = mapped_column(String(200))  # where people said yes, in words
+    size: Mapped[int] = mapped_column(BigInteger)  # bytes
+    done: Mapped[int] = mapped_column(BigInteger)  # bytes read
+    rows: Mapped[int] = mapped_column(BigInteger)
+    bad: Mapped[int] = mapped_column(BigInteger)
+    people: Mapped[int] = mapped_column(BigInteger)  # different phones among the good rows
+    new: Mapped[int] = mapped_column(BigInteger)
+    gained: Mapped[int] = mapped_column(BigInteger)  # were there, and get a community or an audience more
+    same: Mapped[int] = mapped_column(BigInteger)  # were there with all of it
+    left: Mapped[int] = mapped_column(BigInteger)  # asked for no more, or no carrier knows them: not brought back
+    taken_back: Mapped[int] = mapped_column(BigInteger)
+    kept: Mapped[int] = mapped_column(BigInteger)  # not taken back, since they changed afterwards
+    reason: Mapped[dict[str, Any] | None] = mapped_column(JSON)  # why it was refused: a key of roster.reasons and its values
+    started_at: Mapped[datetime] = mapped_column(UtcDateTime, index=True)
+    beat_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    written_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    ended_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    told: Mapped[bool] = mapped_column(Boolean)
+
+
+class RosterFault(Base):
+    """What is wrong with one row of a list: a key of roster.reasons and what it is about, never a number."""
+
+    __tablename__ = "roster_fault"
+    import_id: Mapped[str] = mapped_column(String(32), primary_key=True)
+    line: Mapped[int] = mapped_column(BigId, primary_key=True, autoincrement=False)
+    reason: Mapped[str] = mapped_column(String(20))
+    about: Mapped[str] = mapped_column(String(60))
+
+
+class RosterGain(Base):
+    """What a list added to a subscriber who was there: bits of audiences, or a community. By it an import is taken back."""
+
+    __tablename__ = "roster_gain"
+    import_id: Mapped[str] = mapped_column(String(32), primary_key=True)
+    subscriber_id: Mapped[int] = mapped_column(BigId, primary_key=True, autoincrement=False)
+    region_code: Mapped[str] = mapped_column(String(12), primary_key=True)  # empty: the audiences
+    audiences: Mapped[int] = mapped_column(BigInteger)

@@ -192,7 +192,8 @@ def test_demonstration_accounts_are_dead_outside_the_demonstration(make_app, mak
     with app.app_context():
         seeded = demo.seed()
         assert [name for name, _word, _what in seeded] == [
-            "drafter", "approver", "street", "admin", "viewer", "shelters", "community", "trainer", "assessor", "examiner"]
+            "drafter", "approver", "street", "admin", "viewer", "shelters", "community", "trainer", "assessor", "examiner",
+            "subscribers"]
         assert demo.seed() == seeded, "sowing twice changes nothing"
         sign_in.sign_in("drafter", demo.PASSWORD, "192.0.2.1")
         assert demo.PASSWORD in Person(app.test_client()).get("/desk/sign-in").text
