@@ -1,8 +1,8 @@
 """Keeping the catalogues in step with the code: extract, update, check.
 
-A *room* is a directory with strings of its own: each package of the portal, each package inside `channels`, `shelters` and
-`training`, and `core`, which also keeps the strings of the modules beside it (`portal/cli.py`). What
-is written depends on nothing but the strings and their translations: no dates and no line numbers, so that a
+A *room* is a directory with strings of its own: each package of the portal, each package inside `channels`, `shelters`,
+`subscribers` and `training`, and `core`, which also keeps the strings of the modules beside it (`portal/cli.py`). What is
+written depends on nothing but the strings and their translations: no dates and no line numbers, so that a
 catalogue changes only where the words did.
 """
 
@@ -26,7 +26,7 @@ KEYWORDS: dict = {
     "npgettext": ((1, "c"), 2, 3), "lazy_npgettext": ((1, "c"), 2, 3),
 }
 #: Packages whose sub-packages keep catalogues of their own.
-SPLIT = ("channels", "shelters", "training")
+SPLIT = ("channels", "shelters", "subscribers", "training")
 _PLURALS = {"zh": "nplurals=1; plural=0;", "en": "nplurals=2; plural=(n != 1);"}
 _PLACEHOLDER = re.compile(r"%\((\w+)\)([sdfi])|\{(\w*)\}")
 
