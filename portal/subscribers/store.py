@@ -16,7 +16,7 @@ from typing import Any
 from cryptography.exceptions import InvalidTag
 from flask import current_app
 from flask_babel import lazy_gettext as _l
-from sqlalchemy import ColumnElement, Select, and_, exists, func, insert, or_, select, true, update
+from sqlalchemy import ColumnElement, Select, and_, case, exists, func, insert, not_, or_, select, true, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session, aliased
 
@@ -27,6 +27,7 @@ from portal.core.i18n import LANGUAGES
 from portal.core.phones import PhoneBook
 from portal.regions import codes, lookup
 from portal.subscribers import given
+from portal.subscribers.matter import Matter
 from portal.subscribers.models import ACTIVE, INVALID, OPTED_OUT, ConsentEvent, Given, Subscriber, SubscriberRegion
 
 CHUNK = 1000  # rows written, or ids asked for, in one statement
@@ -88,24 +89,41 @@ def count_in(region_codes: Iterable[str], audience_mask: int = 0) -> dict[str, i
     return dict(rows.all())
 
 
+def count_told(region_codes: Iterable[str], audience_mask: int, matter: Matter) -> tuple[dict[str, int], int]:
+    """Active subscribers in the regions who have not left this matter out, by language; and how many of them are told only when
+    their quiet hours are over. Each is counted once."""
+    wanted = lookup.topmost(region_codes)
+    if not wanted:
+        return {}, 0
+    inside = select(SubscriberRegion.subscriber_id).where(_in_regions(wanted)).distinct().subquery()
+    rows = db.session.execute(
+        select(Subscriber.language, func.count(), func.sum(case((matter.quiet(), 1), else_=0)))
+        .join(inside, inside.c.subscriber_id == Subscriber.id)
+        .where(Subscriber.status == ACTIVE, _matches(audience_mask), matter.wanted())
+        .group_by(Subscriber.language)
+    ).all()
+    return {language: n for language, n, _quiet in rows}, sum(int(quiet) for _language, _n, quiet in rows)
+
+
 def page(
     region_code: str,
     language: str,
     audience_mask: int = 0,
     *,
+    matter: Matter | None = None,
     after_id: int = 0,
     limit: int = CHUNK,
     excluded_regions: Sequence[str] = (),
 ) -> list[int]:
     """Ids of active subscribers of one community, ascending after `after_id`; fewer than `limit` only at the end.
 
-    Leaves out those who also belong to one of `excluded_regions`, the communities that were planned before.
+    With a `matter`, only those who want it, at this hour. Leaves out those who also belong to one of `excluded_regions`, the
+    communities that were planned before.
     """
-    return list(
-        db.session.scalars(
-            page_query(region_code, language, audience_mask, after_id, limit, excluded_regions)
-        )
-    )
+    query = page_query(region_code, language, audience_mask, after_id, limit, excluded_regions)
+    if matter is not None:
+        query = query.where(matter.wanted(), not_(matter.quiet()))
+    return list(db.session.scalars(query))
 
 
 def page_query(
