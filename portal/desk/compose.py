@@ -240,7 +240,8 @@ def _view(sheet: Sheet, typed: forms.Typed, *, kept: Sequence[str]) -> dict[str,
     content = _read(sheet, typed)
     aim = _aim(content)
     # An all-clear goes to those who were told, whoever stands in its regions now.
-    reach = target.reach(aim) if aim and (aim["regions"] or aim["area"]) and sheet.kind != CANCEL else None
+    told = figures.matter(typed.hazard, typed.tier, exercise=typed.exercise) if typed.tier in TIERS else None
+    reach = target.reach(aim, told) if aim and (aim["regions"] or aim["area"]) and sheet.kind != CANCEL else None
     hazard, reached = catalogue.get(typed.hazard), rights.tiers_for(sheet.account, rights.DRAFTER)
     roots = [node for code in rights.regions_for(sheet.account, rights.DRAFTER) if (node := lookup.tree(code))]
     highest = _highest_tiers(sheet.account, roots)

@@ -9,9 +9,12 @@ from typing import Any
 from flask_babel import format_decimal, get_locale, ngettext
 from flask_babel import gettext as _
 
+from portal import current_settings
+from portal.core.clock import utcnow
 from portal.dispatch import progress
 from portal.dispatch.models import SMS, SPEAKERS
 from portal.regions import codes, lookup
+from portal.subscribers.matter import Matter, matter_of
 from portal.warnings import hazards, target
 from portal.warnings.models import ALERT, CANCEL, UPDATE, Draft
 from portal.warnings.target import Reach
@@ -57,6 +60,11 @@ def subscribers(n: int) -> str:
 
 def horns(n: int) -> str:
     return ngettext("%(number)s loudspeaker", "%(number)s loudspeakers", n, number=format_decimal(n))
+
+
+def matter(hazard: str, tier: str, *, exercise: bool) -> Matter:
+    """What subscribers decide by, were it issued at this moment."""
+    return matter_of(hazard, tier, exercise=exercise, at=utcnow(), zone=current_settings().timezone)
 
 
 def deed(draft: Draft, reach: Reach) -> str:

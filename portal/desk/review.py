@@ -153,7 +153,7 @@ def _show(draft: Draft, *, problems: Sequence[Problem] = (), reason: tuple[str, 
     account, settings, now = _account(), current_settings(), utcnow()
     db.session.refresh(draft)
     moves = review.possible_moves(account, draft, settings)
-    reach = target.reach(draft.target)
+    reach = target.reach(draft.target, figures.matter(draft.hazard, draft.tier, exercise=draft.exercise))
     missing = _missing(draft) if draft.status in (EDITING, SUBMITTED) else []
     cap_xml, cap_problem = _cap(draft, account, missing)
     bulletin = bulletins.get(draft.bulletin_id) if draft.bulletin_id else None

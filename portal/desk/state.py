@@ -65,7 +65,7 @@ def _awaited(p: Progress, now: datetime) -> bool:
 def interval(p: Progress, now: datetime) -> int:
     """Seconds until it is worth looking again; 0 when nothing moves any more."""
     if p.dispatch.ended_at is None:
-        return QUICK
+        return SLOW if p.dispatch.state == RUNNING and p.quiet and p.pending == p.quiet else QUICK
     under_way = p.silent + p.stages.get("sent", 0) + p.stages.get("heard", 0) + p.stages.get("playing", 0)
     return SLOW if p.dispatch.channel != WEB and under_way and _awaited(p, now) else 0
 
@@ -86,10 +86,10 @@ def troubles(p: Progress, now: datetime) -> list[str]:
     """What an officer should know at once, in sentences; nothing when all is well."""
     found = []
     d = p.dispatch
-    if d.last_error and active(p) and p.pending:
+    if d.last_error and active(p) and (n := p.pending - p.quiet):
         found.append(ngettext("%(number)s is not taken yet: %(error)s. It is tried again by itself until it expires.",
                               "%(number)s are not taken yet: %(error)s. They are tried again by themselves until it expires.",
-                              p.pending, number=format_decimal(p.pending), error=labels.error(d.last_error)))
+                              n, number=format_decimal(n), error=labels.error(d.last_error)))
     if n := p.ends.get(tallies.UNCERTAIN, 0):
         found.append(ngettext("%(number)s is uncertain: a process ended while sending.",
                               "%(number)s are uncertain: a process ended while sending.", n, number=format_decimal(n)))
@@ -109,6 +109,8 @@ def troubles(p: Progress, now: datetime) -> list[str]:
     if d.state == STOPPED and (n := p.ends.get(tallies.STOPPED, 0)):
         found.append(ngettext("Stopped: %(number)s was not sent.", "Stopped: %(number)s were not sent.", n,
                               number=format_decimal(n)))
+    if p.quiet and active(p) and p.quiet_until and p.quiet_until >= d.expires_at:
+        found.append(_("Some have quiet hours beyond the end of this warning: they will not be told by SMS."))
     if d.state != PLANNING and not p.planned and d.ended_at is not None:
         found.append(_("There was nobody to send to."))
     return found

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import numpy as np
-from sqlalchemy import func, insert, literal, or_, select, update
+from sqlalchemy import and_, func, insert, literal, or_, select, update
 from sqlalchemy.orm import Session
 
 from portal import current_settings
@@ -66,7 +66,8 @@ def claim(channel: str, owner: str) -> Lease | None:
         .where(
             Batch.channel == channel,
             Batch.state == READY,
-            or_(Batch.fence == 0, Batch.due_at <= now),  # a new batch never waits, also when the clock was set back
+            # A new batch waits for nothing but its recipients' quiet hours, also when the clock was set back.
+            or_(and_(Batch.fence == 0, Batch.quiet_until.is_(None)), Batch.due_at <= now),
             Dispatch.state.in_((PLANNING, RUNNING)),
             Dispatch.expires_at > now,
         )

@@ -51,7 +51,7 @@ class Batch(Base):
 
     `recipients` is little-endian 64-bit ids; `unsure` those of them that the carrier may have taken without our hearing
     of it: they are tried again, and are uncertain, not unsent, when the dispatch ends before that. `fence` grows with
-    every lease; a writer whose fence is old has lost it.
+    every lease; a writer whose fence is old has lost it. `quiet_until`: its recipients have quiet hours until then.
     """
 
     __tablename__ = "batch"
@@ -64,6 +64,7 @@ class Batch(Base):
     size: Mapped[int] = mapped_column(Integer)
     state: Mapped[str] = mapped_column(String(10))
     due_at: Mapped[datetime] = mapped_column(UtcDateTime)  # not before; also the end of the present lease
+    quiet_until: Mapped[datetime | None] = mapped_column(UtcDateTime)
     lease_owner: Mapped[str | None] = mapped_column(String(80))
     fence: Mapped[int] = mapped_column(Integer, default=0)
     attempts: Mapped[int] = mapped_column(Integer, default=0)

@@ -3,7 +3,8 @@
 A slice is one transaction: its batches, their count and how far the plan has come stand or fall together, so that a
 killed planner goes on where the last slice ended, and the first batch is sent while the last is still being planned.
 
-An alert and an update go to the target. An update also goes to those outside the new target who were sent what it
+An alert and an update go to the target: first to those who want to be told now, then, in batches that wait, to those who have
+quiet hours, unless it is loud. An update also goes to those outside the new target who were sent what it
 replaces; an all-clear goes to exactly those who were sent any earlier bulletin of the warning and to nobody else.
 """
 
@@ -12,8 +13,9 @@ from __future__ import annotations
 import json
 import uuid
 from collections import Counter
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
 
 import numpy as np
 from sqlalchemy import insert, select
@@ -28,7 +30,8 @@ from portal.dispatch import events, tallies
 from portal.dispatch.lease import complete
 from portal.dispatch.models import BATCH_DONE, PLANNING, READY, RUNNING, SMS, SPEAKERS, WEB, Batch, Dispatch, Outcome
 from portal.dispatch.recipients import pack, unpack
-from portal.subscribers import store
+from portal.subscribers import quiet, store
+from portal.subscribers.matter import Matter, end_of_quiet, matter_of
 from portal.warnings import bulletins, target
 from portal.warnings.models import ALERT, CANCEL
 
@@ -40,12 +43,21 @@ REACHED = (tallies.ACCEPTED, tallies.UNCERTAIN)
 
 @dataclass(frozen=True)
 class Slice:
-    """Recipients of one region and language, and where the plan stands after them. Without recipients: a phase ended."""
+    """Recipients of one region and language, and where the plan stands after them. Without recipients: a phase ended.
+    `later`: those who wait, by when their quiet hours are over. All are written together, since one cursor stands for them."""
 
     region_code: str
     language: str
     ids: list[int]
     cursor: tuple
+    later: Mapping[datetime, list[int]] = field(default_factory=dict)
+
+    def parts(self) -> Iterator[tuple[list[int], datetime | None]]:
+        """What becomes a batch each: ids, and until when it waits."""
+        if self.ids:
+            yield self.ids, None
+        for until, ids in sorted(self.later.items()):
+            yield ids, until
 
 
 @dataclass(frozen=True)
@@ -58,6 +70,8 @@ class Job:
     earlier: tuple[uuid.UUID, ...]  # the bulletins before it, by their place in the chain, not by any clock
     kind: str
     target: dict
+    matter: Matter
+    at: datetime  # the moment that quiet hours are asked about, the same for the whole plan
 
 
 class Waiting(Exception):
@@ -75,7 +89,10 @@ def plan(dispatch_id: uuid.UUID) -> Iterator[bool]:
     cursor = tuple(json.loads(dispatch.cursor)) if dispatch.cursor else ()
     chain = bulletins.of_warning(db.session, bulletin.warning_id)
     earlier = tuple(b.id for b in chain if b.position < bulletin.position)
-    job = Job(dispatch.id, dispatch.channel, dispatch.warning_id, earlier, bulletin.kind, bulletin.snapshot["target"])
+    matter = matter_of(bulletin.hazard, bulletin.tier, exercise=bulletin.exercise, at=dispatch.created_at,
+                       zone=current_settings().timezone)
+    job = Job(dispatch.id, dispatch.channel, dispatch.warning_id, earlier, bulletin.kind, bulletin.snapshot["target"], matter,
+              dispatch.created_at)
     slices = _slices(job, cursor)
     size = 1
     while True:
@@ -84,7 +101,7 @@ def plan(dispatch_id: uuid.UUID) -> Iterator[bool]:
         while len(batch) < size:
             try:
                 batch.append(next(slices))
-                if not batch[-1].ids:
+                if not any(batch[-1].parts()):
                     break  # the next phase looks at what was planned before: write it first
             except StopIteration:
                 exhausted = True
@@ -113,19 +130,20 @@ def _write(job: Job, slices: list[Slice], seen: tuple, *, last: bool) -> bool:
             return False
         counts: Counter[tuple[str, str, str]] = Counter()
         rows = []
-        for part in (part for part in slices if part.ids):
-            counts[part.region_code, part.language, tallies.PLANNED] += len(part.ids)
+        for place, ids, until in [(part, *one) for part in slices for one in part.parts()]:
+            counts[place.region_code, place.language, tallies.PLANNED] += len(ids)
             rows.append(
                 {
                     "dispatch_id": row.id,
                     "channel": row.channel,
                     "lane": row.lane,
-                    "region_code": part.region_code,
-                    "language": part.language,
-                    "size": len(part.ids),
-                    "recipients": pack(part.ids),
+                    "region_code": place.region_code,
+                    "language": place.language,
+                    "size": len(ids),
+                    "recipients": pack(ids),
                     "state": READY,
-                    "due_at": now,
+                    "due_at": until or now,
+                    "quiet_until": until,
                     "fence": 0,
                     "attempts": 0,
                 }
@@ -143,29 +161,53 @@ def _write(job: Job, slices: list[Slice], seen: tuple, *, last: bool) -> bool:
 
 
 def _slices(job: Job, cursor: tuple) -> Iterator[Slice]:
-    """The slices after `cursor`, which is () or begins with the phase: "target", then "earlier"."""
+    """The slices after `cursor`, which is () or begins with the phase: "target", then "quiet", then "earlier"."""
     phase = cursor[0] if cursor else "target"
-    if phase == "target" and (job.kind != CANCEL or job.channel == WEB):
-        yield from _PLANS[job.channel](job, cursor)
-    if job.channel != WEB and job.kind != ALERT:
+    if job.kind != CANCEL or job.channel == WEB:
         if phase == "target":
+            yield from _PLANS[job.channel](job, cursor)
+        if job.channel == SMS and job.matter.hour is not None and phase in ("target", "quiet"):
+            yield from _quiet(job, cursor if phase == "quiet" else ())
+    if job.channel != WEB and job.kind != ALERT:
+        if phase != "earlier":
             yield Slice("", "", [], ("earlier", 0))
         yield from _earlier(job, cursor[1] if phase == "earlier" else 0)
 
 
 def _sms(job: Job, cursor: tuple) -> Iterator[Slice]:
     """Community by community and language by language; who belongs to several is taken in the first."""
-    aim, size = job.target, current_settings().batch_size
-    places, mask = target.communities(aim), target.audience_mask(aim)
-    _phase, place_at, language_at, after = cursor or ("target", "", "", 0)
+    mask, size = target.audience_mask(job.target), current_settings().batch_size
+    for place, before, language, last in _places(job, cursor):
+        while ids := store.page(place, language, mask, matter=job.matter, after_id=last, limit=size, excluded_regions=before):
+            last = ids[-1]
+            yield Slice(place, language, ids, ("target", place, language, last))
+
+
+def _quiet(job: Job, cursor: tuple) -> Iterator[Slice]:
+    """Those whom it leaves alone at this hour, in batches that wait for the end of their quiet."""
+    mask, size = target.audience_mask(job.target), current_settings().batch_size
+    for place, before, language, last in _places(job, cursor):
+        while rows := quiet.page(place, language, mask, job.matter, after_id=last, limit=size, excluded_regions=before):
+            last = rows[-1][0]
+            yield Slice(place, language, [], ("quiet", place, language, last), _by_end(job, rows))
+
+
+def _by_end(job: Job, rows: Iterable[tuple[int, int]]) -> dict[datetime, list[int]]:
+    ends: dict[datetime, list[int]] = {}
+    for subscriber_id, hour in rows:
+        ends.setdefault(end_of_quiet(hour, job.at, current_settings().timezone), []).append(subscriber_id)
+    return ends
+
+
+def _places(job: Job, cursor: tuple) -> Iterator[tuple[str, list[str], str, int]]:
+    """Community, those before it, language, and the id after which to go on; from where the cursor stands."""
+    places = target.communities(job.target)
+    _phase, place_at, language_at, after = cursor or ("", "", LANGUAGES[0], 0)
     for at, place in enumerate(places):
         for language in LANGUAGES:
             if place < place_at or (place == place_at and LANGUAGES.index(language) < LANGUAGES.index(language_at)):
                 continue
-            last = after if (place, language) == (place_at, language_at) else 0
-            while ids := store.page(place, language, mask, after_id=last, limit=size, excluded_regions=places[:at]):
-                last = ids[-1]
-                yield Slice(place, language, ids, ("target", place, language, last))
+            yield place, places[:at], language, after if (place, language) == (place_at, language_at) else 0
 
 
 def _speakers(job: Job, cursor: tuple) -> Iterator[Slice]:
@@ -225,7 +267,10 @@ def _earlier(job: Job, after: int) -> Iterator[Slice]:
         fresh = reached[~np.isin(reached, taken)]
         if len(fresh):
             taken = np.union1d(taken, fresh)
-            yield Slice(batch.region_code, batch.language, fresh.tolist(), ("earlier", batch.id))
+            ids = fresh.tolist()
+            sleeping = quiet.among(ids, job.matter) if job.channel == SMS and job.matter.hour is not None else {}
+            yield Slice(batch.region_code, batch.language, [i for i in ids if i not in sleeping], ("earlier", batch.id),
+                        _by_end(job, sleeping.items()))
 
 
 def _planned(dispatch_id: uuid.UUID) -> np.ndarray:

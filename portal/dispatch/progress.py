@@ -10,19 +10,23 @@ from datetime import datetime
 from sqlalchemy import func, select
 
 from portal.channels.speakers import registry
+from portal.core.clock import utcnow
 from portal.core.db import db
 from portal.dispatch import tallies
-from portal.dispatch.models import EXPIRED, STOPPED, Batch, Delivery, Dispatch, Outcome, Tally
+from portal.dispatch.models import EXPIRED, READY, STOPPED, Batch, Delivery, Dispatch, Outcome, Tally
 from portal.dispatch.recipients import unpack
 
 
 @dataclass
 class Progress:
     """One dispatch in numbers of recipients. `ends`: see `tallies.ENDS`; `stages`: the furthest that receipts told of the
-    accepted ones; `reasons`: (kind, code) of what failed; `silent`: accepted, and nothing was heard since."""
+    accepted ones; `reasons`: (kind, code) of what failed; `silent`: accepted, and nothing was heard since; `quiet`: those of
+    the pending who wait for the end of their quiet hours, the last of them until `quiet_until`."""
 
     dispatch: Dispatch
     planned: int = 0
+    quiet: int = 0
+    quiet_until: datetime | None = None
     ends: dict[str, int] = field(default_factory=dict)
     stages: dict[str, int] = field(default_factory=dict)
     reasons: dict[tuple[str, str], int] = field(default_factory=dict)
@@ -55,9 +59,10 @@ class Progress:
     def seconds_left(self) -> float | None:
         """At the present rate; None while nothing can be said."""
         first, last = self.dispatch.first_at, self.dispatch.last_at
-        if not self.pending or not first or not last or last <= first or not self.accepted:
+        moving = self.pending - self.quiet
+        if moving <= 0 or not first or not last or last <= first or not self.accepted:
             return None
-        return self.pending * (last - first).total_seconds() / self.accepted
+        return moving * (last - first).total_seconds() / self.accepted
 
 
 @dataclass(frozen=True)
@@ -111,6 +116,13 @@ def _filled(found: list[Progress]) -> list[Progress]:
         .group_by(Tally.dispatch_id, Tally.key)
     ):
         _put(by_id[dispatch_id], key, int(n))
+    waiting = (
+        select(Batch.dispatch_id, func.sum(Batch.size), func.max(Batch.quiet_until))
+        .where(Batch.dispatch_id.in_(by_id), Batch.state == READY, Batch.fence == 0, Batch.quiet_until > utcnow())
+        .group_by(Batch.dispatch_id)
+    )
+    for dispatch_id, n, until in db.session.execute(waiting):
+        by_id[dispatch_id].quiet, by_id[dispatch_id].quiet_until = int(n), until
     return found
 
 

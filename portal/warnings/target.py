@@ -13,6 +13,7 @@ from portal.core.errors import Invalid, Problem
 from portal.regions import area as drawn
 from portal.regions import codes, lookup
 from portal.subscribers import audiences, store
+from portal.subscribers.matter import Matter
 
 #: Channels that a draft may leave out. The public page and the feed always carry a real bulletin.
 OPTIONAL_CHANNELS = ("sms", "speakers")
@@ -20,12 +21,14 @@ OPTIONAL_CHANNELS = ("sms", "speakers")
 
 @dataclass(frozen=True)
 class Reach:
-    """Whom a target would reach: registered people, subscribers by language, horns; and the same by community."""
+    """Whom a target would reach: registered people, subscribers by language, horns; in which communities. `quiet`: those
+    subscribers who have quiet hours at this moment and are told when these are over."""
 
     people: int
     subscribers: dict[str, int]
     horns: int
     communities: list[str]
+    quiet: int = 0
 
 
 def normalise(target: dict[str, Any], *, complete: bool) -> dict[str, Any]:
@@ -85,8 +88,8 @@ def audience_mask(target: dict[str, Any]) -> int:
     return audiences.mask_of(target["audiences"])
 
 
-def reach(target: dict[str, Any]) -> Reach:
-    """Count, without listing, whom a normalised target reaches."""
+def reach(target: dict[str, Any], matter: Matter | None = None) -> Reach:
+    """Count, without listing, whom a normalised target reaches; with a `matter`, of the subscribers those who want to be told."""
     places = communities(target)
     horns = 0
     if "speakers" in target["channels"]:
@@ -94,9 +97,9 @@ def reach(target: dict[str, Any]) -> Reach:
         horns = registry.count_in(whole)
         if target["area"]:
             horns += sum(n for code, n in registry.in_area(target["area"]).items() if code not in set(whole))
-    return Reach(
-        people=lookup.population_of(places),
-        subscribers=store.count_in(places, audience_mask(target)) if "sms" in target["channels"] else {},
-        horns=horns,
-        communities=places,
-    )
+    subscribers: dict[str, int] = {}
+    quiet = 0
+    if "sms" in target["channels"]:
+        mask = audience_mask(target)
+        subscribers, quiet = store.count_told(places, mask, matter) if matter else (store.count_in(places, mask), 0)
+    return Reach(lookup.population_of(places), subscribers, horns, places, quiet)
