@@ -80,6 +80,11 @@ class Settings(BaseSettings):
         description="Signs what loudspeakers are told (Ed25519, 32 bytes as"
         " hex). Empty: made once and kept in the instance directory. Devices hold its public half.",
     )
+    push_key: SecretStr = Field(
+        SecretStr(""),
+        description="Tells push services who sends (P-256, 32 bytes as hex). Empty: made once and kept in the instance"
+        " directory. Browsers that asked for notifications are bound to it: with another key they must ask again.",
+    )
     certificate_keys: str = Field(
         "",
         description="Directory of the keys that sign certificates (RSA, PEM). Empty: `certificate_keys` in the instance"
@@ -142,6 +147,19 @@ class Settings(BaseSettings):
     twilio_api_url: str = Field("", description="Another base address for Twilio's API (a proxy, a test carrier).")
     twilio_timeout: float = Field(10, gt=0, le=60, description="Seconds until a request to Twilio is given up.")
 
+    # -- notifications ----------------------------------------------------------------------------
+    push_services: CommaList = Field(
+        ("fcm.googleapis.com", "*.push.services.mozilla.com", "*.push.apple.com", "*.notify.windows.com"),
+        description="Hosts of the push services to which browsers' notifications may be sent, comma separated; `*.` stands for"
+        " any first part. A whole address (`http://127.0.0.1:9000`) is a service of one's own. Empty: no notifications.",
+    )
+    push_in_flight: int = Field(
+        100, ge=2, le=1000, description="Requests to push services in flight per process; one service has at most half of them.")
+    push_timeout: float = Field(5, gt=0, le=60, description="Seconds until a request to a push service is given up.")
+    push_threads: int = Field(4, ge=1, le=16, description="Batches of notifications sent at the same time by one process.")
+    push_new_per_address: int = Field(
+        500, ge=1, description="Browsers from one network address that may ask for notifications in a day. Many phones share one.")
+
     # -- loudspeakers -----------------------------------------------------------------------------
     mqtt_url: str = Field(
         "",
@@ -178,7 +196,18 @@ class Settings(BaseSettings):
     residents_per_responder: int = Field(
         200, ge=1, le=100_000, description="Residents for whom there should be one certified first responder.")
 
-    @field_validator("surfaces", "two_people_tiers", "responder_courses", "practical_reminder_hours", mode="before")
+    # -- reports by residents ---------------------------------------------------------------------
+    reports_per_hour: int = Field(
+        300, ge=1, le=100_000, description="Reports of dangers that are taken in an hour from everybody together; what comes then"
+        " is asked to wait. Phones that proved their number have as much again.")
+    report_photos: int = Field(
+        20_000, ge=0, le=1_000_000, description="Photos of such reports that are kept at once, about 0.3 MB each; beyond that"
+        " reports are taken without photos.")
+    report_days: int = Field(
+        180, ge=1, le=3650, description="Days after which the words, photos and telephone of a report that is closed are erased.")
+
+    @field_validator("surfaces", "two_people_tiers", "responder_courses", "practical_reminder_hours", "push_services",
+                     mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
         return tuple(p.strip() for p in value.split(",") if p.strip()) if isinstance(value, str) else value
@@ -188,6 +217,14 @@ class Settings(BaseSettings):
     def _known_surfaces(cls, value: tuple[str, ...]) -> tuple[str, ...]:
         if unknown := [v for v in value if v not in SURFACES]:
             raise ValueError(f"unknown surface {', '.join(unknown)}; choose from {', '.join(SURFACES)}")
+        return value
+
+    @field_validator("push_services")
+    @classmethod
+    def _services(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for service in value:
+            if not re.fullmatch(r"(\*\.)?[a-z0-9-]+(\.[a-z0-9-]+)+|https?://[a-z0-9.-]+(:\d{1,5})?", service):
+                raise ValueError(f"{service[:80]}: write a host (`push.example`), `*.` and a host, or `https://host:port`")
         return value
 
     @field_validator("practical_reminder_hours")
@@ -211,7 +248,7 @@ class Settings(BaseSettings):
             raise ValueError(f"too short to be safe: use {SHORTEST_SECRET} random characters or more")
         return value
 
-    @field_validator("phone_key", "speaker_key")
+    @field_validator("phone_key", "speaker_key", "push_key")
     @classmethod
     def _a_key(cls, value: SecretStr) -> SecretStr:
         if not re.fullmatch(r"([0-9A-Fa-f]{64})?", value.get_secret_value()):
