@@ -8,6 +8,7 @@ import threading
 from datetime import timedelta
 
 import pytest
+from flask import current_app
 from sqlalchemy import select
 
 from portal.channels.sms import codes, phones
@@ -232,3 +233,77 @@ def test_codes_go_through_the_carrier_of_the_house_and_its_faults_are_seen(make_
     if goes_out:
         (sent,) = carrier.messages()
         assert "验证码" in str(sent)
+
+
+# -- how often ---------------------------------------------------------------------------------------------------------------
+def ask(*numbers, source="192.0.2.1"):
+    """Ask for codes as phones behind an address do; what each is told when it gets none."""
+    said = []
+    with current_app.test_request_context(environ_base={"REMOTE_ADDR": source}, headers={"Accept-Language": "en"}):
+        for number in numbers:
+            try:
+                codes.send_code(f"+86129{number:08d}", "subscriber", "en")
+                said.append("")
+            except Invalid as refusal:
+                said.append(str(refusal.problems[0].message))
+    return said if len(said) > 1 else said[0]
+
+
+def enter(number):
+    (code,) = received(f"+86129{number:08d}")
+    return codes.check_code(f"+86129{number:08d}", "subscriber", code)
+
+
+def test_thirty_phones_behind_one_address_all_get_in(at_once):
+    assert ask(*range(30)) == [""] * 30
+    assert all(enter(number) for number in range(30))
+
+
+def test_where_people_prove_their_phones_there_is_room_for_the_next(at_once, monkeypatch):
+    monkeypatch.setattr(codes, "MOST_UNUSED", ((3, timedelta(minutes=10)), (5, timedelta(hours=24))))
+    assert [bool(ask(number)) for number in range(4)] == [False] * 3 + [True]
+    assert enter(1)
+    assert [bool(ask(number)) for number in (3, 4)] == [False, True]
+    assert ask(4, source="192.0.2.2") == ""
+    later(minutes=11)
+    assert [bool(ask(number)) for number in (5, 6, 7)] == [False, False, True]
+
+
+def test_a_thousand_subscriptions_from_one_address_are_refused_in_words_and_others_are_served(at_once):
+    said = ask(*range(1000 if db.engine.dialect.name == "sqlite" else 100))
+    most = codes.MOST_UNUSED[0][0]
+    assert said[:most] == [""] * most
+    assert set(said[most:]) == {"Many codes were asked for from your network and not used. Wait ten minutes, or use mobile data"
+                                " instead of this Wi-Fi."}
+    assert len(db.session.scalars(select(OneTimeCode)).all()) == most
+    assert ask(5000, source="2001:db8::1") == ""
+    assert ask(5001, source="unheard of") == ""
+
+
+def test_all_addresses_together_have_a_bound_and_it_is_logged(at_once, monkeypatch, caplog):
+    monkeypatch.setattr(codes, "MOST_UNUSED_OF_ALL", (5, timedelta(hours=1)))
+    assert [ask(number, source=f"192.0.2.{number}") for number in range(5)] == [""] * 5
+    assert ask(6, source="192.0.2.6").startswith("Very many codes")
+    assert "somebody may be playing" in caplog.text
+    assert "192.0.2" not in caplog.text
+    assert enter(1)
+    assert ask(6, source="192.0.2.6") == ""
+
+
+def test_one_phone_is_not_flooded_through_several_doors(at_once, monkeypatch):
+    monkeypatch.setattr(codes, "MOST_OF_PHONE", (2, timedelta(hours=24)))
+    codes.send_code(PHONE, "keeper", "zh")
+    codes.send_code(PHONE, "learner", "zh")
+    with pytest.raises(Invalid):
+        codes.send_code(PHONE, "subscriber", "zh")
+
+
+def test_the_address_is_kept_so_that_it_can_be_counted_and_not_be_read(at_once):
+    ask(1)
+    ask(2)
+    ask(3, source="192.0.2.2")
+    codes.send_code(PHONE, "keeper", "zh")
+    kept = db.session.scalars(select(OneTimeCode.asked_from).order_by(OneTimeCode.sent_at)).all()
+    assert kept[0] == kept[1] != kept[2]
+    assert kept[3] is None
+    assert b"192.0" not in kept[0]

@@ -3,6 +3,11 @@
 Kept as a keyed hash, good for ten minutes and five guesses. Whoever asks for a code learns nothing of whom the portal
 knows: a number that may not use the door is counted, limited and answered like any other, only that nothing is sent, and
 the sending itself happens after the answer, so that its time tells nothing either.
+
+Who may ask how often is told by what abuse looks like. One phone, whoever asks for it, gets few codes: nobody is flooded. One
+network address may have many codes that nobody has used yet, since a school or a shelter is behind one: where people prove
+their phones, each right code makes room for another, and where somebody plays with strangers' numbers, nothing does. All
+addresses together have a bound, so that the bill has one.
 """
 
 from __future__ import annotations
@@ -17,11 +22,11 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 
-from flask import Flask, current_app
+from flask import Flask, current_app, has_request_context
 from flask_babel import force_locale
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
-from sqlalchemy import delete, func, select
+from sqlalchemy import delete, func, select, update
 from sqlalchemy.orm import Session
 
 from portal.channels.sms import aside
@@ -30,17 +35,22 @@ from portal.core.clock import utcnow
 from portal.core.db import db, transaction
 from portal.core.errors import Invalid
 from portal.core.phones import PhoneBook
+from portal.identity.limits import address
 
 DIGITS, GUESSES = 6, 5
 LASTS = timedelta(minutes=10)
 #: Codes for one phone and door: the pause between two, and the most within a time.
 PAUSE = timedelta(seconds=60)
 MOST = ((3, timedelta(minutes=10)), (10, timedelta(hours=24)))
+#: Codes for one phone through all doors together, and such as nobody used: asked for by one address, and by all.
+MOST_OF_PHONE = (20, timedelta(hours=24))
+MOST_UNUSED = ((60, timedelta(minutes=10)), (300, timedelta(hours=24)))
+MOST_UNUSED_OF_ALL = (3000, timedelta(hours=1))
 KEPT = timedelta(hours=24)
 #: How long the door tells everybody that messages do not go out, after the last one did not.
 TROUBLE = timedelta(minutes=10)
-#: For views that send or check codes: asked per address, whatever the phone. Room for a shelter's staff behind one.
-SEND_LIMIT, CHECK_LIMIT = "20 per 10 minutes; 200 per day", "40 per 10 minutes; 400 per day"
+#: For views that send or check codes, per address and process, before anything is looked up: requests, and wrong guesses.
+SEND_LIMIT, CHECK_LIMIT = "300 per 10 minutes; 3000 per day", "100 per 10 minutes; 600 per day"
 #: In place of a hash: nothing was to be sent, or it could not be sent. No code has such a hash.
 SILENT, UNSENT = "-", "unsent"
 #: In front of the hash (whose last sign gives way) of a code whose handing over ended without an answer: it may arrive.
@@ -54,16 +64,17 @@ Courier = Callable[[Callable[[], None]], None]
 
 def send_code(phone: str, purpose: str, language: str, *, known: bool = True) -> None:
     """Send a code for the door `purpose` to `phone` (E.164), in the words of `language`. With `known` False all is the
-    same, only that nothing is sent. Raises Invalid at `phone` when there were too many. Views limit addresses besides,
-    with :data:`SEND_LIMIT`."""
+    same, only that nothing is sent. Raises Invalid at `phone` when there were too many. Views limit requests besides, with
+    :data:`SEND_LIMIT`."""
     code = f"{secrets.randbelow(10**DIGITS):0{DIGITS}d}"
-    now, index = utcnow(), _book().index(phone)
+    now, index, source = utcnow(), _book().index(phone), _asked_from()
+    _check_unused(source, now)
     with transaction() as session:
         _in_turn(session, index)
         session.execute(delete(OneTimeCode).where(OneTimeCode.expires_at < now - KEPT))
         _check_limits(session, index, purpose, now)
         row = OneTimeCode(id=uuid.uuid4(), phone_index=index, purpose=purpose, code_hash=SILENT, sent_at=now,
-                          expires_at=now + LASTS)
+                          expires_at=now + LASTS, asked_from=source)
         if known:
             row.code_hash = _hash(row.id, purpose, code)
         session.add(row)
@@ -86,8 +97,10 @@ def check_code(phone: str, purpose: str, code: str) -> bool:
         for row in rows:
             row.attempts += 1
         right = [r for r in rows if _matches(r, typed)]
-        for row in rows if right else ():
-            row.used_at = now
+        if right:
+            session.execute(update(OneTimeCode).where(
+                OneTimeCode.phone_index == index, OneTimeCode.purpose == purpose, OneTimeCode.used_at.is_(None))
+                .values(used_at=now).execution_options(synchronize_session=False))
     return bool(right)
 
 
@@ -134,21 +147,48 @@ def _in_turn(session: Session, index: bytes) -> None:
 
 
 def _check_limits(session: Session, index: bytes, purpose: str, now: datetime) -> None:
-    sent = list(session.execute(
-        select(OneTimeCode.sent_at).where(OneTimeCode.phone_index == index, OneTimeCode.purpose == purpose,
-                                          OneTimeCode.sent_at > now - MOST[-1][1])).scalars())
+    asked = session.execute(select(OneTimeCode.sent_at, OneTimeCode.purpose).where(
+        OneTimeCode.phone_index == index, OneTimeCode.sent_at > now - MOST[-1][1])).all()
+    sent = [at for at, door in asked if door == purpose]
     if any(at > now - PAUSE for at in sent):
         raise Invalid.one("phone", _l("A code was asked for less than a minute ago. Wait for it, then ask again."))
-    for most, time in MOST:
-        if sum(at > now - time for at in sent) >= most:
+    whole, day = MOST_OF_PHONE
+    for times, most, time in [(sent, *bound) for bound in MOST] + [([at for at, _door in asked], whole, day)]:
+        if sum(at > now - time for at in times) >= most:
             raise Invalid.one("phone", _l("Too many codes were asked for this number. Wait ten minutes; if it goes on, call the"
                                           " duty office."))
 
 
-def _hash(row_id: uuid.UUID, purpose: str, code: str) -> str:
+def _check_unused(source: bytes | None, now: datetime) -> None:
+    """How many codes wait for somebody who proves their phone: of the address that asks, and of all."""
+    unused = select(func.count()).select_from(OneTimeCode).where(OneTimeCode.used_at.is_(None))
+    most, time = MOST_UNUSED_OF_ALL
+    if db.session.execute(unused.where(OneTimeCode.expires_at > now + LASTS - time)).scalar_one() >= most:
+        log.error("more than %s one-time codes were asked for within the hour and not used: somebody may be playing with"
+                  " strangers' numbers", most)
+        raise Invalid.one("phone", _l("Very many codes are being asked for at the moment, and we send no more for a while. What"
+                                      " you have stays as it is. Try again in an hour."))
+    for most, time in MOST_UNUSED if source is not None else ():
+        mine = unused.where(OneTimeCode.asked_from == source, OneTimeCode.sent_at > now - time)
+        if db.session.execute(mine).scalar_one() >= most:
+            raise Invalid.one("phone", _l("Many codes were asked for from your network and not used. Wait ten minutes, or use"
+                                          " mobile data instead of this Wi-Fi."))
+
+
+def _asked_from() -> bytes | None:
+    """The address of the request at work, so that it can be counted and not be read; None outside a request."""
+    if not has_request_context():
+        return None
+    return hmac.new(_key("address of one-time codes"), address().encode(), hashlib.sha256).digest()[:16]
+
+
+def _key(use: str) -> bytes:
     secret = current_app.config["SECRET_KEY"]
-    key = hashlib.sha256(b"anlan one-time code\0" + (secret if isinstance(secret, bytes) else secret.encode())).digest()
-    return hmac.new(key, f"{row_id}|{purpose}|{code}".encode(), hashlib.sha256).hexdigest()
+    return hashlib.sha256(f"anlan {use}\0".encode() + (secret if isinstance(secret, bytes) else secret.encode())).digest()
+
+
+def _hash(row_id: uuid.UUID, purpose: str, code: str) -> str:
+    return hmac.new(_key("one-time code"), f"{row_id}|{purpose}|{code}".encode(), hashlib.sha256).hexdigest()
 
 
 def _deliver(row_id: uuid.UUID, phone: str, code: str, language: str, expires_at: datetime) -> None:

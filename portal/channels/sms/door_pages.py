@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from flask import Blueprint, redirect, render_template, request, url_for
+from flask import Blueprint, Response, redirect, render_template, request, url_for
 from flask_babel import gettext as _
 
 from portal.channels.sms import codes
@@ -14,6 +14,11 @@ from portal.channels.sms.passes import Pass
 from portal.core.errors import Invalid, Problem
 from portal.core.phones import parse
 from portal.identity.limits import limiter
+
+
+def _was_wrong(answer: Response) -> bool:
+    """A right code costs the address nothing: people behind one do not lock each other out."""
+    return answer.status_code != 302
 
 
 @dataclass(frozen=True)
@@ -38,7 +43,7 @@ class DoorPages:
         rule = blueprint.add_url_rule
         rule("/sign-in", "sign_in", self._sign_in)
         rule("/sign-in", "ask_code", limiter.limit(codes.SEND_LIMIT)(self._ask), methods=["POST"])
-        rule("/code", "enter", limiter.limit(codes.CHECK_LIMIT)(self._enter), methods=["POST"])
+        rule("/code", "enter", limiter.limit(codes.CHECK_LIMIT, deduct_when=_was_wrong)(self._enter), methods=["POST"])
         rule("/sign-out", "sign_out", self._sign_out, methods=["POST"])
 
     def _sign_in(self) -> Any:

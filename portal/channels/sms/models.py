@@ -47,7 +47,7 @@ class SandboxMessage(Base):
 
 class OneTimeCode(Base):
     """A code that was sent to a phone so that its holder can prove it. `purpose` names the door that it opens; the code
-    itself is kept as a keyed hash only."""
+    itself is kept as a keyed hash only, and so is the network address from which it was asked for."""
 
     __tablename__ = "one_time_code"
     id: Mapped[uuid.UUID] = mapped_column(primary_key=True, default=uuid7)
@@ -58,8 +58,12 @@ class OneTimeCode(Base):
     expires_at: Mapped[datetime] = mapped_column(UtcDateTime, index=True)
     attempts: Mapped[int] = mapped_column(Integer, default=0)
     used_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    asked_from: Mapped[bytes | None] = mapped_column(LargeBinary(16))
 
-    __table_args__ = (Index("ix_one_time_code_phone", "phone_index", "purpose", "sent_at"),)
+    __table_args__ = (
+        Index("ix_one_time_code_phone", "phone_index", "purpose", "sent_at"),
+        Index("ix_one_time_code_asked_from", "asked_from", "sent_at"),
+    )
 
 
 class SmsNotice(Base):

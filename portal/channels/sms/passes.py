@@ -33,14 +33,14 @@ class Pass:
     lasts: timedelta
     most: int
 
-    def begin(self, session: Session, owner: Any) -> str:
-        """Begin a session in the caller's transaction; the secret for the cookie."""
+    def begin(self, session: Session, owner: Any, **more: Any) -> str:
+        """Begin a session in the caller's transaction, with what `more` the table keeps; the secret for the cookie."""
         now, secret, table = utcnow(), secrets.token_urlsafe(32), self.table
         session.execute(delete(table).where(table.expires_at <= now))
         mine = select(table.token_hash).where(getattr(table, self.owner) == owner)
         old = session.execute(mine.order_by(table.started_at.desc()).offset(self.most - 1)).scalars().all()
         session.execute(delete(table).where(table.token_hash.in_(old)))
-        session.add(table(token_hash=_hashed(secret), started_at=now, expires_at=now + self.lasts, **{self.owner: owner}))
+        session.add(table(token_hash=_hashed(secret), started_at=now, expires_at=now + self.lasts, **{self.owner: owner}, **more))
         return secret
 
     def key(self) -> str:
