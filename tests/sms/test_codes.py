@@ -17,6 +17,8 @@ from portal.channels.sms.provider import RETRY, Result
 from portal.core.clock import utcnow
 from portal.core.db import db, transaction
 from portal.core.errors import Invalid
+from portal.subscribers import store
+from portal.subscribers.models import ConsentEvent
 from tests.sms.conftest import twilio_settings
 
 PHONE, OTHER = "+8612900000001", "+8612900000002"
@@ -215,15 +217,19 @@ def test_old_codes_are_forgotten(at_once):
     assert rows[0].sent_at > utcnow() - timedelta(minutes=1)
 
 
-@pytest.mark.parametrize(("fault", "goes_out"), [
-    ({}, True), ({"server_error": 1}, False), ({"too_many": 1, "retry_after": 120}, False), ({"wrong_sender": True}, False),
-    ({"invalid": [PHONE]}, False), ({"delay_ms": 1500}, False), ({"down_until": 2**40}, False),
-])
-def test_codes_go_through_the_carrier_of_the_house_and_its_faults_are_seen(make_app, carrier, fault, goes_out):
+def with_carrier(make_app, carrier):
     settings = twilio_settings(carrier.url, twilio_timeout=1)
     names = ("sms_provider", "twilio_account_sid", "twilio_auth_token", "twilio_messaging_service_sid", "twilio_api_url",
              "twilio_timeout")
-    app = make_app(**{name: getattr(settings, name) for name in names})
+    return make_app(**{name: getattr(settings, name) for name in names})
+
+
+@pytest.mark.parametrize(("fault", "goes_out"), [
+    ({}, True), ({"server_error": 1}, False), ({"too_many": 1, "retry_after": 120}, False), ({"wrong_sender": True}, False),
+    ({"delay_ms": 1500}, False), ({"down_until": 2**40}, False),
+])
+def test_codes_go_through_the_carrier_of_the_house_and_its_faults_are_seen(make_app, carrier, fault, goes_out):
+    app = with_carrier(make_app, carrier)
     carrier.faults(**fault)
     with app.app_context():
         app.extensions["sms_courier"] = lambda work: work()
@@ -233,6 +239,21 @@ def test_codes_go_through_the_carrier_of_the_house_and_its_faults_are_seen(make_
     if goes_out:
         (sent,) = carrier.messages()
         assert "验证码" in str(sent)
+
+
+def test_what_the_carrier_says_of_one_phone_is_no_trouble_and_who_stopped_there_has_stopped_here(make_app, carrier):
+    app = with_carrier(make_app, carrier)
+    carrier.faults(opted_out=[PHONE], invalid=[OTHER])
+    with app.app_context():
+        app.extensions["sms_courier"] = lambda work: work()
+        index = {number: app.extensions["phones"].index(number) for number in (PHONE, OTHER)}
+        for number in index:
+            codes.send_code(number, "keeper", "zh")
+        assert codes.trouble("keeper") is None
+        assert not codes.check_code(PHONE, "keeper", codes.SILENT)
+        assert store.stopped([*index.values()]) == {index[PHONE]}
+        assert db.session.execute(select(ConsentEvent.kind, ConsentEvent.source)).all() == [("opted_out", "carrier")]
+    app.extensions["sms_aside"].close()
 
 
 # -- how often ---------------------------------------------------------------------------------------------------------------

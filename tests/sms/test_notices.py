@@ -11,7 +11,7 @@ from sqlalchemy import func, select
 
 from portal.channels.sms import notices
 from portal.channels.sms.models import SmsNotice
-from portal.channels.sms.provider import ACCEPTED, FAILED, INVALID, RETRY, Result
+from portal.channels.sms.provider import ACCEPTED, FAILED, INVALID, OPTED_OUT, RETRY, Result
 from portal.core.clock import utcnow
 from portal.core.db import db, transaction
 from portal.scheduler import OWN_THREADS, make_scheduler
@@ -111,6 +111,19 @@ def test_what_the_carrier_says_is_told_apart(context, carrier, says, unsure, sta
     notices.send_due(context)
     assert row().state == state
     assert "+86" not in caplog.text
+
+
+def test_who_stops_in_answer_to_a_notice_gets_no_more_of_them(context, carrier):
+    carrier.says = OPTED_OUT
+    say("a.1")
+    notices.send_due(context)
+    assert row("a.1").state == "failed"
+    carrier.says = ACCEPTED
+    say("a.2")
+    say("a.3", number="+8612900000042")
+    notices.send_due(context)
+    assert (row("a.2").state, row("a.3").state) == ("failed", "sent")
+    assert [number for number, _body in carrier.taken] == ["+8612900000042"]
 
 
 def test_a_process_that_dies_in_the_middle_leaves_a_claim_that_runs_out(context, carrier):

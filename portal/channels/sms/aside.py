@@ -1,5 +1,6 @@
 """Text messages aside from any dispatch: a one-time code, a call to a shelter's staff. A few at a time, through the same
-carrier, each call with an end: the carrier's own timeout, and a limit for all together."""
+carrier, each call with an end: the carrier's own timeout, and a limit for all together. Whoever has told the carrier to stop
+has told us."""
 
 from __future__ import annotations
 
@@ -12,8 +13,11 @@ from datetime import datetime
 from flask import Flask, current_app
 
 from portal import current_settings
-from portal.channels.sms.provider import ACCEPTED, Message, Provider, Result
+from portal.channels.sms.provider import ACCEPTED, INVALID, OPTED_OUT, Message, Provider, Result
 from portal.channels.sms.registry import make_provider
+from portal.core.db import transaction
+from portal.core.phones import PhoneBook
+from portal.subscribers import wishes
 
 _making = threading.Lock()
 
@@ -24,18 +28,20 @@ def signed(body: str, language: str) -> str:
     return f"【{signature}】{body}" if language == "zh" and signature else body
 
 
-#: What became of a message: the carrier took it, or did not, or its answer was lost and it may have.
-TAKEN, NOT_TAKEN, UNSURE = "taken", "not_taken", "unsure"
+#: What became of a message: the carrier took it, or did not, or its answer was lost and it may have, or it carries nothing to
+#: this phone (whose holder told it to stop, or which does not exist), which says nothing of other phones.
+TAKEN, NOT_TAKEN, UNSURE, CLOSED = "taken", "not_taken", "unsure", "closed"
+_SAID = {ACCEPTED: TAKEN, OPTED_OUT: CLOSED, INVALID: CLOSED}
 
 
 def send(body: str, numbers: Mapping[str, str], *, expires_at: datetime, seconds: float = 30) -> dict[str, str]:
-    """Hand one body over to the phones in `numbers` (a key of the caller's → E.164); TAKEN, NOT_TAKEN or UNSURE by key.
+    """Hand one body over to the phones in `numbers` (a key of the caller's → E.164); TAKEN, NOT_TAKEN, UNSURE or CLOSED by key.
 
     Outside any transaction. What was not handed over after `seconds` is not begun any more, and counts as not taken.
     """
     told = dict.fromkeys(numbers, NOT_TAKEN)
     for key, result in hand_over(body, numbers, expires_at=expires_at, seconds=seconds).items():
-        told[key] = TAKEN if result.status == ACCEPTED else UNSURE if result.unsure else NOT_TAKEN
+        told[key] = _SAID.get(result.status, UNSURE if result.unsure else NOT_TAKEN)
     return told
 
 
@@ -51,6 +57,11 @@ def hand_over(body: str, numbers: Mapping[str, str], *, expires_at: datetime, se
     messages = [Message(ref, numbers[key]) for ref, key in refs.items()]
     _provider(current_app._get_current_object()).send(  # type: ignore[attr-defined]
         body, messages, expires_at=expires_at, callback_url=None, on_result=hear, halted=lambda: time.monotonic() > until)
+    if left := [numbers[key] for key, result in told.items() if result.status == OPTED_OUT]:
+        book: PhoneBook = current_app.extensions["phones"]
+        with transaction() as session:
+            for number in left:
+                wishes.leave(book.index(number), "carrier", book.seal(number), session=session)
     return told
 
 

@@ -205,11 +205,12 @@ def _deliver(row_id: uuid.UUID, phone: str, code: str, language: str, expires_at
 
 
 def _not_sent(row_id: uuid.UUID, outcome: str) -> None:
-    """Write down that a code did not go out, or with the outcome UNSURE that it may not have."""
+    """Write down that a code did not go out, or with the outcome UNSURE that it may not have. What is said of one phone alone
+    (CLOSED) is no trouble of the carrier's: others are not told that messages do not go out."""
     with transaction() as session:
         row = session.get(OneTimeCode, row_id)
         if row is not None:
-            row.code_hash = _doubtful(row.code_hash) if outcome == aside.UNSURE else UNSENT
+            row.code_hash = {aside.UNSURE: _doubtful(row.code_hash), aside.CLOSED: SILENT}.get(outcome, UNSENT)
 
 
 # -- after the answer ----------------------------------------------------------------------------------------

@@ -7,6 +7,7 @@ Whoever has something to say queues it in the transaction of what it is about; t
 - A row is claimed before it is handed over, so two schedulers do not send it twice. A process that dies in between leaves
   its claim to run out; what it had handed over without writing that down is then sent a second time. To hear twice that a
   session was called off is better than not to hear it. The same holds where a carrier's answer was lost.
+- Whoever asked for no more texts gets none, whichever text that answered.
 - Number and words are sealed while they wait, and gone when the row has ended.
 """
 
@@ -31,6 +32,7 @@ from portal.core.clock import utcnow
 from portal.core.db import db, insert_into, transaction
 from portal.core.phones import PhoneBook
 from portal.core.sealing import OVERHEAD, TextSeal
+from portal.subscribers import store as subscribers
 
 QUEUED, SENT, FAILED, DOUBTFUL = "queued", "sent", "failed", "doubtful"
 #: Bytes of a body's UTF-8, with the signature: ten segments of Chinese are 670 characters.
@@ -107,7 +109,16 @@ def _claim() -> list[_Claimed]:
         rows = session.execute(select(SmsNotice).where(SmsNotice.id.in_(ids))).scalars().all()
         for row in rows:
             row.tries, row.due_at = row.tries + 1, now + LEASE
-    return [opened for row in rows if (opened := _open(row)) is not None]
+    return _without_those_who_left([opened for row in rows if (opened := _open(row)) is not None])
+
+
+def _without_those_who_left(claimed: Sequence[_Claimed]) -> list[_Claimed]:
+    book: PhoneBook = current_app.extensions["phones"]
+    indexes = {one.id: book.index(one.number) for one in claimed}
+    left = subscribers.stopped(list(indexes.values())) if indexes else set()
+    if gone := [one.id for one in claimed if indexes[one.id] in left]:
+        _write([], dict.fromkeys(gone, FAILED), {})
+    return [one for one in claimed if one.id not in gone]
 
 
 def _open(row: SmsNotice) -> _Claimed | None:
