@@ -146,6 +146,13 @@ class Settings(BaseSettings):
     twilio_from: str = Field("", description="Sender number, where there is no Messaging Service.")
     twilio_api_url: str = Field("", description="Another base address for Twilio's API (a proxy, a test carrier).")
     twilio_timeout: float = Field(10, gt=0, le=60, description="Seconds until a request to Twilio is given up.")
+    twilio_answers_keywords: bool = Field(
+        True, description="Whether Twilio itself answers who writes STOP, START or HELP, as it does unless that is switched off"
+        " there. The portal acts on these words and leaves the answer to Twilio.")
+    sms_answers_per_phone: int = Field(
+        20, ge=1, le=1000, description="Answers in 24 hours to one phone that writes to the portal. Leaving works beyond that.")
+    sms_answers_per_day: int = Field(
+        20_000, ge=1, description="Answers in 24 hours to all phones together: what they cost is bounded by this.")
 
     # -- notifications ----------------------------------------------------------------------------
     push_services: CommaList = Field(
@@ -199,7 +206,7 @@ class Settings(BaseSettings):
     # -- reports by residents ---------------------------------------------------------------------
     reports_per_hour: int = Field(
         300, ge=1, le=100_000, description="Reports of dangers that are taken in an hour from everybody together; what comes then"
-        " is asked to wait. Phones that proved their number have as much again.")
+        " is asked to wait. Those whose telephone was proved by a code are not counted.")
     report_photos: int = Field(
         20_000, ge=0, le=1_000_000, description="Photos of such reports that are kept at once, about 0.3 MB each; beyond that"
         " reports are taken without photos.")

@@ -22,6 +22,7 @@ def upgrade() -> None:
     )
     with op.batch_alter_table('inbound_text', schema=None) as batch_op:
         batch_op.create_index(batch_op.f('ix_inbound_text_at'), ['at'], unique=False)
+        batch_op.create_index('ix_inbound_text_phone', ['phone_index', 'at'], unique=False)
 
     op.create_table('roster_row',
     sa.Column('import_id', sa.String(length=32), nullable=False),
@@ -134,6 +135,7 @@ def downgrade() -> None:
     op.drop_table('roster_fault')
     op.drop_table('roster_row')
     with op.batch_alter_table('inbound_text', schema=None) as batch_op:
+        batch_op.drop_index('ix_inbound_text_phone')
         batch_op.drop_index(batch_op.f('ix_inbound_text_at'))
 
     op.drop_table('inbound_text')

@@ -96,3 +96,5 @@ class InboundText(Base):
     command: Mapped[str] = mapped_column(String(20))  # what it was taken for
     answer: Mapped[str] = mapped_column(Text)
     at: Mapped[datetime] = mapped_column(UtcDateTime, index=True)
+
+    __table_args__ = (Index("ix_inbound_text_phone", "phone_index", "at"),)
