@@ -11,7 +11,8 @@ from portal.config import DATABASE_FILE, Settings
 
 #: What each surface serves: modules with a `make_blueprint()`, in the order in which they are registered.
 SURFACE_MODULES = {
-    "site": ("portal.site.pages", "portal.shelters.living.pages", "portal.shelters.paper.public_pages",
+    "site": ("portal.site.pages", "portal.subscribing.pages", "portal.channels.push.pages",
+             "portal.shelters.living.pages", "portal.shelters.paper.public_pages",
              "portal.guides.pages", "portal.training.learners.pages", "portal.training.exams.pages",
              "portal.training.practicals.pages", "portal.training.assessing.learner_pages",
              "portal.training.certificates.learner_pages", "portal.training.certificates.public_pages",
@@ -38,7 +39,7 @@ SURFACE_MODULES = {
         "portal.training.exchange.desk_pages",
     ),
     "api": ("portal.api.obstructions",),
-    "hooks": ("portal.dispatch.hooks",),
+    "hooks": ("portal.dispatch.hooks", "portal.dispatch.inbound_hooks"),
 }
 
 
@@ -48,6 +49,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     from portal.core import i18n, keys
     from portal.core.db import db, engine_options, tune
     from portal.core.phones import PhoneBook
+    from portal.shelters.public import by_text  # noqa: F401  (a word that phones may write)
     from portal.training import hooks  # noqa: F401  (certificates are granted wherever a gate opens)
 
     settings = settings or Settings()

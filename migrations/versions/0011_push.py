@@ -22,7 +22,8 @@ def upgrade() -> None:
     sa.Column('created_at', sa.DateTime(timezone=True), nullable=False),
     sa.Column('seen_at', sa.DateTime(timezone=True), nullable=False),
     sa.PrimaryKeyConstraint('id', name=op.f('pk_push_device')),
-    sa.UniqueConstraint('endpoint_hash', name=op.f('uq_push_device_endpoint_hash'))
+    sa.UniqueConstraint('endpoint_hash', name=op.f('uq_push_device_endpoint_hash')),
+    sqlite_autoincrement=True
     )
     with op.batch_alter_table('push_device', schema=None) as batch_op:
         batch_op.create_index('ix_push_device_source', ['source_hash', 'created_at'], unique=False)

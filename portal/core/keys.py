@@ -8,6 +8,7 @@ import os
 import secrets
 from pathlib import Path
 
+from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from portal.config import Settings
@@ -69,6 +70,15 @@ def speaker_key(settings: Settings) -> Ed25519PrivateKey:
         return Ed25519PrivateKey.from_private_bytes(bytes.fromhex(text))
     except ValueError as error:
         raise ValueError("ANLAN_SPEAKER_KEY must be 64 hexadecimal digits") from error
+
+
+def push_key(settings: Settings) -> ec.EllipticCurvePrivateKey:
+    """The key on P-256 by which push services know us (RFC 8292). Raises ValueError when it is none."""
+    text = settings.push_key.get_secret_value() or _kept(settings.instance / "push_key")
+    try:
+        return ec.derive_private_key(int(text, 16), ec.SECP256R1())
+    except ValueError as error:
+        raise ValueError("ANLAN_PUSH_KEY must be 64 hexadecimal digits, a private key on the curve P-256") from error
 
 
 def phone_key(settings: Settings) -> bytes:

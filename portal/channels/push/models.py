@@ -11,9 +11,9 @@ from portal.core.db import Base, BigId, UtcDateTime
 
 
 class PushDevice(Base):
-    """One subscription of one browser. `sealed` holds its address at the push service and its keys (who has the address may send
-    to it), for the place ``push_device.<endpoint hash>``; `endpoint_hash` is SHA-256 of the address, by which the browser is known
-    when it comes back. `lowest_tier` is a place in config.TIERS: nothing below it is wanted."""
+    """One subscription of one browser. `sealed` holds its address at the push service and its keys (who has the address may
+    send to it), for the place ``push_device.<endpoint hash>``; `endpoint_hash` is SHA-256 of the address, by which the browser
+    is known when it comes back. `lowest_tier` is a place in config.TIERS: nothing below it is wanted."""
 
     __tablename__ = "push_device"
     id: Mapped[int] = mapped_column(BigId, primary_key=True)
@@ -26,7 +26,8 @@ class PushDevice(Base):
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
     seen_at: Mapped[datetime] = mapped_column(UtcDateTime)  # when the browser last said what it wants
 
-    __table_args__ = (Index("ix_push_device_source", "source_hash", "created_at"),)
+    # A number is never given twice: what was sent to a device that is gone must not look as sent to another one.
+    __table_args__ = (Index("ix_push_device_source", "source_hash", "created_at"), {"sqlite_autoincrement": True})
 
 
 class PushDeviceRegion(Base):

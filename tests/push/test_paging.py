@@ -1,0 +1,48 @@
+"""How devices are found for a dispatch, on both databases."""
+
+from __future__ import annotations
+
+from sqlalchemy import func, select, text
+
+from portal.channels.push import store
+from portal.channels.push.models import PushDevice
+from portal.core.db import db
+from tests import district
+from tests.push.browsers import COMMUNITY, OTHER, device
+
+
+def test_devices_are_found_by_community_language_and_tier_each_once(context, database_kind):
+    district.settle_regions()
+    here = [device((COMMUNITY,), tier=t, language=lang) for t in (0, 2, 4) for lang in ("zh", "en")]
+    both = device((COMMUNITY, OTHER), tier=1)
+    ids = {row.endpoint_hash: row.id for row in db.session.scalars(select(PushDevice))}
+
+    def number(url: str) -> int:
+        return ids[store._digest(url)]
+
+    assert store.page(COMMUNITY, "zh", 4) == [number(here[0]), number(here[2]), number(here[4]), number(both)]
+    assert store.page(COMMUNITY, "zh", 1) == [number(here[0]), number(both)]
+    assert store.page(COMMUNITY, "zh", 4, after_id=number(here[0]), limit=1) == [number(here[2])]
+    assert store.page(OTHER, "zh", 4) == [number(both)]
+    assert store.page(OTHER, "zh", 4, excluded_regions=[COMMUNITY]) == []
+    assert store.count_in(["440310000000"], 4) == 7
+    assert store.count_in([COMMUNITY, OTHER], 1) == 3
+    assert store.count_in([OTHER], 0) == 0
+    newest = max(ids.values())
+    assert store.drop_many([newest]) == 1
+    device((COMMUNITY,))
+    assert db.session.scalar(select(func.max(PushDevice.id))) > newest, "a number is never given twice"
+
+
+def test_planning_reads_a_community_as_one_range(context, database_kind):
+    query = store.page_query(COMMUNITY, "zh", 3, 0, 100, [OTHER]).compile(
+        dialect=db.engine.dialect, compile_kwargs={"literal_binds": True})
+    if database_kind == "sqlite":
+        plan = " ".join(str(tuple(row)) for row in db.session.execute(text(f"EXPLAIN QUERY PLAN {query}")))
+        assert "SCAN" not in plan
+        assert "region_code=? AND device_id>?" in plan
+    else:
+        db.session.execute(text("SET LOCAL enable_seqscan = off"))
+        plan = " ".join(row[0] for row in db.session.execute(text(f"EXPLAIN {query}")))
+        assert "Seq Scan" not in plan
+        assert "region_code)::text = " in plan
