@@ -13,7 +13,7 @@ import secrets
 import time
 import uuid
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache, partial
@@ -23,7 +23,7 @@ from typing import Any
 from flask import Flask, current_app
 
 from portal.config import Settings
-from portal.core.clock import local, utcnow
+from portal.core.clock import utcnow
 from portal.core.db import db, impatient
 from portal.core.i18n import LANGUAGES
 from portal.guides import fill as guides
@@ -33,13 +33,13 @@ from portal.regions import lookup
 from portal.shelters.living.shown import Opened, opened_for
 from portal.shelters.public import fill as shelters
 from portal.shelters.public import standing
-from portal.site import course_pages, feeds
+from portal.site import course_pages, feeds, past, rss
 from portal.site.generations import Building, locked
 from portal.site.render import Renderer, sources_of_pages
 from portal.site.stories import Story, facts
 from portal.warnings import archive
 from portal.warnings.archive import Head
-from portal.warnings.models import IN_FORCE, Warning
+from portal.warnings.models import IN_FORCE, UPDATE, Warning
 
 logger = logging.getLogger(__name__)
 
@@ -54,14 +54,15 @@ COURSE_STATICS = (HERE.parent / "training" / "reading" / "static" / "courses.css
 GUIDE_STATICS = tuple(HERE.parent / "guides" / "static" / name for name in ("guides.css", "search.js"))
 HTML, XML = "text/html; charset=utf-8", "application/xml; charset=utf-8"
 CAP, ATOM = "application/cap+xml; charset=utf-8", "application/atom+xml; charset=utf-8"
+RSS = "application/rss+xml; charset=utf-8"
 GEOJSON, JSON = "application/geo+json", "application/json"
 ASSET_TYPES = {
     ".css": "text/css; charset=utf-8",
     ".js": "text/javascript; charset=utf-8",
     ".svg": "image/svg+xml",
 }
-#: Past warnings on the front page, and on one page of the archive.
-RECENT, ARCHIVE_PAGE = 5, 50
+#: Past warnings on the front page.
+RECENT = 5
 #: Seconds that a publishing waits for tables which somebody has locked, as a migration does, where its last pages can stay.
 LOCK_SECONDS = 1.0
 #: Guides that a warning leads to.
@@ -212,7 +213,7 @@ class Publishing:
             self.put(url, ASSET_TYPES[Path(name).suffix], self.key(url), partial(bytes, body))
         self._warnings()
         self._front()
-        self._archive()
+        past.put(self)
         self._feeds()
         for language in LANGUAGES:
             path = f"/{language}/about/"
@@ -230,27 +231,27 @@ class Publishing:
         )
 
     # -- warnings ------------------------------------------------------------------------------------------
-    def _state(self, warning: Warning) -> str:
+    def state_of(self, warning: Warning) -> str:
         return archive.state_at(warning, self.now)
 
-    def _facts(self, warning: Warning) -> list[Any]:
+    def facts_of(self, warning: Warning) -> list[Any]:
         return [
             facts(warning),
-            self._state(warning),
+            self.state_of(warning),
             [(h.identifier, h.cap_sha256) for h in self.heads[warning.id]],
             [one.facts() for one in self.opened.get(warning.id, ())],
             [(guide.id, repr(guide.title)) for guide in self._guides_for(warning)],
         ]
 
-    def _story(self, warning: Warning) -> Story:
+    def story_of(self, warning: Warning) -> Story:
         opened = self.opened.get(warning.id, [])
-        return Story(warning, archive.bulletins_of(warning.id), self._state(warning), opened, self._guides_for(warning))
+        return Story(warning, archive.bulletins_of(warning.id), self.state_of(warning), opened, self._guides_for(warning))
 
     def _opened(self) -> dict[uuid.UUID, list[Opened]]:
         """The shelters that were opened for each warning in force. A warning is published without them rather than not."""
         try:
             with impatient(LOCK_SECONDS):
-                return opened_for([w.id for w in self.warnings if self._state(w) == IN_FORCE], self.now)
+                return opened_for([w.id for w in self.warnings if self.state_of(w) == IN_FORCE], self.now)
         except Exception:
             logger.exception("what was opened for warnings could not be read; they are published without it")
             db.session.rollback()
@@ -273,15 +274,19 @@ class Publishing:
     def _warnings(self) -> None:
         before = self.building.rendered
         for warning in self.warnings:
-            story = _once(partial(self._story, warning))
+            story = _once(partial(self.story_of, warning))
             for language in LANGUAGES:
                 path = f"/{language}/warnings/{warning.number}/"
                 self.put(
                     path,
                     HTML,
-                    self.key(path, self._facts(warning)),
+                    self.key(path, self.facts_of(warning)),
                     partial(self._warning_page, story, language, path),
                 )
+                if any(head.kind == UPDATE for head in self.heads[warning.id]):
+                    path += "history/"
+                    self.put(path, HTML, self.key(path, self.facts_of(warning)),
+                             partial(self._history_page, story, language, path))
             for at, head in enumerate(self.heads[warning.id]):
                 self.put(
                     f"/cap/{head.identifier}.xml",
@@ -294,9 +299,12 @@ class Publishing:
     def _warning_page(self, story: Callable[[], Story], language: str, path: str) -> bytes:
         return self.render.warning(story(), language, path)
 
+    def _history_page(self, story: Callable[[], Story], language: str, path: str) -> bytes:
+        return self.render.history(story(), language, path)
+
     def _front(self) -> None:
-        live = [self._story(w) for w in archive.in_force(self.now) if self.heads.get(w.id)]
-        past = [self._story(w) for w in archive.recent_past(RECENT, self.now) if self.heads.get(w.id)]
+        live = [self.story_of(w) for w in archive.in_force(self.now) if self.heads.get(w.id)]
+        past = [self.story_of(w) for w in archive.recent_past(RECENT, self.now) if self.heads.get(w.id)]
         for language in LANGUAGES:
             path = f"/{language}/"
             # The moment is one of its facts: the front page always says how old it is.
@@ -309,7 +317,7 @@ class Publishing:
         self.put(
             "/feeds/warnings.geojson",
             GEOJSON,
-            self.key("geojson", [self._facts(s.warning) for s in live]),
+            self.key("geojson", [self.facts_of(s.warning) for s in live]),
             lambda: feeds.geojson(live, self.settings),
         )
         newest = self.newest[0].sent_at if self.newest else None
@@ -320,42 +328,6 @@ class Publishing:
             lambda: feeds.index(live, newest, self.now, self.settings),
         )
 
-    # -- archive -------------------------------------------------------------------------------------------
-    def _archive(self) -> None:
-        months: dict[str, list[Warning]] = defaultdict(list)
-        for warning in self.warnings:
-            if self._state(warning) != IN_FORCE:
-                months[f"{local(warning.issued_at, self.settings.timezone):%Y-%m}"].append(warning)
-        counts = [(month, len(found)) for month, found in months.items()]
-        newest = next(iter(months.values()), [])[:ARCHIVE_PAGE]
-        self._archive_page("/archive/", newest, counts=counts)
-        for month, found in months.items():
-            pages = [found[at : at + ARCHIVE_PAGE] for at in range(0, len(found), ARCHIVE_PAGE)]
-            for number, part in enumerate(pages, 1):
-                self._archive_page(
-                    f"/archive/{month}/" + (f"{number}/" if number > 1 else ""),
-                    part,
-                    month=month,
-                    page=number,
-                    pages=len(pages),
-                )
-
-    def _archive_page(self, path: str, part: Sequence[Warning], **more: Any) -> None:
-        stories = _once(lambda: [self._story(w) for w in part])
-        for language in LANGUAGES:
-            own = f"/{language}{path}"
-            self.put(
-                own,
-                HTML,
-                self.key(own, more, [self._facts(w) for w in part]),
-                partial(self._archive_bytes, stories, language, own, more),
-            )
-
-    def _archive_bytes(
-        self, stories: Callable[[], list[Story]], language: str, path: str, more: dict[str, Any]
-    ) -> bytes:
-        return self.render.archive(stories(), language, path, **more)
-
     def _feeds(self) -> None:
         ids = [head.id for head in self.newest[: feeds.FEED_LENGTH]]
         self.put(
@@ -364,6 +336,13 @@ class Publishing:
             self.key("atom", [h.cap_sha256 for h in self.newest[: feeds.FEED_LENGTH]]),
             lambda: feeds.atom(list(archive.public_bulletins(ids)), self.settings),
         )
+        for language in LANGUAGES:
+            path = rss.path_of(language)
+            self.put(path, RSS, self.key(path, [h.cap_sha256 for h in self.newest[: feeds.FEED_LENGTH]]),
+                     partial(self._rss, ids, language))
+
+    def _rss(self, ids: list[uuid.UUID], language: str) -> bytes:
+        return rss.rss(list(archive.public_bulletins(ids)), self.settings, language)
 
     @staticmethod
     def _asset(path: Path) -> tuple[str, bytes]:

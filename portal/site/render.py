@@ -16,7 +16,7 @@ from markupsafe import Markup
 from portal.config import TIERS, Settings
 from portal.regions.svg import map_svg
 from portal.shelters.registry.words import STATUSES
-from portal.site import stories
+from portal.site import changes, stories
 from portal.site.stories import Story
 
 logger = logging.getLogger(__name__)
@@ -79,29 +79,26 @@ class Renderer:
             map=self._map(story, language),
             shelter_statuses=STATUSES,
             most_opened=MOST_OPENED,
+            history=changes.history(story.bulletins, language),
+            most_history=changes.SHOWN,
         )
 
-    def archive(
-        self,
-        found: Sequence[Story],
-        language: str,
-        path: str,
-        *,
-        month: str = "",
-        page: int = 1,
-        pages: int = 1,
-        counts: Sequence[tuple[str, int]] = (),
-    ) -> bytes:
-        return self.page(
-            "site/archive.html",
-            language,
-            path,
-            found=found,
-            month=month,
-            page=page,
-            pages=pages,
-            counts=counts,
-        )
+    def history(self, story: Story, language: str, path: str) -> bytes:
+        """Every bulletin with its words, and what it changed."""
+        return self.page("site/history.html", language, path, story=story, shown=story.substance,
+                         history=changes.history(story.bulletins, language))
+
+    def archive(self, found: Sequence[Story], language: str, path: str, **more: Any) -> bytes:
+        """One page of the archive; `more`: see portal/site/past.py."""
+        empty = {"month": "", "facet": "", "value": "", "name": "", "page": 1, "pages": 1, "total": 0, "indexed": 0, "older": (),
+                 "counts": (), "tier_counts": (), "hazards": (), "regions": ()}
+        return self.page("site/archive.html", language, path, found=found, **{**empty, **more})
+
+    @staticmethod
+    def said(text: Any, language: str) -> str:
+        """A lazy text in one language."""
+        with force_locale(language):
+            return str(text)
 
     def about(self, language: str, path: str) -> bytes:
         return self.page("site/about.html", language, path)

@@ -83,6 +83,8 @@ def test_an_issue_renders_only_what_it_changes(site: Flask) -> None:
         "en/index.html",
         "feeds/index.json",
         "feeds/cap.atom",
+        "feeds/warnings-zh.rss",
+        "feeds/warnings-en.rss",
         "feeds/warnings.geojson",
         "zh/warnings/20261122-02/index.html",
         "en/warnings/20261122-02/index.html",
