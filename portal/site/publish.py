@@ -33,7 +33,7 @@ from portal.regions import lookup
 from portal.shelters.living.shown import Opened, opened_for
 from portal.shelters.public import fill as shelters
 from portal.shelters.public import standing
-from portal.site import course_pages, feeds, past, rss
+from portal.site import course_pages, feeds, past, rss, screens
 from portal.site.generations import Building, locked
 from portal.site.render import Renderer, sources_of_pages
 from portal.site.stories import Story, facts
@@ -213,6 +213,7 @@ class Publishing:
             self.put(url, ASSET_TYPES[Path(name).suffix], self.key(url), partial(bytes, body))
         self._warnings()
         self._front()
+        screens.put(self)
         past.put(self)
         self._feeds()
         for language in LANGUAGES:

@@ -33,7 +33,7 @@ ASSETS = "/assets/"
 WORKER = "/sw.js"
 OPEN = ("/cap/", "/feeds/", "/fields/")
 #: First parts of the paths that are rendered.
-SITE = (*LANGUAGES, "cap", "feeds", "fields", "search", "assets", "robots.txt", "sw.js", "manifest.webmanifest")
+SITE = (*LANGUAGES, "cap", "feeds", "fields", "screen", "search", "assets", "robots.txt", "sw.js", "manifest.webmanifest")
 
 #: With a question these are answered by the application; without one they are files like all others.
 SEARCHES = tuple(f"/{language}/search/" for language in LANGUAGES)

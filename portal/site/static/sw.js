@@ -6,7 +6,7 @@
   "use strict";
   var WAIT = 3000, MOST_PAGES = 40, MOST_MINE = 40, MOST_GUIDES = 40, STAMP = "x-anlan-kept";
   var SHELL = "anlan-shell-" + self.ANLAN.version, PAGES = "anlan-pages-" + self.ANLAN.version, MINE = "anlan-mine", GUIDES = "anlan-guides";
-  var OURS = /^\/(?:$|(?:zh|en)\/(?!verify\/)|assets\/|fields\/|feeds\/|search\/)/, GUIDE = /^\/(?:zh|en)\/guides\/[a-z]|^\/assets\/guides\//, SEARCH = /^\/(?:zh|en)\/search\/$/;
+  var OURS = /^\/(?:$|(?:zh|en)\/(?!verify\/)|assets\/|fields\/|feeds\/|screen\/|search\/)/, GUIDE = /^\/(?:zh|en)\/guides\/[a-z]|^\/assets\/guides\//, SEARCH = /^\/(?:zh|en)\/search\/$/;
 
   function stamped(response) {
     return response.blob().then(function (body) {
