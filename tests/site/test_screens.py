@@ -261,3 +261,27 @@ def test_the_nearest_open_shelters_come_first_and_one_that_is_unsafe_never(wall:
     items = screen.locator("[data-near] li")
     expect(items).to_have_count(3)
     assert [text.split(" ")[0] for text in items.all_inner_texts()] == ["近处开放", "远处开放", "近处未开"]
+
+
+def test_after_a_power_cut_without_a_network_it_shows_what_it_kept_and_since_when(wall: Wall, chromium: Browser) -> None:
+    context = chromium.new_context(viewport={"width": 1920, "height": 1080})
+    page = context.new_page()
+    path = f"/screen/{LIULIAN}/"
+    page.goto(wall.url(LIULIAN))
+    page.evaluate("navigator.serviceWorker.ready")
+    page.wait_for_function("navigator.serviceWorker.controller !== null")
+    page.evaluate("path => fetch(path)", path)  # as it asks by itself every ten seconds
+    page.wait_for_function("path => caches.match(path).then(found => !!found)", arg=path)
+    page.close()
+    wall.down()
+    try:
+        page = context.new_page()
+        page.clock.install()
+        page.goto(wall.url(LIULIAN))
+        expect(page.locator("[data-alarm]").first).to_contain_text("红色预警")
+        page.clock.run_for(70_000)
+        expect(page.locator("[data-silence]")).to_be_visible()
+        assert page.evaluate("getComputedStyle(document.querySelector('[data-alarm]')).backgroundColor") == "rgb(196, 16, 27)"
+    finally:
+        wall.up()
+        context.close()
