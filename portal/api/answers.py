@@ -67,7 +67,15 @@ def answer(value: Any, kind: str = JSON, status: int = 200, **headers: str) -> R
 
 def fresh(value: Any, kind: str, seconds: int) -> Response:
     """A public answer with a mark of its content: who has it already is told so and gets nothing again."""
-    response = answer(value, kind)
+    return _marked(answer(value, kind), seconds)
+
+
+def fresh_bytes(body: bytes, kind: str, seconds: int) -> Response:
+    """The same of what is JSON already."""
+    return _marked(Response(body, mimetype=kind), seconds)
+
+
+def _marked(response: Response, seconds: int) -> Response:
     response.set_etag(hashlib.sha256(response.get_data()).hexdigest()[:32])
     response.headers["Cache-Control"] = f"public, max-age={seconds}"
     response.headers["Access-Control-Allow-Origin"] = "*"

@@ -9,7 +9,7 @@ from flask import Blueprint, Response, abort, request
 from flask_babel import gettext as _
 from sqlalchemy.orm import Session
 
-from portal.api import answers, shelters
+from portal.api import answers, public, shelters
 from portal.core import audit
 from portal.core.clock import utcnow
 from portal.core.db import transaction
@@ -20,10 +20,12 @@ from portal.identity.rights import SHELTERS, has_role
 from portal.regions.codes import is_code
 from portal.shelters.models import Obstruction
 from portal.shelters.roads import obstruction_geojson, obstruction_values, obstructions
+from portal.shelters.roads.obstruction_kinds import KINDS
 from portal.web import csrf
 
 #: Features of one answer, and of one request.
 LISTED, SENT = 1000, 200
+FURTHEST = 10**6
 
 
 def make_blueprint() -> Blueprint:
@@ -37,6 +39,7 @@ def make_blueprint() -> Blueprint:
     rule(one, "obstruction_change", limiter.limit(answers.WRITES)(change), methods=["PATCH"])
     rule(one, "obstruction_end", limiter.limit(answers.WRITES)(end), methods=["DELETE"])
     shelters.add_routes(blueprint)
+    public.add_routes(blueprint)
     return blueprint
 
 
@@ -50,17 +53,22 @@ def listed() -> Response:
     if state != "now" and not inside:
         raise answers.Unauthorised(_("Only what is in force now can be read without a token."))
     region = args.get("region", "")
-    if region and not is_code(region):
+    if "region" in args and not is_code(region):
         raise Invalid.one("region", _("This is not a 12-digit region code."))
+    if "kind" in args and args["kind"] not in KINDS:
+        raise Invalid.one("kind", _("Choose one of: %(names)s.", names=", ".join(KINDS)))
+    offset = args.get("offset", "0")
+    if not (offset.isascii() and offset.isdigit() and len(offset) <= 7 and int(offset) <= FURTHEST):
+        raise Invalid.one("offset", _("Write a number from 0 to %(most)s.", most=FURTHEST))
     if external := args.get("external_id", ""):
         if not inside:
             raise answers.Unauthorised(_("This needs a token: send it as “Authorization: Bearer …”."))
         row = obstructions.by_external(external[:120])
         rows, total = ([row], 1) if row else ([], 0)
     else:
-        found = obstructions.listing(now, state="" if state == "all" else state, kind=args.get("kind", "")[:20],
+        found = obstructions.listing(now, state="" if state == "all" else state, kind=args.get("kind", ""),
                                      region_codes=[region] if region else None, limit=LISTED,
-                                     offset=max(0, min(args.get("offset", 0, type=int), 10**6)))
+                                     offset=int(offset))
         rows, total = found.rows, found.total
     value = {"type": "FeatureCollection", "total": total, "left_out": total - len(rows),
              "features": [obstruction_geojson.feature_of(row, now, inside=inside) for row in rows]}

@@ -43,14 +43,16 @@ def listed() -> Response:
     """Filters: `region` (code), `family` (suitable for all its hazards), `status`, `after` (code of the last one seen)."""
     args, now = request.args, utcnow()
     region, family, status = args.get("region", ""), args.get("family", ""), args.get("status", "")
-    if region and not is_code(region):
+    if "region" in args and not is_code(region):
         raise Invalid.one("region", _("This is not a 12-digit region code."))
     families = suitability.families()
-    if family and family not in families:
+    if "family" in args and family not in families:
         raise Invalid.one("family", _("Choose one of: %(names)s.", names=", ".join(families)))
-    if status and status not in STATUSES:
+    if "status" in args and status not in STATUSES:
         raise Invalid.one("status", _("Choose one of: %(names)s.", names=", ".join(STATUSES)))
-    after = args.get("after", "")[:40]
+    after = args.get("after", "")
+    if len(after) > 40:
+        raise Invalid.one("after", _("Write `next_after` of the answer before."))
     return answers.fresh(_kept((str(db.engine.url), region, family, status, after), now), answers.GEOJSON, 30)
 
 

@@ -27,8 +27,8 @@ CURRENT = "current"
 BUILDING = ".building-"
 #: A publisher that waits longer than this for another one gives up with an error.
 LOCK_SECONDS = 60
-#: Directories that are written to the disk at the same time. One after another each waits for a flush of the whole disk, for
-#: which a warning's page then waits; together they share it.
+#: Files and directories that are written to the disk at the same time. One after another each waits for a flush of the whole
+#: disk, for which a warning's page then waits; together they share it.
 SYNCS = 16
 # Brotli's highest levels take thirty times as long for a few per cent.
 BROTLI_QUALITY = 9
@@ -122,6 +122,7 @@ class Building:
         self.directory.mkdir()
         self.entries: dict[str, Entry] = {}
         self.rendered = self.linked = 0
+        self._unsafe: list[Path] = []  # written, and perhaps only to the cache of the disk
 
     def put(self, path: str, file: str, content_type: str, key: str, make: Callable[[], bytes]) -> None:
         """Serve `file` under `path`. `make` is called only when `key` differs from the one in force."""
@@ -143,7 +144,7 @@ class Building:
             worth = not suffix or len(data) < len(body)
             sizes[suffix] = len(data) if worth else 0
             if worth:
-                _write(target.with_name(target.name + suffix), data)
+                self._write(target.with_name(target.name + suffix), data)
         etag = hashlib.sha256(body).hexdigest()[:24]
         self.entries[path] = Entry(file, content_type, key, etag, sizes[""], sizes[".gz"], sizes[".br"])
         self.rendered += 1
@@ -179,10 +180,10 @@ class Building:
     def finish(self, rendered: str) -> None:
         """Swap this generation in, and remove those older than the one before it."""
         manifest = {"rendered": rendered, "entries": {path: asdict(e) for path, e in self.entries.items()}}
-        _write(self.directory / MANIFEST, json.dumps(manifest, ensure_ascii=False).encode())
+        self._write(self.directory / MANIFEST, json.dumps(manifest, ensure_ascii=False).encode())
         folders = [Path(directory) for directory, _folders, _files in os.walk(self.directory)]
         with ThreadPoolExecutor(SYNCS) as pool:
-            list(pool.map(_sync, folders))  # the first error is raised here
+            list(pool.map(_sync, self._unsafe + folders))  # the first error is raised here
         self.directory.rename(self.root / self.name)
         _sync(self.root)
         link = self.root / ".current.new"
@@ -191,6 +192,10 @@ class Building:
         link.replace(self.root / CURRENT)
         _sync(self.root)
         self._sweep(keep={self.name, self.before})
+
+    def _write(self, path: Path, data: bytes) -> None:
+        _write(path, data)
+        self._unsafe.append(path)
 
     def abandon(self) -> None:
         """Remove what was built so far; what is in force stays."""
@@ -230,17 +235,15 @@ def _link_or_copy(source: Path, target: Path) -> None:
 
 
 def _write(path: Path, data: bytes) -> None:
-    """Written to the disk, not only to its cache. A file that is there is replaced, never written into: it
-    may be linked from an older generation."""
+    """A file that is there is replaced, never written into: it may be linked from an older generation."""
     path.unlink(missing_ok=True)
     with path.open("xb") as file:
         file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
 
 
-def _sync(directory: Path) -> None:
-    handle = os.open(directory, os.O_RDONLY)
+def _sync(path: Path) -> None:
+    """A file or a directory is on the disk, not only in its cache."""
+    handle = os.open(path, os.O_RDONLY)
     try:
         os.fsync(handle)
     finally:

@@ -22,6 +22,7 @@ from typing import Any
 
 from flask import Flask, current_app
 
+from portal.api import fill as api
 from portal.config import Settings
 from portal.core.clock import utcnow
 from portal.core.db import db, impatient
@@ -61,6 +62,12 @@ ASSET_TYPES = {
     ".js": "text/javascript; charset=utf-8",
     ".svg": "image/svg+xml",
 }
+#: The page at the root of the exported directory.
+DOOR = """<!doctype html>
+<html lang="zh-CN"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
+<meta http-equiv="refresh" content="0; url=/zh/"><title>安澜 Anlan</title></head>
+<body><p><a href="/zh/">安澜 公众预警</a></p><p lang="en"><a href="/en/">Anlan public warnings</a></p></body></html>
+""".encode()
 #: Past warnings on the front page.
 RECENT = 5
 #: Seconds that a publishing waits for tables which somebody has locked, as a migration does, where its last pages can stay.
@@ -125,6 +132,7 @@ def generation(app: Flask, nonce: str, longest: float, courses: Callable[[Publis
             with impatient(LOCK_SECONDS):
                 publishing.guides_behind = guides.fill(publishing, whole=courses is not course_pages.keep)
             courses(publishing)
+            api.rest(publishing)
             building.finish(now.isoformat())
         except BaseException:
             building.abandon()
@@ -185,7 +193,7 @@ class Publishing:
         """Swap in what was filled, with all else as it is in force, and begin the generation of the rest: so no warning waits
         while shelters and guides are read, however many they are and whatever is wrong with them."""
         first = self.building
-        first.keep(lambda path: shelters.is_own(path) or guides.is_own(path))
+        first.keep(lambda path: shelters.is_own(path) or guides.is_own(path) or api.is_own(path))
         course_pages.keep(self)
         first.finish(self.now.isoformat())
         self.building = Building(first.root)
@@ -216,6 +224,7 @@ class Publishing:
         screens.put(self)
         past.put(self)
         self._feeds()
+        api.warnings(self)
         for language in LANGUAGES:
             path = f"/{language}/about/"
             self.put(
@@ -224,6 +233,8 @@ class Publishing:
                 self.key(path),
                 partial(self.render.about, language, path),
             )
+        # For servers that know no languages; the portal itself leads to the reader's.
+        self.put("/index.html", HTML, self.key("index.html"), lambda: DOOR)
         self.put(
             "/robots.txt",
             "text/plain; charset=utf-8",

@@ -11,7 +11,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -31,24 +31,62 @@ FRESH = "public, max-age=10, stale-while-revalidate=60, stale-if-error=86400"
 FOREVER = "public, max-age=31536000, immutable"
 ASSETS = "/assets/"
 WORKER = "/sw.js"
-OPEN = ("/cap/", "/feeds/", "/fields/")
+OPEN = ("/cap/", "/feeds/", "/fields/", "/api/")
+API, ENDING = "/api/v1/", ".json"
 #: First parts of the paths that are rendered.
-SITE = (*LANGUAGES, "cap", "feeds", "fields", "screen", "search", "assets", "robots.txt", "sw.js", "manifest.webmanifest")
+SITE = (*LANGUAGES, "screen", "cap", "feeds", "fields", "search", "assets", "robots.txt", "sw.js", "manifest.webmanifest")
 
 #: With a question these are answered by the application; without one they are files like all others.
-SEARCHES = tuple(f"/{language}/search/" for language in LANGUAGES)
+ASKED = (*(f"/{language}/search/" for language in LANGUAGES), "/api/v1/warnings", "/api/v1/regions")
+#: What leads to a page in the reader's language.
+DOORS = {"/": "/{}/", API: "/{}/api/"}
+#: Values of Accept-Encoding that are remembered; browsers have a handful.
+MOST_ACCEPTED = 256
 
 Environ = dict[str, Any]
 Start = Callable[..., Any]
+Headers = list[tuple[str, str]]
+
+
+@dataclass(frozen=True, slots=True)
+class _Form:
+    """A file in one encoding, as it is answered: nothing of it is worked out again at a request. `headers` are those over HTTP
+    and over HTTPS; `same` those of an answer without a body."""
+
+    suffix: str
+    size: int
+    key: tuple[str, str]
+    etag: str
+    headers: tuple[Headers, Headers]
+    same: tuple[Headers, Headers]
+
+
+@dataclass(slots=True)
+class _Page:
+    """What a path is answered with. `forms`: encodings that a reader takes, the best first → the form."""
+
+    path: str
+    entry: Entry
+    asked: bool
+    forms: dict[tuple[str, ...], _Form] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class _Loaded:
     """One generation as it is served: never changed, so that a request sees one generation from end to
-    end."""
+    end. `pages` are those that were asked for, by the path as WSGI has it."""
 
     name: str
     manifest: Manifest
+    pages: dict[str, _Page] = field(default_factory=dict)
+
+    def page(self, raw: str, path: str) -> _Page | None:
+        """The page of a path. An answer of the API is there with and without its ending."""
+        entries = self.manifest.entries
+        entry = entries.get(path) or (entries.get(path + ENDING) if path.startswith(API) else None)
+        if entry is None or path in DOORS:
+            return None
+        return self.pages.setdefault(raw, _Page(path, entry, path in ASKED))
 
 
 class PublicFiles:
@@ -66,21 +104,22 @@ class PublicFiles:
         self._bodies: dict[tuple[str, str], bytes] = {}
         self._held = 0
         self._tried = -FIRST_SECONDS * 1.0
+        self._taken: dict[str, tuple[str, ...]] = {}
 
     def __call__(self, environ: Environ, start: Start) -> Iterable[bytes]:
         if environ["REQUEST_METHOD"] not in ("GET", "HEAD"):
             return self._application(environ, start)
-        path = _path(environ)
-        if environ.get("QUERY_STRING") and path in SEARCHES:
-            return self._application(environ, start)
+        raw = environ.get("PATH_INFO", "")
         for _attempt in range(3):  # a generation may be swept between reading its manifest and its file
-            if (loaded := self._current(path)) is None:
+            if (loaded := self._current(raw)) is None:
                 break
-            if (entry := loaded.manifest.entries.get(path)) is None:
+            if (page := loaded.pages.get(raw)) is None and (page := loaded.page(raw, path := _path(raw))) is None:
                 if (elsewhere := _elsewhere(environ, path, loaded.manifest)) is not None:
                     return _redirect(environ, start, elsewhere)
                 break
-            if (answer := self._answer(environ, start, path, loaded, entry)) is not None:
+            if page.asked and environ.get("QUERY_STRING"):
+                break
+            if (answer := self._answer(environ, start, loaded, page)) is not None:
                 return answer
             self._loaded = None
         return self._application(environ, start)
@@ -116,29 +155,27 @@ class PublicFiles:
             logger.exception("the public pages could not be rendered")
         return name_of_current(self._root)
 
-    def _answer(
-        self, environ: Environ, start: Start, path: str, loaded: _Loaded, entry: Entry
-    ) -> list[bytes] | None:
-        suffix, encoding, size = _encoding(environ.get("HTTP_ACCEPT_ENCODING", ""), entry)
-        etag = f'"{entry.etag}{suffix.replace(".", "-")}"'
-        headers = [
-            ("ETag", etag),
-            ("Cache-Control", FOREVER if path.startswith(ASSETS) else "no-cache" if path == WORKER else FRESH),
-            ("Vary", "Accept-Encoding"),
-            *_security(environ, path),
-        ]
-        if path == WORKER:
-            headers.append(("Service-Worker-Allowed", "/"))
-        if _matches(environ.get("HTTP_IF_NONE_MATCH", ""), etag):
-            start("304 Not Modified", headers)
+    def _answer(self, environ: Environ, start: Start, loaded: _Loaded, page: _Page) -> list[bytes] | None:
+        accepted = environ.get("HTTP_ACCEPT_ENCODING", "")
+        taken = self._taken.get(accepted)
+        if taken is None:
+            taken = self._remember(accepted)
+        form = page.forms.get(taken) or page.forms.setdefault(taken, _form(page, taken))
+        secure = environ.get("wsgi.url_scheme") == "https"
+        has = environ.get("HTTP_IF_NONE_MATCH")
+        if has is not None and (has == form.etag or _matches(has, form.etag)):
+            start("304 Not Modified", list(form.same[secure]))
             return []
-        if (body := self._body(loaded, entry, suffix, size)) is None:
+        body = self._bodies.get(form.key)
+        if body is None and (body := self._body(loaded, page.entry, form.suffix, form.size)) is None:
             return None
-        headers += [("Content-Type", entry.type), ("Content-Length", str(len(body)))]
-        if encoding:
-            headers.append(("Content-Encoding", encoding))
-        start("200 OK", headers)
+        start("200 OK", list(form.headers[secure]))  # a list of its own: servers add to it
         return [] if environ["REQUEST_METHOD"] == "HEAD" else [body]
+
+    def _remember(self, accepted: str) -> tuple[str, ...]:
+        if len(self._taken) >= MOST_ACCEPTED:
+            self._taken.clear()
+        return self._taken.setdefault(accepted, _encodings(accepted))
 
     def _body(self, loaded: _Loaded, entry: Entry, suffix: str, size: int) -> bytes | None:
         """The bytes of one form; None when its file is gone or is not whole."""
@@ -164,19 +201,33 @@ def _is_site(path: str) -> bool:
     return path == "/" or path.lstrip("/").split("/", 1)[0] in SITE
 
 
-def _path(environ: Environ) -> str:
+def _path(raw: str) -> str:
     """The path as text; WSGI hands its bytes over as Latin-1."""
-    return str(environ.get("PATH_INFO", "")).encode("latin-1", "replace").decode("utf-8", "replace") or "/"
+    return raw.encode("latin-1", "replace").decode("utf-8", "replace") or "/"
 
 
-def _encoding(accepted: str, entry: Entry) -> tuple[str, str, int]:
-    """Suffix, name and size of the best form that the client takes."""
-    best, chosen = 0.0, ("", "", entry.size)
+def _encodings(accepted: str) -> tuple[str, ...]:
+    """The encodings that the client takes, the best first; of equal ones brotli, which is the smaller."""
     accept = parse_accept_header(accepted)
-    for size, suffix, name in ((entry.brotli, ".br", "br"), (entry.gzip, ".gz", "gzip")):
-        if size and accept.quality(name) > best:
-            best, chosen = accept.quality(name), (suffix, name, size)
-    return chosen
+    found = [(accept.quality(name), name) for name in ("br", "gzip")]
+    return tuple(name for quality, name in sorted(found, key=lambda one: -one[0]) if quality > 0)
+
+
+def _form(page: _Page, taken: tuple[str, ...]) -> _Form:
+    entry, path = page.entry, page.path
+    there = {"br": (".br", entry.brotli), "gzip": (".gz", entry.gzip)}
+    encoding = next((name for name in taken if there[name][1]), "")
+    suffix, size = there.get(encoding, ("", entry.size))
+    etag = f'"{entry.etag}{suffix.replace(".", "-")}"'
+    same = [
+        ("ETag", etag),
+        ("Cache-Control", FOREVER if path.startswith(ASSETS) else "no-cache" if path == WORKER else FRESH),
+        ("Vary", "Accept-Encoding"),
+        *([("Service-Worker-Allowed", "/")] if path == WORKER else []),
+    ]
+    more = [("Content-Type", entry.type), ("Content-Length", str(size)), *([("Content-Encoding", encoding)] if encoding else [])]
+    plain, secure = (same + _security(https, path) for https in (False, True))
+    return _Form(suffix, size, (entry.etag, suffix), etag, (plain + more, secure + more), (plain, secure))
 
 
 def _matches(header: str, etag: str) -> bool:
@@ -184,7 +235,7 @@ def _matches(header: str, etag: str) -> bool:
     return "*" in tags or etag in tags
 
 
-def _security(environ: Environ, path: str) -> list[tuple[str, str]]:
+def _security(https: bool, path: str) -> list[tuple[str, str]]:
     headers = [
         ("Content-Security-Policy", CONTENT_SECURITY),
         ("X-Content-Type-Options", "nosniff"),
@@ -193,7 +244,7 @@ def _security(environ: Environ, path: str) -> list[tuple[str, str]]:
         ("Permissions-Policy", "camera=(), microphone=(), geolocation=(self)"),
         ("Cross-Origin-Opener-Policy", "same-origin"),
     ]
-    if environ.get("wsgi.url_scheme") == "https":
+    if https:
         headers.append(("Strict-Transport-Security", "max-age=31536000"))
     if path.startswith(OPEN):  # the feeds are for everybody's programs
         headers.append(("Access-Control-Allow-Origin", "*"))
@@ -201,9 +252,9 @@ def _security(environ: Environ, path: str) -> list[tuple[str, str]]:
 
 
 def _elsewhere(environ: Environ, path: str, manifest: Manifest) -> str | None:
-    """Where a path that is not a file leads: `/` to the reader's language, a forgotten slash to the page."""
-    if path == "/" and manifest.entries:
-        return f"/{preferred_language(environ.get('HTTP_ACCEPT_LANGUAGE', ''))}/"
+    """Where a path that is not a file leads: a door to the reader's language, a forgotten slash to the page."""
+    if path in DOORS and manifest.entries:
+        return DOORS[path].format(preferred_language(environ.get("HTTP_ACCEPT_LANGUAGE", "")))
     return path + "/" if path + "/" in manifest.entries else None
 
 
@@ -226,7 +277,7 @@ def _redirect(environ: Environ, start: Start, target: str) -> list[bytes]:
             ("Content-Length", "0"),
             ("Vary", "Accept-Language"),
             ("Cache-Control", "no-cache"),
-            *_security(environ, target),
+            *_security(environ.get("wsgi.url_scheme") == "https", target),
         ],
     )
     return []

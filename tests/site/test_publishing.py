@@ -89,6 +89,8 @@ def test_an_issue_renders_only_what_it_changes(site: Flask) -> None:
         "zh/warnings/20261122-02/index.html",
         "en/warnings/20261122-02/index.html",
         "cap/44031041600000_20261122-02_1.xml",
+        "api/v1/warnings.json",
+        "api/v1/warnings/20261122-02.json",
     }
     assert done.rendered == len(changed) - 1
     assert done.unchanged > 10
