@@ -23,6 +23,7 @@ from typing import Any
 from flask import Flask, current_app
 
 from portal.api import fill as api
+from portal.channels.push import shown as notifications
 from portal.config import Settings
 from portal.core.clock import utcnow
 from portal.core.db import db, impatient
@@ -235,6 +236,7 @@ class Publishing:
             )
         # For servers that know no languages; the portal itself leads to the reader's.
         self.put("/index.html", HTML, self.key("index.html"), lambda: DOOR)
+        notifications.put(self)
         self.put(
             "/robots.txt",
             "text/plain; charset=utf-8",
@@ -369,7 +371,7 @@ def asset_paths() -> dict[str, str]:
 
 
 def _statics() -> list[Path]:
-    return sorted([*(HERE / "static").iterdir(), *COURSE_STATICS, *GUIDE_STATICS, *VENDORED])
+    return sorted([*(HERE / "static").iterdir(), *COURSE_STATICS, *GUIDE_STATICS, *notifications.STATICS, *VENDORED])
 
 
 def _cap_bytes(story: Callable[[], Story], at: int) -> bytes:

@@ -30,16 +30,17 @@ SHELTERS = HERE.parent / "shelters"
 COURSES = HERE.parent / "training" / "reading"
 GAMES = HERE.parent / "training" / "games"
 GUIDES = HERE.parent / "guides"
+PUSH = HERE.parent / "channels" / "push"
 API = HERE.parent / "api"
 #: Folders of templates: the site's own, and those of the capabilities whose pages are published with it.
 TEMPLATES = (HERE / "templates", SHELTERS / "public" / "templates", COURSES / "templates", GAMES / "templates",
-             GUIDES / "templates", API / "templates")
+             GUIDES / "templates", API / "templates", PUSH / "templates")
 
 
 def sources_of_pages() -> list[Path]:
     """Every file that a published page is made by: code, templates, words, scripts, styles."""
     folders = (HERE, SHELTERS / "public", SHELTERS / "registry", SHELTERS / "field", SHELTERS / "communities",
-               SHELTERS / "living", COURSES, COURSES.parent / "content", GAMES, GUIDES, API)
+               SHELTERS / "living", COURSES, COURSES.parent / "content", GAMES, GUIDES, API, PUSH)
     alone = (HERE.parent / "regions" / "svg.py", HERE.parent / "warnings" / "archive.py", SHELTERS / "roads" / "obstructions.py")
     found = [path for folder in folders for path in folder.rglob("*")] + list(alone)
     endings = (".py", ".html", ".css", ".js", ".svg", ".po")

@@ -12,19 +12,19 @@ import json
 from portal.core.i18n import LANGUAGES
 from portal.shelters.public.press import MANIFEST, SCRIPT, Press
 
-#: Static files that are no part of the shell: the worker's own source.
-_NOT_SHELL = {"sw.js"}
+#: The worker's own source: what it keeps, and what it does with notifications. No part of the shell.
+_SOURCE = ("sw.js", "push-worker.js")
 #: Rendered pages and files without which the shell shows nothing.
 _PAGES = tuple(f"/{language}/{page}" for language in LANGUAGES
-               for page in ("", "route/", "shelters/", "communities/", "guides/", "search/", "offline/"))
+               for page in ("", "route/", "shelters/", "communities/", "guides/", "search/", "notifications/", "offline/"))
 
 
 def put(press: Press) -> None:
     assets = press.assets
-    shell = sorted(url for name, (url, _body) in assets.items() if name not in _NOT_SHELL)
+    shell = sorted(url for name, (url, _body) in assets.items() if name not in _SOURCE)
     head = {"assets": shell, "pages": [*_PAGES, "/fields/index.json", "/fields/shelters.json",
                                            *(f"/search/{language}.json" for language in LANGUAGES)]}
-    source = assets["sw.js"][1].decode()
+    source = "\n".join(assets[name][1].decode() for name in _SOURCE)
     version = hashlib.sha256((json.dumps(head) + source).encode()).hexdigest()[:12]
     body = f"self.ANLAN = {json.dumps({'version': version, **head})};\n{source}".encode()
     press.put("/sw.js", SCRIPT, press.key("sw", version), lambda: body, needed=True)
