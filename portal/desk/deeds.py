@@ -85,6 +85,8 @@ ACTS = {
     "learner.erase": _l("erased a learner"),
     "learner.list": _l("looked at a list of learners"),
     "learner.look": _l("looked at a learner"),
+    "subscriber.erase": _l("erased what is kept of a subscriber"),
+    "subscriber.download": _l("downloaded what is kept of a subscriber"),
     "cohort.create": _l("made a cohort"),
     "cohort.change": _l("changed a cohort"),
     "cohort.end": _l("ended a cohort"),
@@ -156,6 +158,7 @@ GROUPS = {
     "obstructions": (_l("Obstructions and roads"), ("obstruction.", "roads.", "field.")),
     "training": (_l("Courses and learners"), ("course.", "learner.", "exam.", "practical.", "attendance.", "assessment.",
                                            "certificate.", "cohort.", "roster.", "gradebook.", "results.")),
+    "subscribers": (_l("Subscribers"), ("subscriber.", "subscribers.")),
 }
 _SUBJECTS = {
     "draft": _l("draft"), "bulletin": _l("bulletin"), "warning": _l("warning"), "dispatch": _l("dispatch"),
@@ -164,7 +167,7 @@ _SUBJECTS = {
     "opening": _l("decision"), "transfer": _l("transfer"), "transfers": _l("transfer lists"), "round": _l("round"),
     "roads": _l("roads"), "paper": _l("paper"), "course": _l("course"), "learner": _l("learner"),
     "exam": _l("exam"), "practical": _l("practical session"), "certificate": _l("certificate"),
-    "cohort": _l("cohort"),
+    "cohort": _l("cohort"), "subscriber": _l("subscriber"),
 }
 _DETAILS = {
     "version": _l("version"), "content": _l("content"), "reason": _l("reason"), "kind": _l("kind"), "exercise": _l("drill"),

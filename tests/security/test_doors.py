@@ -118,6 +118,14 @@ def test_the_learners_pages_show_nothing_without_a_code(portal: Flask) -> None:
             assert (answer.status_code, to_the_door) in ((302, True), (401, False)), path
 
 
+def test_the_subscribers_pages_show_nothing_without_a_code(portal: Flask) -> None:
+    client, open_pages = portal.test_client(), {"sign_in", "erased"}
+    for endpoint, path in _pages(portal, "/subscribe"):
+        if endpoint.rpartition(".")[2] not in open_pages:
+            answer = Context().run(client.get, path)
+            assert (answer.status_code, answer.headers.get("Location")) == (302, "/subscribe/sign-in"), path
+
+
 def test_what_people_and_files_say_is_never_taken_for_markup(settled: Flask, seat: Callable[..., Any]) -> None:
     author = district.office("author", (DRAFTER, district.DISTRICT, "red"))
     chief = district.office("chief", (APPROVER, district.DISTRICT, "red"), (ADMINISTRATOR, district.DISTRICT, "red"))
