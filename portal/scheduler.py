@@ -10,7 +10,7 @@ from apscheduler.executors.pool import ThreadPoolExecutor
 from apscheduler.schedulers.background import BackgroundScheduler
 from flask import Flask
 
-from portal.channels.sms import notices
+from portal.channels.sms import inbound, notices
 from portal.core.clock import utcnow
 from portal.shelters import jobs as shelters
 from portal.site import course_pages
@@ -96,6 +96,7 @@ def make_scheduler(app: Flask, publish: Callable[[], object]) -> BackgroundSched
 
     def sweep() -> None:
         shelters.sweep(app)
+        inbound.sweep(app)
 
     scheduler.add_job(expire, "interval", seconds=EXPIRY_SECONDS, id="expire")
     scheduler.add_job(refresh, "interval", seconds=REFRESH_SECONDS, id="refresh", next_run_time=utcnow())

@@ -35,29 +35,29 @@ def make_blueprint() -> Blueprint:
         settings = current_settings()
         if name != settings.sms_provider:
             abort(404)
-        provider = _provider()
+        carrier = provider()
         try:
-            receipt = provider.parse_callback(_as_called(settings), request.form, dict(request.headers))
+            receipt = carrier.parse_callback(as_called(settings), request.form, dict(request.headers))
         except Forged:
             return "", 403
         except Rejected:
             return "", 400
         if receipt is not None:
             together.record([(batch_id, recipient_id, receipt.status, receipt.code)])
-            if receipt.code in provider.opt_out_codes:
+            if receipt.code in carrier.opt_out_codes:
                 store.opt_out(recipient_id, name)
         return "", 204
 
     return blueprint
 
 
-def _as_called(settings: Settings) -> str:
+def as_called(settings: Settings) -> str:
     """The address as the carrier was told it: what a proxy in front made of it does not count."""
     query = request.query_string.decode("latin-1")
     return settings.base_url + request.path + (f"?{query}" if query else "")
 
 
-def _provider() -> Provider:
+def provider() -> Provider:
     """This application's provider, for reading callbacks; made at the first of them."""
     app: Flask = current_app._get_current_object()  # type: ignore[attr-defined]
     with _making:

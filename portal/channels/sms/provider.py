@@ -51,6 +51,17 @@ class Receipt:
     carrier_id: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Inbound:
+    """A text that a phone sent to us. `message_id` is the carrier's own number of it; with `answered` the carrier has answered by
+    itself already, and another answer would come on top of it or be refused."""
+
+    message_id: str
+    phone: str  # E.164
+    body: str
+    answered: bool = False
+
+
 class Rejected(Exception):
     """A callback that is not the carrier's (bad signature) or cannot be read."""
 
@@ -85,3 +96,11 @@ class Provider(Protocol):
     def parse_callback(self, url: str, form: Mapping[str, str], headers: Mapping[str, str]) -> Receipt | None:
         """The receipt in a carrier's callback to `url` (its `ref` left empty: the URL holds it); None when it says
         nothing new. Raises Forged when the signature is not the carrier's, Rejected when it cannot be read."""
+
+    def parse_inbound(self, url: str, form: Mapping[str, str], headers: Mapping[str, str]) -> Inbound | None:
+        """The text in a carrier's call to `url`; None when it comes from no telephone that could be answered. Raises as
+        :meth:`parse_callback`."""
+
+    def reply(self, words: str) -> tuple[str, str]:
+        """What a call about a text is answered with so that the phone gets these words, and its media type. No words: no
+        answer."""

@@ -22,6 +22,7 @@ from portal.channels.sms.provider import (
     ACCEPTED,
     DELIVERED,
     UNDELIVERED,
+    Inbound,
     Message,
     Receipt,
     Rejected,
@@ -73,6 +74,13 @@ class SandboxProvider:
     def parse_callback(self, url: str, form: Mapping[str, str], headers: Mapping[str, str]) -> Receipt | None:
         """The sandbox calls nobody back, so whoever calls is not the sandbox."""
         raise Rejected("the sandbox sends no callbacks")
+
+    def parse_inbound(self, url: str, form: Mapping[str, str], headers: Mapping[str, str]) -> Inbound | None:
+        """Its phones are written from at the desk, not by a call from outside."""
+        raise Rejected("the sandbox hands on no texts")
+
+    def reply(self, words: str) -> tuple[str, str]:
+        return words, "text/plain; charset=utf-8"
 
     def close(self) -> None:
         """Nothing is held."""

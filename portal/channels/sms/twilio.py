@@ -15,6 +15,7 @@ from twilio.request_validator import RequestValidator
 from twilio.rest import Client
 from urllib3.exceptions import HTTPError, NewConnectionError, TimeoutError
 
+from portal.channels.sms import twilio_inbound
 from portal.channels.sms.flow import Answer, Flow, Pace
 from portal.channels.sms.provider import (
     ACCEPTED,
@@ -24,6 +25,7 @@ from portal.channels.sms.provider import (
     SENT,
     UNDELIVERED,
     Forged,
+    Inbound,
     Message,
     Receipt,
     Rejected,
@@ -64,6 +66,7 @@ class TwilioProvider:
         )
         client = Client(settings.twilio_account_sid, token, http_client=self._transport)
         self._account = settings.twilio_account_sid
+        self._answers_keywords = settings.twilio_answers_keywords
         self._create = client.api.v2010.account.messages.create
         self._validator = RequestValidator(token)
         self._sender = (
@@ -102,9 +105,7 @@ class TwilioProvider:
 
     def parse_callback(self, url: str, form: Mapping[str, str], headers: Mapping[str, str]) -> Receipt | None:
         """The receipt in a status callback; `url` is exactly the one that Twilio was told, with its query."""
-        signature = headers.get("X-Twilio-Signature", "")
-        if not signature or not self._validator.validate(url, form, signature):
-            raise Forged("the signature is missing or not Twilio's")
+        self._verify(url, form, headers)
         sid, status = form.get("MessageSid", ""), form.get("MessageStatus", "").lower()
         if form.get("AccountSid", self._account) != self._account or not 0 < len(sid) <= 64:
             raise Rejected("the callback names no message of this account")
@@ -114,6 +115,20 @@ class TwilioProvider:
             raise Rejected("the callback tells no status that is known")
         code = form.get("ErrorCode", "")
         return Receipt("", _STATUSES[status], code if code.isdigit() and len(code) <= 10 else "", sid)
+
+    def parse_inbound(self, url: str, form: Mapping[str, str], headers: Mapping[str, str]) -> Inbound | None:
+        """The text in a call of Twilio's messaging webhook; `url` is exactly the one that is set there."""
+        self._verify(url, form, headers)
+        return twilio_inbound.parse(form, self._account, answers_keywords=self._answers_keywords)
+
+    def reply(self, words: str) -> tuple[str, str]:
+        """TwiML."""
+        return twilio_inbound.twiml(words)
+
+    def _verify(self, url: str, form: Mapping[str, str], headers: Mapping[str, str]) -> None:
+        signature = headers.get("X-Twilio-Signature", "")
+        if not signature or not self._validator.validate(url, form, signature):
+            raise Forged("the signature is missing or not Twilio's")
 
     def close(self) -> None:
         """Let go of threads and connections; requests in flight are waited for."""
