@@ -13,6 +13,7 @@ from portal.channels.sms.sandbox import SandboxProvider
 from portal.core.db import transaction
 from portal.identity import accounts
 from portal.regions.models import Region
+from portal.subscribers import wishes
 from portal.subscribers.store import NewSubscriber, add_many
 from tests.sms.conftest import ACCOUNT, BODY, TOKEN, messages, send
 
@@ -132,3 +133,26 @@ def test_a_page_that_refreshes_itself_needs_no_script_and_keeps_the_filter(app: 
 @pytest.mark.parametrize("surfaces", [("site",), ("api",), ("hooks",)])
 def test_only_the_desk_has_the_phones(make_app: Callable[..., Flask], surfaces: tuple[str, ...]) -> None:
     assert "sandbox" not in make_app(surfaces=surfaces).blueprints
+
+
+def test_a_phone_of_the_demonstration_writes_and_has_the_answer(app: Flask) -> None:
+    client = signed_in(app, "zh")
+    token = client.get("/desk/sandbox/").text.split('name="csrf_token"')[1].split('value="')[1].split('"')[0]
+
+    def write(number: str, body: str):
+        return client.post("/desk/sandbox/write", data={"csrf_token": token, "number": number, "body": body})
+
+    answer = write("12900000001", "帮助")
+    assert (answer.status_code, answer.location) == (302, "/desk/sandbox/?digits=%2B8612900000001")
+    page = client.get(answer.location).text
+    assert page.count("phone-number") == 2
+    assert "本机发出，发给平台" in page
+    assert "【坪山应急】订阅" in page
+    assert "<dd>1</dd>" in page, "what a phone wrote is not counted among what phones got"
+    for number, body, words in (("13800000000", "退订", "只能用演示号码发送"), ("12900000001", "  ", "请写内容")):
+        refused = write(number, body)
+        assert refused.status_code == 422
+        assert words in refused.text
+        assert number in refused.text, "what was typed stays"
+    with app.app_context():
+        assert not wishes.find(app.extensions["phones"].index("+8613800000000"))

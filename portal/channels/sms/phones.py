@@ -9,10 +9,10 @@ from typing import Any
 from cryptography.exceptions import InvalidTag
 from flask import current_app
 from flask_babel import lazy_gettext as _l
-from sqlalchemy import case, func, select
+from sqlalchemy import case, exists, func, select
 
 from portal.channels.sms.models import SandboxMessage, SandboxText
-from portal.channels.sms.sandbox import TAIL
+from portal.channels.sms.sandbox import TAIL, WRITTEN
 from portal.core.db import db
 from portal.core.errors import Invalid
 from portal.core.phones import PhoneBook, is_demonstration, mask, parse
@@ -20,6 +20,7 @@ from portal.subscribers import store
 
 PAGE = 12
 TEXTS_SHOWN = 4
+_RECEIVED = ~SandboxMessage.ref.startswith(WRITTEN)
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,11 +36,12 @@ class Shown:
     delivered: bool
     at: datetime
     expires_at: datetime
+    written: bool = False  # by the phone, to us
 
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """Of the messages that are kept: all, those on phones that could not be reached, and the phones."""
+    """Of the messages to phones that are kept: all, those on phones that could not be reached, and the phones."""
 
     messages: int
     unreached: int
@@ -62,16 +64,18 @@ def counts(chosen: Filter) -> Counts:
     """How many messages there are. Raises Invalid where the digits cannot be searched for."""
     unreached = func.coalesce(func.sum(case((SandboxMessage.delivered, 0), else_=1)), 0)
     columns = func.count(), unreached, func.count(SandboxMessage.phone_index.distinct())
-    return Counts(*db.session.execute(_chosen(select(*columns).select_from(SandboxMessage), chosen)).one())
+    query = select(*columns).select_from(SandboxMessage).where(_RECEIVED)
+    return Counts(*db.session.execute(_chosen(query, chosen)).one())
 
 
 def texts() -> list[tuple[SandboxText, int]]:
     """The newest texts, each with the number of messages that carry it."""
-    newest = db.session.scalars(select(SandboxText).order_by(SandboxText.id.desc()).limit(TEXTS_SHOWN)).all()
+    sent_at_all = exists().where(SandboxMessage.text_id == SandboxText.id, _RECEIVED)
+    newest = db.session.scalars(select(SandboxText).where(sent_at_all).order_by(SandboxText.id.desc()).limit(TEXTS_SHOWN)).all()
     sent: dict[int, int] = {}
     for text_id, n in db.session.execute(
         select(SandboxMessage.text_id, func.count())
-        .where(SandboxMessage.text_id.in_([t.id for t in newest]))
+        .where(SandboxMessage.text_id.in_([t.id for t in newest]), _RECEIVED)
         .group_by(SandboxMessage.text_id)
     ):
         sent[text_id] = n
@@ -100,6 +104,18 @@ def _chosen(query: Any, chosen: Filter) -> Any:
     return query
 
 
+def own_number(text: str) -> str:
+    """The number (E.164) of a demonstration phone that is written from. Raises Invalid at ``number`` for any other: nobody at
+    the desk writes in the name of somebody who has that number."""
+    try:
+        number = parse(text.strip())
+    except ValueError:
+        number = ""
+    if not is_demonstration(number):
+        raise Invalid.one("number", _l("Only numbers of the demonstration can write: 129 and eight more digits."))
+    return number
+
+
 def _by_digits(text: str) -> Any:
     digits = text.strip().replace(" ", "").replace("-", "")
     if digits.isascii() and digits.isdigit() and len(digits) == TAIL:
@@ -124,6 +140,7 @@ def _shown(message: SandboxMessage, text: SandboxText, known: dict[bytes, tuple[
         message.delivered,
         message.at,
         message.expires_at,
+        message.ref.startswith(WRITTEN),
     )
 
 

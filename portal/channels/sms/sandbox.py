@@ -7,6 +7,7 @@ few phones in a thousand that could not be reached, always the same ones.
 from __future__ import annotations
 
 import hashlib
+import uuid
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
@@ -36,6 +37,8 @@ from portal.core.db import transaction
 UNREACHABLE_PER_MILLE = 4
 UNREACHABLE_CODE = "30003"  # Twilio's word for "unreachable handset", so that the desk explains it alike
 KEPT = 500_000  # messages; older ones are forgotten
+#: How the ref of a message begins that a phone wrote, and did not get.
+WRITTEN = "from/"
 TAIL = 4
 
 
@@ -107,6 +110,13 @@ class SandboxProvider:
             session.execute(insert(SandboxMessage), [row | {"text_id": text_id} for row in rows])
             newest = session.scalar(select(func.max(SandboxMessage.id))) or 0
             session.execute(delete(SandboxMessage).where(SandboxMessage.id <= newest - KEPT))
+
+
+def wrote(number: str, body: str) -> str:
+    """Remember that the phone with this number (E.164) wrote; the number of its text."""
+    ref, now = f"{WRITTEN}{uuid.uuid4()}", utcnow()
+    SandboxProvider(1)._record(body, [Message(ref, number)], now, set())
+    return ref
 
 
 def make(settings: Settings, on_receipt: OnReceipt | None) -> SandboxProvider:
