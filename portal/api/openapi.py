@@ -11,6 +11,7 @@ from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
 from portal.api import shapes
+from portal.api.shelters import AFTER
 from portal.config import TIERS, Settings
 from portal.shelters.models import STATUSES
 from portal.shelters.registry import suitability
@@ -99,7 +100,7 @@ OPERATIONS = (
         Parameter("region", CODE, _l("12-digit code; everything below it counts.")),
         Parameter("family", {"type": "string", "enum": []}, _l("Suitable for all hazards of this family.")),
         Parameter("status", {"type": "string", "enum": list(STATUSES)}, _l("The state that was last reported.")),
-        Parameter("after", {"type": "string", "maxLength": 40}, _l("`next_after` of the part before.")),
+        Parameter("after", {"type": "string", "pattern": f"^{AFTER}$"}, _l("`next_after` of the part before.")),
     ), kind="application/geo+json", errors=(422, 429)),
     Operation("/shelters/{code}", "getShelter", "shelters", _l("One shelter"), shapes.Feature, parameters=(
         Parameter("code", {"type": "string", "pattern": "^[A-Za-z0-9_-]{1,40}$"}, _l("Code of the shelter."), "path"),),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from collections import OrderedDict
 from datetime import datetime, timedelta
@@ -22,10 +23,13 @@ from portal.shelters.registry.words import FACTS
 
 #: Shelters of one answer; `after` asks for the next ones.
 LISTED = 1000
+#: What `after` may be; the codes of shelters are no others.
+AFTER = "[A-Za-z0-9_-]{0,40}"
 #: How old an answer of this process may be, and how many different ones it remembers.
 KEPT_FOR, _MOST_ANSWERS = timedelta(seconds=10), 32
 _answers: OrderedDict[tuple[str, ...], tuple[datetime, dict[str, Any]]] = OrderedDict()
 _guard = threading.Lock()
+_AFTER = re.compile(AFTER)
 #: Facts that are passed on as they stand; null is unknown.
 _PLAIN = ("code", "name_zh", "name_en", "pinyin", "level", "duration", "space", "function", "region_code", "address_zh",
           "address_en", "area_m2", "m2_per_person", "capacity_day", "capacity_night", *FACTS, "access_zh", "access_en",
@@ -51,7 +55,7 @@ def listed() -> Response:
     if "status" in args and status not in STATUSES:
         raise Invalid.one("status", _("Choose one of: %(names)s.", names=", ".join(STATUSES)))
     after = args.get("after", "")
-    if len(after) > 40:
+    if not _AFTER.fullmatch(after):
         raise Invalid.one("after", _("Write `next_after` of the answer before."))
     return answers.fresh(_kept((str(db.engine.url), region, family, status, after), now), answers.GEOJSON, 30)
 

@@ -44,7 +44,7 @@ def copied(app: Flask, folder: Path) -> Flask:
     before = app.extensions["anlan"]
     with app.app_context():
         db.session.connection().exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
-        db.session.remove()
+        db.session.close()
     shutil.copytree(before.instance, folder / "instance", symlinks=True)
     shutil.copy(before.instance.parent / "anlan.db", folder / "anlan.db")
     return create_app(before.model_copy(update={"instance": folder / "instance",
