@@ -16,7 +16,8 @@ SURFACE_MODULES = {
              "portal.guides.pages", "portal.training.learners.pages", "portal.training.exams.pages",
              "portal.training.practicals.pages", "portal.training.assessing.learner_pages",
              "portal.training.certificates.learner_pages", "portal.training.certificates.public_pages",
-             "portal.training.offline.pages", "portal.training.me.pages", "portal.training.touch.pages"),
+             "portal.training.offline.pages", "portal.training.me.pages", "portal.training.touch.pages",
+             "portal.reports.pages"),
     "desk": (
         "portal.identity.pages",
         "portal.channels.sms.pages",
@@ -37,6 +38,7 @@ SURFACE_MODULES = {
         "portal.training.figures.question_pages",
         "portal.training.figures.responder_pages",
         "portal.training.exchange.desk_pages",
+        "portal.reports.desk_pages",
     ),
     "api": ("portal.api.obstructions",),
     "hooks": ("portal.dispatch.hooks", "portal.dispatch.inbound_hooks"),

@@ -16,6 +16,8 @@ from portal.core.audit import AuditEntry
 from portal.core.i18n import select_language
 from portal.desk import labels
 from portal.regions import lookup
+from portal.reports import states as reports
+from portal.reports.kinds import KINDS as REPORTS
 from portal.shelters.registry import words as shelters
 from portal.shelters.registry.suitability import HAZARDS, families
 from portal.shelters.roads.obstruction_kinds import KINDS as OBSTRUCTIONS
@@ -146,6 +148,21 @@ ACTS = {
     "transfer.round_start": _l("started a transfer round"),
     "transfer.round_end": _l("ended a transfer round"),
     "transfer.wipe": _l("wiped who was removed from transfer lists"),
+    "report.receive": _l("took in a resident's report"),
+    "report.said": _l("the reporter added something"),
+    "report.prove": _l("the reporter confirmed the telephone"),
+    "report.forget_phone": _l("the reporter took the telephone away"),
+    "report.withdraw": _l("the reporter withdrew the report"),
+    "report.state": _l("decided about a resident's report"),
+    "report.answer": _l("answered a resident's report"),
+    "report.note": _l("noted something at a resident's report"),
+    "report.merge": _l("merged a resident's report into another"),
+    "report.region": _l("handed a resident's report to a community"),
+    "report.reveal": _l("looked at the telephone of a resident's report"),
+    "report.obstruction": _l("made an obstruction of a resident's report"),
+    "report.draft": _l("began a draft with a resident's report"),
+    "report.erase": _l("erased the words of an old report"),
+    "report.delete": _l("deleted spam"),
 }
 #: Groups to filter by: the beginnings of their acts.
 GROUPS = {
@@ -158,6 +175,7 @@ GROUPS = {
     "obstructions": (_l("Obstructions and roads"), ("obstruction.", "roads.", "field.")),
     "training": (_l("Courses and learners"), ("course.", "learner.", "exam.", "practical.", "attendance.", "assessment.",
                                            "certificate.", "cohort.", "roster.", "gradebook.", "results.")),
+    "reports": (_l("Residents' reports"), ("report.",)),
     "subscribers": (_l("Subscribers"), ("subscriber.", "subscribers.")),
 }
 _SUBJECTS = {
@@ -167,7 +185,7 @@ _SUBJECTS = {
     "opening": _l("decision"), "transfer": _l("transfer"), "transfers": _l("transfer lists"), "round": _l("round"),
     "roads": _l("roads"), "paper": _l("paper"), "course": _l("course"), "learner": _l("learner"),
     "exam": _l("exam"), "practical": _l("practical session"), "certificate": _l("certificate"),
-    "cohort": _l("cohort"), "subscriber": _l("subscriber"),
+    "cohort": _l("cohort"), "subscriber": _l("subscriber"), "report": _l("residents' report no."),
 }
 _DETAILS = {
     "version": _l("version"), "content": _l("content"), "reason": _l("reason"), "kind": _l("kind"), "exercise": _l("drill"),
@@ -200,6 +218,8 @@ _DETAILS = {
     "serial": _l("serial"), "renews": _l("renews"), "replaces": _l("replaces"),
     "skill": _l("skill"), "bookings": _l("bookings"), "learner": _l("learner"), "begins": _l("begins"), "seats": _l("seats"),
     "new": _l("new"), "joined": _l("joined"), "members": _l("members"), "gone": _l("deleted"), "lacks": _l("who lacks"),
+    "danger": _l("kind"), "stands": _l("state"), "photos": _l("photos"), "doubtful": _l("doubtful"), "into": _l("into no."),
+    "made": _l("number"),
 }
 _TELLING = ("exercise", "reason", "kind", "hazard", "tier", "regions", "username", "role", "region_code", "highest_tier",
             "channel")
@@ -245,6 +265,8 @@ def read(entry: AuditEntry, *, accounts_open: bool, account_names: Mapping[str, 
         url = url_for("desk.draft", draft_id=key)
     elif kind == "session" and _is_id(key):
         url = url_for("training_sessions.show", session_id=key)
+    elif kind == "report" and key.isdigit():
+        url = url_for("reports_desk.single", number=int(key))
     elif kind == "account" and _is_id(key) and accounts_open:
         url = url_for("identity.account", account_id=key)
     return Deed(entry, ACTS.get(entry.action, entry.action), entry.action in ACTS, f"{name} {number or short}".strip(),
@@ -324,6 +346,7 @@ def _word(name: str, text: str) -> str:
         return hazard.name(select_language())
     words = {"tier": TIER_LABELS, "highest_tier": TIER_LABELS, "kind": _KINDS,
              "channel": labels.CHANNELS, "role": _ROLES, "status": shelters.STATUSES, "reason": _REASONS,
-             "fields": shelters.FIELDS, "state": transfers.STATES, "outcome": transfers.OUTCOMES, "family": _families(),
+             "fields": shelters.FIELDS, "state": transfers.STATES,
+             "danger": {key: kind.label for key, kind in REPORTS.items()}, "stands": reports.LABELS, "outcome": transfers.OUTCOMES, "family": _families(),
              **{key: dict(choices) for key, choices in shelters.CHOICES.items()}}.get(name, {})
     return str(words.get(text, text))

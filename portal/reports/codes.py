@@ -1,7 +1,7 @@
-"""The code by which a reporter follows a report: nothing else opens it, and the portal keeps only what it looks like under a key.
+"""The code by which a reporter follows a report: nothing else opens it, and the portal keeps only its keyed hash.
 
-It is made from what the phone calls the report (`ref`, 122 random bits that the phone tells nobody else), under the portal's key. So
-the same report that is sent twice, because the first answer was lost, is answered with the same code, and the code need not be kept.
+It is made from what the phone calls the report (`ref`, 122 random bits that the phone tells nobody else), under the portal's
+key. So the same report that is sent twice, because the first answer was lost, is answered with the same code.
 """
 
 from __future__ import annotations
@@ -34,6 +34,12 @@ def of_ref(ref: uuid.UUID) -> str:
 
 def ref_hash(ref: uuid.UUID) -> str:
     return hmac.new(_key("ref"), ref.bytes, hashlib.sha256).hexdigest()
+
+
+def next_ref(ref: uuid.UUID, *content: str) -> uuid.UUID:
+    """What another report is called that came under the `ref` of an earlier one: the same for the same content."""
+    digest = hmac.new(_key("next"), ref.bytes + "\0".join(content).encode(), hashlib.sha256).digest()
+    return uuid.UUID(bytes=digest[:16], version=4)
 
 
 def code_hash(code: str) -> str:

@@ -10,8 +10,8 @@ from flask_babel import lazy_gettext as _l
 
 @dataclass(frozen=True)
 class Kind:
-    """`obstruction` and `hazard`: what it most likely becomes at the desk (a key of the obstructions' kinds, a code of the hazards);
-    empty where it becomes none."""
+    """`obstruction` and `hazard`: what it most likely becomes at the desk (a key of the obstructions' kinds, a code of the
+    hazards); empty where it becomes none."""
 
     label: Any
     example: Any
@@ -20,7 +20,8 @@ class Kind:
 
 
 KINDS: dict[str, Kind] = {
-    "water": Kind(_l("Water standing or rising"), _l("a flooded road, underpass, basement; a blocked drain"), "waterlogging", "11A02"),
+    "water": Kind(_l("Water standing or rising"), _l("a flooded road, underpass, basement; a blocked drain"), "waterlogging",
+                  "11A02"),
     "slope": Kind(_l("Slope, rocks, earth"), _l("cracks, falling stones, a wall that leans"), "landslide", "11D01"),
     "river": Kind(_l("River, reservoir, dyke"), _l("water over the bank, a leak, people at the water"), "", "11A01"),
     "road": Kind(_l("Road or bridge"), _l("a hole, a collapse, a missing manhole cover"), "road_closed"),

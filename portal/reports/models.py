@@ -21,7 +21,8 @@ class DangerReport(Base):
     `ref_hash`: of what the phone calls it, so that one that is sent twice is one. `region_code` is the community, or the
     district's where it is not known. `doubtful`: it looked as if a machine had filled in the form.
 
-    `words_sealed`, `place_sealed` and `phone_sealed` are empty once they were erased (`erased_at`). `version` counts what staff do.
+    `words_sealed`, `place_sealed` and `phone_sealed` are empty once they were erased (`erased_at`). `version` counts what staff
+    do.
     """
 
     __tablename__ = "danger_report"
@@ -77,7 +78,8 @@ class ReportPhoto(Base):
 
 class ReportEvent(Base):
     """A step of a report: append-only. `kind`: received, state, answer (the reporter reads it), note (staff only), merged,
-    region, obstruction, draft, said (the reporter adds something), proved, erased. `account` is empty where the reporter acted."""
+    region, obstruction, draft, revealed (the telephone), said (the reporter adds something), proved, erased. `account` is empty
+    where the reporter acted."""
 
     __tablename__ = "danger_report_event"
     id: Mapped[int] = mapped_column(BigId, primary_key=True)

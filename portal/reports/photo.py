@@ -34,8 +34,8 @@ WORDS: dict[str, Any] = {
     "tiny": _l("This picture is too small to see anything on it."),
     "large": _l("This photo is larger than %(most)s MB. Choose a smaller one, or send the report without it.",
                 most=LARGEST // 2**20),
-    "busy": _l("Many photos are coming in at the moment, and this one could not be taken. Try again in a minute, or send the report"
-               " without it."),
+    "busy": _l("Many photos are coming in at the moment, and this one could not be taken. Try again in a minute, or send the"
+               " report without it."),
 }
 
 
@@ -89,6 +89,6 @@ def _read(done: subprocess.CompletedProcess[bytes]) -> Photo:
 
 def _bad(key: str, number: int = 0) -> Invalid:
     if key == "pixels":
-        return Invalid.one("photos", _l("This photo has too many pixels (more than %(most)s million) to be read here. Make it smaller,"
-                                        " or send a screenshot of it.", most=number))
+        return Invalid.one("photos", _l("This photo has too many pixels (more than %(most)s million) to be read here. Make it"
+                                        " smaller, or send a screenshot of it.", most=number))
     return Invalid.one("photos", WORDS.get(key, WORDS["damaged"]))

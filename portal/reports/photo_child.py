@@ -1,13 +1,14 @@
 """Reads one photo of a stranger in a process of its own, whose memory and time are bounded, and makes it anew.
 
 Started by `reports.photo` as a file, so that nothing of the portal is loaded: reads the photo from standard input, and writes to
-standard output what was made of it, or one line of JSON that says why nothing was. Only what is seen comes through: pixels go into
-a new picture, and what stood around them (where and with what it was taken, profiles, comments, a second file behind the first) stays
-behind.
+standard output what was made of it, or one line of JSON that says why nothing was. Only what is seen comes through: pixels go
+into a new picture, and what stood around them (where and with what it was taken, profiles, comments, a second file behind the
+first) stays behind.
 """
 
 from __future__ import annotations
 
+import contextlib
 import io
 import json
 import resource
@@ -58,10 +59,8 @@ def remade(body: bytes) -> tuple[int, int, bytes, bytes]:
         image.draft("RGB", (SIDE, SIDE))
     image.load()
     image.thumbnail((SIDE, SIDE), reducing_gap=2.0)
-    try:
+    with contextlib.suppress(Exception):  # what says how the phone was held may be anything; the photo then stays as it lies
         image = ImageOps.exif_transpose(image)
-    except Exception:  # noqa: S110 - what says how the phone was held may be anything; the photo then stays as it lies
-        pass
     clean = _on_white(image)
     small = clean.copy()
     small.thumbnail((SMALL, SMALL))

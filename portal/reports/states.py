@@ -19,8 +19,8 @@ MOVES: dict[str, tuple[str, ...]] = {
     SPAM: (NEW,),
 }
 LABELS: dict[str, Any] = {
-    NEW: _l("New"), ACCEPTED: _l("Accepted"), ACTING: _l("Being dealt with"), RESOLVED: _l("Settled"), DECLINED: _l("Not taken up"),
-    DUPLICATE: _l("Known already"), SPAM: _l("Spam"),
+    NEW: _l("New"), ACCEPTED: _l("Accepted"), ACTING: _l("Being dealt with"), RESOLVED: _l("Settled"),
+    DECLINED: _l("Not taken up"), DUPLICATE: _l("Known already"), SPAM: _l("Spam"),
 }
 #: What the button says that leads there.
 VERBS: dict[str, Any] = {

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import uuid
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -144,8 +145,9 @@ def _time_problems(content: Content, *, complete: bool, settings: Settings, now:
     return found
 
 
-def create(account: Account, content: Content) -> Draft:
-    """A new draft of `content`, in the state of being edited. Raises Invalid, Forbidden, Conflict."""
+def create(account: Account, content: Content, *, also: Callable[[Session, Draft], None] | None = None) -> Draft:
+    """A new draft of `content`, in the state of being edited. `also` is called in the same transaction. Raises Invalid, Forbidden,
+    Conflict."""
     now = utcnow()
     with transaction() as session:
         if content.kind != ALERT:
@@ -156,6 +158,8 @@ def create(account: Account, content: Content) -> Draft:
         session.add(draft)
         session.flush()
         audit.append(session, account.actor, "draft.create", f"draft:{draft.id}", _told(draft))
+        if also is not None:
+            also(session, draft)
     return draft
 
 

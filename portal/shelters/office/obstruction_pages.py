@@ -13,10 +13,11 @@ from portal import current_settings
 from portal.core.clock import utcnow
 from portal.core.errors import Conflict, Forbidden, Invalid, Problem
 from portal.identity.guard import signed_in
+from portal.identity.models import Account
 from portal.identity.rights import SHELTERS
 from portal.regions import lookup
 from portal.shelters.models import Obstruction
-from portal.shelters.office import cuts, obstruction_form, people
+from portal.shelters.office import cuts, obstruction_form, origins, people
 from portal.shelters.office.obstruction_form import HOURS, Typed
 from portal.shelters.registry import suitability
 from portal.shelters.roads import obstruction_values, obstructions
@@ -68,7 +69,8 @@ def _page(row: Obstruction) -> str:
     if state in ("now", "coming"):
         seen = cuts.preview(obstruction_values.of(row), now, row.id, people=request.args.get("people") == "1")
     return render_template("shelters_office/obstruction.html", row=row, seen=seen, box=_box(),
-                           may=obstructions.may_change(people.here(), row), **_words(now))
+                           made_of=origins.links(people.here(), row), may=obstructions.may_change(people.here(), row),
+                           **_words(now))
 
 
 def _found(obstruction_id: uuid.UUID) -> Obstruction:
@@ -110,9 +112,10 @@ def time_words(row: Obstruction, now: datetime) -> str:
 
 # -- writing -------------------------------------------------------------------------------------------------
 def new() -> Any:
-    if request.method == "GET":
-        return _form(Typed(), None)
-    return _sent(None)
+    if request.method == "POST":
+        return _sent(None)
+    source = origins.read(request.args.get("from", ""))
+    return _form((source and source[0].fill(people.here(), source[1])) or Typed(), None)
 
 
 def edit(obstruction_id: uuid.UUID) -> Any:
@@ -136,7 +139,7 @@ def _sent(row: Obstruction | None) -> Any:
         if request.form.get("do") != "save":
             return _form(typed, row, version=version, looked=cuts.preview(checked.columns, now, row.id if row else None),
                          notes=checked.notes, columns=checked.columns)
-        saved = obstructions.edit(account, row.id, version, values) if row else obstructions.create(account, values)
+        saved = obstructions.edit(account, row.id, version, values) if row else _create(account, values)
     except Invalid as error:
         return _form(typed, row, version=version, problems=error.problems, status=422)
     except Forbidden as error:
@@ -147,6 +150,15 @@ def _sent(row: Obstruction | None) -> Any:
     for note in checked.notes:
         flash(str(note))
     return redirect(url_for("shelter_office.obstruction", obstruction_id=saved.id))
+
+
+def _create(account: Account, values: dict[str, Any]) -> Obstruction:
+    """A new one; where the form came filled in, that is remembered with it."""
+    source = origins.read(request.args.get("from", ""))  # the form is sent to the address that it was asked at
+    if source is None:
+        return obstructions.create(account, values)
+    origin, number = source
+    return obstructions.create(account, values, also=lambda session, row: origin.made(session, account, number, row))
 
 
 def _outside(error: Forbidden) -> str:

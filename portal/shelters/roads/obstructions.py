@@ -8,7 +8,7 @@ the queue first: a feed writes many rows with an entry after each, and would wai
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -145,15 +145,17 @@ def require(account: Account | None, region_codes: Sequence[str]) -> None:
 
 # -- writing -------------------------------------------------------------------------------------------------
 def create(account: Account | None, values: Mapping[str, Any], *, source: str = "desk",
-           demonstration: bool = False) -> Obstruction:
-    """A new obstruction; `account` None: the system itself. `values`: see `obstruction_values.check`. Raises Invalid,
-    Forbidden, and Conflict when its external id is taken."""
+           demonstration: bool = False, also: Callable[[Session, Obstruction], None] | None = None) -> Obstruction:
+    """A new obstruction; `account` None: the system itself. `values`: see `obstruction_values.check`. `also` is called in the
+    same transaction. Raises Invalid, Forbidden, and Conflict when its external id is taken."""
     checked = rules.check(values)
     with transaction() as session:
         audit.serialise(session)
         require_room(session, 1)
         row = put(session, account, checked.columns, source=source, demonstration=demonstration)
         wish(session)
+        if also is not None:
+            also(session, row)
     return row
 
 
