@@ -62,6 +62,12 @@ def read(form: MultiDict[str, str]) -> Typed:
         form.get("looked", "")[:LONGEST_NAME])
 
 
+def is_particular(typed: Typed) -> bool:
+    """Whether less is wanted than everything, at any hour."""
+    plain = Typed()
+    return typed.quiet or (set(typed.wanted), typed.lowest_tier) != (set(plain.wanted), plain.lowest_tier)
+
+
 # -- communities -------------------------------------------------------------------------------------------------------------
 @dataclass(frozen=True)
 class Offer:

@@ -34,6 +34,8 @@ CHANGES, COPIES = "60 per 10 minutes; 300 per day", "20 per hour"
 SHOWN_EVENTS = 20
 #: How long a welcome is worth sending.
 WELCOME_LASTS = timedelta(hours=6)
+#: Fields that the form shows when more choices are asked for.
+IN_MORE = ("language", "lowest_tier", "kinds", "quiet_from")
 #: What is typed before everything is erased, in whichever language.
 SURE = ("注销", "ERASE")
 
@@ -56,8 +58,12 @@ def make_blueprint() -> Blueprint:
     return blueprint
 
 
+def _browser() -> str:
+    return door.PASS.key() or "none"
+
+
 def _limited(limit: str) -> Any:
-    return limiter.limit(limit, key_func=lambda: door.PASS.key() or "none")
+    return limiter.limit(limit, key_func=_browser)
 
 
 def _language() -> None:
@@ -141,8 +147,10 @@ def _looked(holder: Holder, typed: Typed, *, is_saving: bool) -> Any:
 
 def _form(holder: Holder, typed: Typed, problems: Sequence[Problem] = (), *, tick: Sequence[str] = (), status: int = 200) -> Any:
     kept = own.kept(holder.index)
+    is_new = kept is None or not kept.is_told
+    opened = not is_new or form.is_particular(typed) or any(problem.field in IN_MORE for problem in problems)
     return render_template(
-        "subscribing/form.html", typed=typed, problems=problems, kinds=kinds.KINDS, is_new=kept is None or not kept.is_told,
+        "subscribing/form.html", typed=typed, problems=problems, kinds=kinds.KINDS, is_new=is_new, opened=opened,
         groups=[groups.BY_KEY[key] for key in wishes.OFFERED], most=wishes.MOST_REGIONS, longest=form.LONGEST_NAME,
         places=form.offered(typed, select_language(), current_app.extensions["anlan"].district, tick=tick)), status
 

@@ -7,16 +7,17 @@ import re
 import shutil
 from collections.abc import Iterator
 from contextvars import Context
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import lxml.html
 import pytest
 from flask import Flask
-from sqlalchemy import update
+from sqlalchemy import select, update
 
 from portal import create_app
-from portal.channels.sms import notices, phones
+from portal.channels.sms import phones
 from portal.channels.sms.models import OneTimeCode
 from portal.config import Settings
 from portal.core.db import db, transaction
@@ -43,21 +44,33 @@ class Phone:
     def send(self, path: str, fields: dict[str, Any] | None = None, *, page: str = "/subscribe/sign-in") -> Any:
         """What a form answers, with the token of a page of ours."""
         token = lxml.html.fromstring(self.get(page).text).xpath("//input[@name='csrf_token']")[0].value
-        return Context().run(lambda: self.client.post(path, data={"csrf_token": token} | (fields or {})))
+        return self.post(path, {"csrf_token": token} | (fields or {}))
+
+    def post(self, path: str, fields: dict[str, Any] | str) -> Any:
+        kind = "application/x-www-form-urlencoded"
+        return Context().run(lambda: self.client.post(path, data=fields, content_type=kind))
 
     def texts(self) -> list[str]:
         """What the phone received, the newest first."""
-        notices.send_due(self.app)
         db.session.rollback()  # what was read before is of an older moment
         shown, _older = phones.page(phones.Filter(digits=self.number))
         return [one.body for one in shown]
 
+    def code(self) -> str:
+        found = re.search(r"\d{6}", self.texts()[0])
+        assert found
+        return found[0]
+
     def sign_in(self) -> Phone:
         assert self.send("/subscribe/sign-in", {"phone": self.number}).status_code == 200
-        code = re.search(r"\d{6}", self.texts()[0])
-        assert code
-        assert self.send("/subscribe/code", {"phone": self.number, "code": code[0]}).status_code == 302
+        assert self.send("/subscribe/code", {"phone": self.number, "code": self.code()}).status_code == 302
         return self
+
+    def later(self, **time: int) -> None:
+        """The codes of this phone as if time had passed."""
+        with transaction() as session:
+            for row in session.scalars(select(OneTimeCode).where(OneTimeCode.phone_index == self.index)):
+                row.sent_at -= timedelta(**time)
 
     def form(self) -> dict[str, Any]:
         """What the form of wishes would send as it stands."""

@@ -5,21 +5,20 @@ from __future__ import annotations
 import csv
 import io
 import json
-from contextvars import Context
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 import lxml.html
 import pytest
 from flask import Flask
 from sqlalchemy import select
 
-from portal.channels.sms import codes, segments
+from portal.channels.sms import codes, notices, segments
 from portal.core import audit
 from portal.core.db import db
-from portal.core.errors import Invalid
 from portal.core.phones import mask
+from portal.identity.limits import limiter
 from portal.regions import lookup
-from portal.subscribers import store, wishes
+from portal.subscribers import own, store, wishes
 from portal.subscribers.models import ConsentEvent
 from portal.subscribing import copy, form, words
 from portal.subscribing.pages import CHANGES
@@ -72,6 +71,7 @@ def test_the_welcome_says_how_to_leave_once_and_in_two_segments(phone: Phone) ->
         phone.choose(region_codes=[LIULIAN, OTHER])
         phone.send("/subscribe/leave", page="/subscribe/")
     phone.choose(region_codes=[LIULIAN])
+    notices.send_due(phone.app)
     (welcome, _code) = phone.texts()
     assert "Reply STOP" in welcome
     assert "https://warn.example/subscribe/" in welcome
@@ -87,10 +87,36 @@ def test_who_comes_back_finds_the_form_as_it_was_left_and_each_change_in_the_sto
     phone.sign_in().choose(region_codes=[LIULIAN], quiet="1", quiet_from="23", quiet_to="6", kinds=["weather"], language="zh")
     phone.send("/subscribe/sign-out")
     assert "Step 1 of 3" in phone.get("/subscribe/").text
-    codes_of = phone.texts()
-    with pytest.raises(Invalid):
-        codes.send_code(phone.number, "subscriber", "en")  # a minute has not passed
-    assert len(phone.texts()) == len(codes_of)
+    phone.later(minutes=2)
+    before = phone.sign_in().form()
+    assert (before["region_codes"], before["kinds"], before["language"]) == ([LIULIAN], ["weather"], ["zh"])
+    assert (before["quiet"], before["quiet_from"], before["quiet_to"]) == (["1"], ["23"], ["6"])
+    answer = phone.choose(lowest_tier="orange")
+    page = lxml.html.fromstring(phone.get(answer.location).text)
+    assert "Your changes are saved" in page.text_content()
+    told = [" ".join(line.text_content().split()) for line in page.xpath("//ol[@class='sub-story']/li")]
+    assert len(told) == 2
+    assert "wishes changed on this website" in told[0]
+    assert told[0].endswith("from Orange on · quiet 23:00–06:00")
+    phone.choose()
+    assert len(own.story(phone.kept().row.id, 10)) == 2
+    assert len(phone.texts()) == 2, "a change is confirmed on the page, not by a text"
+
+
+def test_whatever_is_sent_is_answered_in_words(phone: Phone, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(phone.app.config, "WTF_CSRF_ENABLED", False)
+    phone.sign_in()
+    names = [*phone.form(), "longitude", "latitude", "do", "region", "sure", "format", "lang", "done"]
+    for odd in ("99999999999999999999999", "١٢٣", "%_' OR 1=1 --<script>", "\r\nSet-Cookie: a=b", "-1", "x" * 5000, "\ud800"):
+        body = "&".join(f"{name}={quote(odd, errors='surrogatepass')}" for name in names)
+        for path in ("choose/", "copy", "erase/", "sign-in", "code"):
+            for asked in (body, body + "&do=look", body + "&do=save"):
+                answer = phone.post(f"/subscribe/{path}", asked.replace("do=" + quote(odd, errors="surrogatepass"), "x="))
+                assert answer.status_code in (200, 302, 400, 422, 429), (path, odd[:20])
+        for path in ("", "choose/", "erase/", "erased/", "sign-in"):
+            assert phone.get(f"/subscribe/{path}?{body}").status_code in (200, 400)
+        limiter.reset()
+    assert phone.kept() is None
 
 
 def test_a_name_is_looked_for_and_everything_that_was_ticked_stays(phone: Phone) -> None:
@@ -221,8 +247,7 @@ def test_a_link_from_a_community_proposes_it_through_the_door(phone: Phone) -> N
     fields = dict(root.xpath("//form[contains(@action, 'sign-in')]")[0].form_values())
     assert fields["region"] == LIULIAN
     phone.send("/subscribe/sign-in", {"phone": phone.number, "region": LIULIAN})
-    code = "".join(c for c in phone.texts()[0].split("验证码")[1] if c.isdigit())[:6]
-    answer = phone.send("/subscribe/code", {"phone": phone.number, "code": code, "region": LIULIAN})
+    answer = phone.send("/subscribe/code", {"phone": phone.number, "code": phone.code(), "region": LIULIAN})
     root = lxml.html.fromstring(phone.get(answer.location).text)
     assert root.xpath("//*[@id='found']//input[@checked]/@value") == [LIULIAN]
     for odd in ("//evil.example", "x", "440310001001'", "440399999999"):
@@ -231,7 +256,7 @@ def test_a_link_from_a_community_proposes_it_through_the_door(phone: Phone) -> N
 
 def test_codes_that_are_guessed_are_stopped_in_words_and_the_right_one_no_longer_opens(phone: Phone) -> None:
     phone.send("/subscribe/sign-in", {"phone": phone.number})
-    right = "".join(c for c in phone.texts()[0] if c.isdigit())[:6]
+    right = phone.code()
     wrong = f"{(int(right) + 1) % 1_000_000:06d}"
     for _guess in range(codes.GUESSES):
         answer = phone.send("/subscribe/code", {"phone": phone.number, "code": wrong})
@@ -241,22 +266,26 @@ def test_codes_that_are_guessed_are_stopped_in_words_and_the_right_one_no_longer
     page = lxml.html.fromstring(phone.get("/subscribe/sign-in").text)
     token = {"csrf_token": page.xpath("//input[@name='csrf_token']")[0].value}
     for _guess in range(most - codes.GUESSES - 1):
-        Context().run(lambda: phone.client.post("/subscribe/code", data=token | {"phone": phone.number, "code": wrong}))
+        phone.post("/subscribe/code", token | {"phone": phone.number, "code": wrong})
     answer = phone.send("/subscribe/code", {"phone": phone.number, "code": wrong})
     assert answer.status_code == 429
     assert "Wait a few minutes" in answer.text
 
 
-def test_thirty_phones_behind_one_address_subscribe(portal: Flask, phone: Phone) -> None:
-    for _one in range(30):
-        Phone(portal).sign_in()
+def test_thirty_phones_behind_one_address_get_in(portal: Flask, phone: Phone, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(portal.config, "WTF_CSRF_ENABLED", False)
+    held = [Phone(portal) for _one in range(30)]
+    for one in held:
+        assert one.post("/subscribe/sign-in", {"phone": one.number}).status_code == 200
+    for one in held:
+        assert one.post("/subscribe/code", {"phone": one.number, "code": one.code()}).status_code == 302
 
 
 def test_many_changes_of_one_browser_are_stopped_and_others_are_not(portal: Flask, phone: Phone) -> None:
     phone.sign_in()
     fields = phone.form() | {"csrf_token": lxml.html.fromstring(phone.get("/subscribe/choose/").text).xpath(
         "//input[@name='csrf_token']")[0].value, "region_codes": ["x"], "name": ""}
-    answers = [Context().run(lambda: phone.client.post("/subscribe/leave", data=fields)).status_code
+    answers = [phone.post("/subscribe/leave", fields).status_code
                for _again in range(int(CHANGES.split()[0]) + 1)]
     assert set(answers[:-1]) == {303}
     assert answers[-1] == 429
