@@ -87,6 +87,8 @@ def _spot(asked: Asked, source: Source) -> Spot | str:
                                         place=places.example())
     found = match.find(asked.rest)
     region = match.the_one(found) or (found[0] if found and found[0].how == match.INSIDE else None)
+    if region is not None:  # of a street and the community of that name it is the community: nearer to where somebody is
+        region = next((m for m in found if m.sure and m.code.startswith(region.code[:9]) and not m.code.endswith("000")), region)
     named = region is not None and region.how != match.INSIDE
     spot = (None if named else _on_road(asked.rest, region.code if region else None, source)) or (
         _of_region(region.code, source) if region else None) or _at_shelter(asked.rest)
@@ -100,12 +102,16 @@ def _spot(asked: Asked, source: Source) -> Spot | str:
 
 
 def _of_region(code: str, source: Source) -> Spot | None:
-    """The middle of a region: of a community that place of it which people know, where one is known."""
-    node, box = lookup.get(code), lookup.box(code)
-    if node is None or box is None:
+    """The middle of a community, that place of it which people know, where one is known. Of what is larger it is the community
+    in which most people live: the middle itself may lie in the hills."""
+    node = lookup.get(code)
+    if node is None:
         return None
-    name = node.name(places.language())
-    if source.view is not None and node.level == "community" and (known := source.view.origins(code)):
+    inside = [one for one in node.walk() if one.level == "community" and one.box]
+    name, code = node.name(places.language()), max(inside, key=lambda one: one.population or 0).code if inside else code
+    if (box := lookup.box(code)) is None:
+        return None
+    if source.view is not None and (known := source.view.origins(code)):
         return Spot(known[0][3], known[0][4], name)
     west, south, east, north = box
     return Spot((west + east) / 2, (south + north) / 2, name)
