@@ -12,6 +12,7 @@ from collections.abc import Callable
 
 from flask import Flask
 
+from portal.channels.push.webpush import WebPush
 from portal.channels.sms.registry import make_provider
 from portal.channels.speakers.mqtt import MqttBridge
 from portal.channels.speakers.states import StateBuffer
@@ -20,7 +21,8 @@ from portal.core import keys
 from portal.dispatch.answers import AnswerBox
 from portal.dispatch.channels import Channel, SmsChannel, SpeakerChannel, WebChannel, on_sms_receipts
 from portal.dispatch.engine import Engine
-from portal.dispatch.models import SMS, SPEAKERS, WEB
+from portal.dispatch.models import PUSH, SMS, SPEAKERS, WEB
+from portal.dispatch.notification import PushChannel
 from portal.scheduler import make_scheduler
 from portal.site.publish import publish
 
@@ -42,6 +44,9 @@ class Sender:
             WEB: WebChannel(publish),
             SPEAKERS: SpeakerChannel({"mqtt": self.bridge} if self.bridge else {}),
         }
+        self.push = WebPush(settings) if settings.push_services else None
+        if self.push:
+            channels[PUSH] = PushChannel(self.push)
         self.engine = Engine(app, channels, box=self.box, alone=alone)
 
     def _make_bridge(self, settings: Settings, url: str) -> MqttBridge | None:
@@ -68,6 +73,8 @@ class Sender:
         self.states.close()
         if self.bridge:
             self.bridge.close()
+        if self.push:
+            self.push.close()
         self.provider.close()  # type: ignore[attr-defined]
 
 

@@ -12,7 +12,7 @@ from flask_babel import gettext as _
 from portal import current_settings
 from portal.core.clock import utcnow
 from portal.dispatch import progress
-from portal.dispatch.models import SMS, SPEAKERS
+from portal.dispatch.models import PUSH, SMS, SPEAKERS
 from portal.regions import codes, lookup
 from portal.subscribers.matter import Matter, matter_of
 from portal.warnings import hazards, target
@@ -62,6 +62,10 @@ def horns(n: int) -> str:
     return ngettext("%(number)s loudspeaker", "%(number)s loudspeakers", n, number=format_decimal(n))
 
 
+def devices(n: int) -> str:
+    return ngettext("%(number)s device with notifications", "%(number)s devices with notifications", n, number=format_decimal(n))
+
+
 def matter(hazard: str, tier: str, *, exercise: bool) -> Matter:
     """What subscribers decide by, were it issued at this moment."""
     return matter_of(hazard, tier, exercise=exercise, at=utcnow(), zone=current_settings().timezone)
@@ -79,6 +83,8 @@ def deed(draft: Draft, reach: Reach) -> str:
         whom.append(subscribers(sum(reach.subscribers.values())))
     if "speakers" in chosen:
         whom.append(horns(reach.horns))
+    if "push" in chosen and reach.devices:
+        whom.append(devices(reach.devices))
     return _("To %(places)s: issue the %(title)s to %(whom)s", places=places(draft.region_codes), title=title(draft),
              whom=joined(whom))
 
@@ -91,7 +97,8 @@ def _told_before(draft: Draft) -> str:
     for dispatches in progress.of_warning(draft.warning_id).values():
         for found in dispatches:
             most[found.dispatch.channel] = max(most[found.dispatch.channel], found.accepted)
-    return joined([say(most[channel]) for channel, say in ((SMS, subscribers), (SPEAKERS, horns)) if most[channel]])
+    told = ((SMS, subscribers), (SPEAKERS, horns), (PUSH, devices))
+    return joined([say(most[channel]) for channel, say in told if most[channel]])
 
 
 def _language() -> str:

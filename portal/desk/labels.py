@@ -9,9 +9,14 @@ from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 
 from portal.dispatch import tallies
-from portal.dispatch.models import SMS, SPEAKERS, WEB
+from portal.dispatch.models import PUSH, SMS, SPEAKERS, WEB
 
-CHANNELS = {SMS: _l("Text messages"), SPEAKERS: _l("Loudspeakers"), WEB: _l("Public page and feed")}
+CHANNELS = {
+    SMS: _l("Text messages"),
+    SPEAKERS: _l("Loudspeakers"),
+    PUSH: _l("Notifications on devices"),
+    WEB: _l("Public page and feed"),
+}
 STATES = {
     "planning": _l("planning"),
     "running": _l("sending"),
@@ -42,6 +47,8 @@ STAGES = {
     "refused": _l("refused the command"),
 }
 HORNS = ENDS | STAGES | {tallies.ACCEPTED: _l("command taken"), "pending": _l("no answer yet")}
+#: A push service says that it took a message, and nothing of the device.
+DEVICE_ENDS = ENDS | {tallies.ACCEPTED: _l("taken by the push service"), tallies.OPTED_OUT: _l("turned off on the device")}
 KINDS = {"alert": _l("Warning"), "update": _l("Update"), "cancel": _l("All-clear")}
 WARNING_STATES = {"in_force": _l("in force"), "cancelled": _l("all-clear given"), "expired": _l("expired")}
 DEVICES = {
@@ -63,6 +70,8 @@ ERRORS = {
     "halted": _l("interrupted; goes on by itself"),
     "expired": _l("its time is over"),
     "removed": _l("taken out of the registry"),
+    "gone": _l("the browser does not take notifications any more"),
+    "service": _l("its push service is not among those that the settings name"),
     "timeout": _l("the carrier does not answer in time"),
     "connection": _l("no connection to the carrier"),
     "unreadable": _l("the carrier's answer cannot be read"),

@@ -51,6 +51,7 @@ def _everywhere() -> dict[str, Any]:
         "channel_labels": labels.CHANNELS,
         "state_labels": labels.STATES,
         "end_labels": labels.ENDS,
+        "device_end_labels": labels.DEVICE_ENDS,
         "stage_labels": labels.STAGES,
         "horn_labels": labels.HORNS,
         "kind_labels": labels.KINDS,

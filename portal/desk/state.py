@@ -11,7 +11,7 @@ from flask_babel import gettext as _
 from portal import current_settings
 from portal.desk import labels
 from portal.dispatch import tallies
-from portal.dispatch.models import PLANNING, RUNNING, SPEAKERS, STOPPED, WEB
+from portal.dispatch.models import PLANNING, PUSH, RUNNING, SPEAKERS, STOPPED, WEB
 from portal.dispatch.progress import Progress
 
 #: Stages that tell that the message came to its end, and those that tell that it will not.
@@ -53,7 +53,7 @@ def left_out(p: Progress) -> int:
 
 def silent(p: Progress, now: datetime) -> int:
     """Accepted long enough ago, and nothing was heard since."""
-    return 0 if p.dispatch.channel == WEB or _awaited(p, now) else p.silent
+    return 0 if p.dispatch.channel in (WEB, PUSH) or _awaited(p, now) else p.silent
 
 
 def _awaited(p: Progress, now: datetime) -> bool:
@@ -67,7 +67,7 @@ def interval(p: Progress, now: datetime) -> int:
     if p.dispatch.ended_at is None:
         return SLOW if p.dispatch.state == RUNNING and p.quiet and p.pending == p.quiet else QUICK
     under_way = p.silent + p.stages.get("sent", 0) + p.stages.get("heard", 0) + p.stages.get("playing", 0)
-    return SLOW if p.dispatch.channel != WEB and under_way and _awaited(p, now) else 0
+    return SLOW if p.dispatch.channel not in (WEB, PUSH) and under_way and _awaited(p, now) else 0
 
 
 def parts(p: Progress) -> list[Part]:
@@ -111,7 +111,7 @@ def troubles(p: Progress, now: datetime) -> list[str]:
                               number=format_decimal(n)))
     if p.quiet and active(p) and p.quiet_until and p.quiet_until >= d.expires_at:
         found.append(_("Some have quiet hours beyond the end of this warning: they will not be told by SMS."))
-    if d.state != PLANNING and not p.planned and d.ended_at is not None:
+    if d.channel != PUSH and d.state != PLANNING and not p.planned and d.ended_at is not None:
         found.append(_("There was nobody to send to."))
     return found
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import uuid
 
+from portal import current_settings
 from portal.config import TIERS
 from portal.core import audit
 from portal.core.clock import utcnow
 from portal.core.db import transaction
 from portal.dispatch import events
-from portal.dispatch.models import PLANNING, SMS, SPEAKERS, WEB, Dispatch
+from portal.dispatch.models import PLANNING, PUSH, SMS, SPEAKERS, WEB, Dispatch
 from portal.dispatch.stop import halt_earlier
 from portal.identity.models import Account
 from portal.warnings import bulletins, drafts, review
@@ -75,4 +76,5 @@ def lane_of(tier: str, exercise: bool) -> int:
 def _channels(draft: Draft) -> list[str]:
     """In the order of planning: the page is one step and stands behind every link; horns are few and heard at once."""
     chosen = draft.target.get("channels", [SMS, SPEAKERS])
-    return ([] if draft.exercise else [WEB]) + [channel for channel in (SPEAKERS, SMS) if channel in chosen]
+    possible = (SPEAKERS, PUSH, SMS) if current_settings().push_services else (SPEAKERS, SMS)
+    return ([] if draft.exercise else [WEB]) + [channel for channel in possible if channel in chosen]

@@ -20,7 +20,7 @@ from portal import current_settings
 from portal.core.clock import utcnow
 from portal.core.db import UtcDateTime, db, transaction
 from portal.dispatch import tallies
-from portal.dispatch.models import BATCH_DONE, DONE, PLANNING, READY, RUNNING, SPEAKERS, STOPPED, Batch, Dispatch, Outcome
+from portal.dispatch.models import BATCH_DONE, DONE, PLANNING, PUSH, READY, RUNNING, SPEAKERS, STOPPED, Batch, Dispatch, Outcome
 from portal.dispatch.recipients import pack, unpack
 
 #: Longest pause between two tries of a batch, in seconds.
@@ -199,9 +199,9 @@ def _unrecorded(session: Session, batch: Batch) -> np.ndarray:
 
 def _in_flight(batch: Batch, unrecorded: np.ndarray) -> np.ndarray:
     """Who of them a worker that died may have handed over: the first ones, as many as it may have had in the air or
-    unwritten; to horns it speaks at once."""
+    unwritten; to horns and push services it speaks in no order."""
     settings = current_settings()
-    return unrecorded if batch.channel == SPEAKERS else unrecorded[: settings.flush_size + settings.max_in_flight]
+    return unrecorded if batch.channel in (PUSH, SPEAKERS) else unrecorded[: settings.flush_size + settings.max_in_flight]
 
 
 def _add_unsure(batch: Batch, ids: Collection[int] | np.ndarray) -> None:

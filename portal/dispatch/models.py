@@ -13,8 +13,8 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from portal.core.db import Base, BigId, UtcDateTime, uuid7
 
-SMS, SPEAKERS, WEB = "sms", "speakers", "web"
-CHANNELS = (SMS, SPEAKERS, WEB)
+SMS, SPEAKERS, WEB, PUSH = "sms", "speakers", "web", "push"
+CHANNELS = (SMS, SPEAKERS, WEB, PUSH)
 
 #: Dispatch states.
 PLANNING, RUNNING, DONE, STOPPED, EXPIRED = "planning", "running", "done", "stopped", "expired"

@@ -22,13 +22,14 @@ from sqlalchemy import insert, select
 from sqlalchemy.orm import Session
 
 from portal import current_settings
+from portal.channels.push import store as devices
 from portal.channels.speakers import registry
 from portal.core.clock import utcnow
 from portal.core.db import db, transaction
 from portal.core.i18n import LANGUAGES
 from portal.dispatch import events, tallies
 from portal.dispatch.lease import complete
-from portal.dispatch.models import BATCH_DONE, PLANNING, READY, RUNNING, SMS, SPEAKERS, WEB, Batch, Dispatch, Outcome
+from portal.dispatch.models import BATCH_DONE, PLANNING, PUSH, READY, RUNNING, SMS, SPEAKERS, WEB, Batch, Dispatch, Outcome
 from portal.dispatch.recipients import pack, unpack
 from portal.subscribers import quiet, store
 from portal.subscribers.matter import Matter, end_of_quiet, matter_of
@@ -227,7 +228,19 @@ def _web(_job: Job, cursor: tuple) -> Iterator[Slice]:
         yield Slice(current_settings().district, "", [0], ("target", "published"))
 
 
-_PLANS = {SMS: _sms, SPEAKERS: _speakers, WEB: _web}
+def _push(job: Job, cursor: tuple) -> Iterator[Slice]:
+    """As text messages go, without quiet hours: whether a device makes a sound at night is set on the device. It counts as a
+    resident's, since it says nothing of who holds it."""
+    if not target.to_residents(job.target):
+        return
+    size = current_settings().batch_size
+    for place, before, language, last in _places(job, cursor):
+        while ids := devices.page(place, language, job.matter.tier, after_id=last, limit=size, excluded_regions=before):
+            last = ids[-1]
+            yield Slice(place, language, ids, ("target", place, language, last))
+
+
+_PLANS = {PUSH: _push, SMS: _sms, SPEAKERS: _speakers, WEB: _web}
 
 
 def _earlier(job: Job, after: int) -> Iterator[Slice]:

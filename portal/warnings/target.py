@@ -8,7 +8,9 @@ from typing import Any
 
 from flask_babel import gettext as _
 
+from portal.channels.push import store as devices
 from portal.channels.speakers import registry
+from portal.config import TIERS
 from portal.core.errors import Invalid, Problem
 from portal.regions import area as drawn
 from portal.regions import codes, lookup
@@ -16,19 +18,20 @@ from portal.subscribers import audiences, store
 from portal.subscribers.matter import Matter
 
 #: Channels that a draft may leave out. The public page and the feed always carry a real bulletin.
-OPTIONAL_CHANNELS = ("sms", "speakers")
+OPTIONAL_CHANNELS = ("sms", "speakers", "push")
 
 
 @dataclass(frozen=True)
 class Reach:
-    """Whom a target would reach: registered people, subscribers by language, horns; in which communities. `quiet`: those
-    subscribers who have quiet hours at this moment and are told when these are over."""
+    """Whom a target would reach: registered people, subscribers by language, horns, devices with notifications; in which
+    communities. `quiet`: those subscribers who have quiet hours at this moment and are told when these are over."""
 
     people: int
     subscribers: dict[str, int]
     horns: int
     communities: list[str]
     quiet: int = 0
+    devices: int = 0
 
 
 def normalise(target: dict[str, Any], *, complete: bool) -> dict[str, Any]:
@@ -88,6 +91,11 @@ def audience_mask(target: dict[str, Any]) -> int:
     return audiences.mask_of(target["audiences"])
 
 
+def to_residents(target: dict[str, Any]) -> bool:
+    """Whether residents are among those addressed. Devices with notifications count as theirs: nobody knows who holds one."""
+    return audience_mask(target) in (0, audience_mask(target) | audiences.mask_of(["residents"]))
+
+
 def reach(target: dict[str, Any], matter: Matter | None = None) -> Reach:
     """Count, without listing, whom a normalised target reaches; with a `matter`, of the subscribers those who want to be told."""
     places = communities(target)
@@ -102,4 +110,7 @@ def reach(target: dict[str, Any], matter: Matter | None = None) -> Reach:
     if "sms" in target["channels"]:
         mask = audience_mask(target)
         subscribers, quiet = store.count_told(places, mask, matter) if matter else (store.count_in(places, mask), 0)
-    return Reach(lookup.population_of(places), subscribers, horns, places, quiet)
+    told = 0
+    if "push" in target["channels"] and to_residents(target):
+        told = devices.count_in(places, matter.tier if matter else len(TIERS) - 1)
+    return Reach(lookup.population_of(places), subscribers, horns, places, quiet, told)
