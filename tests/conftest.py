@@ -11,13 +11,13 @@ import hypothesis
 import pytest
 from flask import Flask
 from sqlalchemy import create_engine
-from werkzeug.routing import Rule
 
 from portal import create_app
 from portal.config import Settings
 from portal.core import i18n
 from portal.core.db import db
 from portal.models import Base
+from tests import remembered
 from tests.chromium import chromium  # noqa: F401  (a fixture for all)
 from tests.emptied import Emptied
 from tests.postgres import postgres_server
@@ -26,19 +26,7 @@ from tests.postgres import postgres_server
 hypothesis.settings.register_profile("portal", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
 hypothesis.settings.load_profile("portal")
 
-_compile_builder, _builders = Rule._compile_builder, dict[tuple, Callable]()
-
-
-def _remembered_builder(rule: Rule, append_unknown: bool = True) -> Callable:
-    """What werkzeug compiles for each rule of an application: thousands of times the same here, and all that it depends on is
-    the key. It is most of the time in which an application is made."""
-    key = (rule.rule, tuple(rule._trace), repr(rule.defaults), append_unknown)
-    if key not in _builders:
-        _builders[key] = _compile_builder(rule, append_unknown)
-    return _builders[key]
-
-
-Rule._compile_builder = _remembered_builder  # type: ignore[method-assign]
+remembered.remember()
 
 #: Files that take longest, begun first: a long one at the end would leave all cores but one idle.
 _LONGEST = ("tests/whole/test_run.py", "tests/browser/test_scenario.py", "tests/whole/test_apart.py",
