@@ -1,7 +1,7 @@
 """Windows and real servers for tests in a browser.
 
-`serve(make)` puts the application that `make()` makes on a free port. `demonstration` is `anlan run` in a process
-of its own, as a newcomer starts it. `page_phone` and `page_desktop` are windows of 390 and 1280 pixels.
+`serve(make)` puts the application that `make()` makes on a free port. `page_phone` and `page_desktop` are windows of 390 and
+1280 pixels.
 
 An application context cannot be left where Playwright's event loop runs: applications live in threads or processes of their
 own here.
@@ -10,9 +10,6 @@ own here.
 from __future__ import annotations
 
 import os
-import signal
-import subprocess
-import sys
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -23,11 +20,8 @@ import waitress
 from flask import Flask
 from playwright.sync_api import Browser, BrowserContext, Page
 
-from tests.browser.waiting import until_listening
 from tests.chromium import DESKTOP, PHONE
-from tests.postgres import free_port
 
-ROOT = Path(__file__).resolve().parents[2]
 OURS = ("http://127.0.0.1:", "http://localhost:", "data:", "blob:")
 
 
@@ -85,29 +79,6 @@ def serve() -> Iterator[Callable[[Callable[[], Flask]], str]]:
         server.close()
         thread.join(10)
         assert not thread.is_alive()
-
-
-@pytest.fixture(scope="module")
-def demonstration(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The address of `anlan run` in demonstration mode, on an instance of its own, stopped as by Ctrl-C."""
-    instance, port = tmp_path_factory.mktemp("demonstration"), free_port()
-    keep = {k: v for k, v in os.environ.items() if not k.startswith("ANLAN_")}
-    environment = keep | {"ANLAN_DEMO": "1", "ANLAN_INSTANCE": str(instance), "PORT": str(port)}
-    with (instance / "output").open("wb") as output:
-        process = subprocess.Popen([sys.executable, "-m", "portal.cli", "run"], cwd=ROOT, env=environment,
-                                   stdout=output, stderr=subprocess.STDOUT)
-    try:
-        until_listening(port, process, longest=120)
-        yield f"http://127.0.0.1:{port}"
-    except RuntimeError as error:
-        pytest.fail(f"{error}\n{(instance / 'output').read_text()[-4000:]}")
-    finally:
-        process.send_signal(signal.SIGINT)
-        try:
-            process.wait(30)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
 
 
 @pytest.fixture

@@ -16,6 +16,7 @@ from tests.browser.steps import looked_at, sign_in
 from tests.chromium import DESKTOP, PHONE
 from tests.waiting import until
 from tests.whole.filing import issue_one_that_soon_ends
+from tests.whole.first_start import copied, first_start
 from tests.whole.machine import Machine, running
 
 PINGSHAN, KENGZI, BILING = "440310001000", "440310005000", "440310003000"
@@ -29,7 +30,7 @@ Window = Callable[..., Page]
 @pytest.fixture(scope="module")
 def machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
     """One district for all of this file."""
-    with running(Machine(tmp_path_factory.mktemp("scenario") / "instance")) as machine:
+    with running(copied(first_start(tmp_path_factory), tmp_path_factory.mktemp("scenario") / "instance")) as machine:
         yield machine
         assert machine.end() == 0
     assert "Traceback" not in machine.output, machine.output

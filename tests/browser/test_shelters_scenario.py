@@ -16,6 +16,7 @@ from portal.shelters.demo import KEEPER
 from tests.browser.steps import looked_at, sign_in
 from tests.chromium import DESKTOP, PHONE, assert_accessible
 from tests.waiting import until
+from tests.whole.first_start import copied, first_start
 from tests.whole.machine import Machine, running
 from tests.whole.operator import Operator
 
@@ -34,8 +35,9 @@ ROUTE = """async ([lon, lat]) => {
 
 @pytest.fixture(scope="module")
 def machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
-    """A first start of the demonstration, without horns, which have tests of their own."""
-    with running(Machine(tmp_path_factory.mktemp("shelters") / "instance", ANLAN_SIMULATED_SPEAKERS="0")) as machine:
+    """The demonstration, filled, without horns, which have tests of their own."""
+    instance = tmp_path_factory.mktemp("shelters") / "instance"
+    with running(copied(first_start(tmp_path_factory), instance, ANLAN_SIMULATED_SPEAKERS="0")) as machine:
         yield machine
         assert machine.end() == 0
     assert "Traceback" not in machine.output, machine.output

@@ -11,6 +11,7 @@ from playwright.sync_api import Page, expect
 
 from tests.browser.steps import looked_at, sign_in
 from tests.chromium import DESKTOP, PHONE
+from tests.whole.first_start import copied, first_start
 from tests.whole.machine import Machine, running
 
 Window = Callable[..., Page]
@@ -25,8 +26,9 @@ PAGES = ("", "sessions/", "cohorts/", "gradebook/", f"questions/?course={COURSE}
 
 @pytest.fixture(scope="module")
 def machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
-    """A first start of the demonstration, without horns, which have tests of their own."""
-    with running(Machine(tmp_path_factory.mktemp("trainer") / "instance", ANLAN_SIMULATED_SPEAKERS="0")) as machine:
+    """The demonstration, filled, without horns, which have tests of their own."""
+    instance = tmp_path_factory.mktemp("trainer") / "instance"
+    with running(copied(first_start(tmp_path_factory), instance, ANLAN_SIMULATED_SPEAKERS="0")) as machine:
         yield machine
         assert machine.end() == 0
     assert "Traceback" not in machine.output, machine.output

@@ -27,6 +27,7 @@ from tests.chromium import DESKTOP, PHONE
 from tests.training.exams.test_attempts import right
 from tests.training.exams.test_browser import answer
 from tests.waiting import until
+from tests.whole.first_start import copied, first_start
 from tests.whole.machine import Machine, running
 
 COURSE = "first-responder"
@@ -38,8 +39,9 @@ Window = Callable[..., Page]
 
 @pytest.fixture(scope="module")
 def machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
-    """A first start of the demonstration, without horns, which have tests of their own."""
-    with running(Machine(tmp_path_factory.mktemp("training") / "instance", ANLAN_SIMULATED_SPEAKERS="0")) as machine:
+    """The demonstration, filled, without horns, which have tests of their own."""
+    instance = tmp_path_factory.mktemp("training") / "instance"
+    with running(copied(first_start(tmp_path_factory), instance, ANLAN_SIMULATED_SPEAKERS="0")) as machine:
         yield machine
         assert machine.end() == 0
     assert "Traceback" not in machine.output, machine.output

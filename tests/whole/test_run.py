@@ -14,7 +14,7 @@ import pytest
 from portal.config import Settings
 from portal.identity.demo import PASSWORD, SAMPLES
 from tests.waiting import until
-from tests.whole.conftest import Filled
+from tests.whole.first_start import Filled
 from tests.whole.machine import Machine, running
 from tests.whole.operator import Operator
 
@@ -33,6 +33,8 @@ def test_a_first_start_says_where_it_is_and_who_can_sign_in(filled: Filled) -> N
         assert f"    {sample.username} " in filled.output
     assert "20,000" in filled.output
     assert "195" in filled.output
+    assert "Traceback" not in filled.output
+    assert (filled.code, filled.leftovers) == (0, [])
 
 
 def test_it_reaches_for_nobody_beyond_this_machine(filled: Filled) -> None:
