@@ -15,6 +15,8 @@ from portal.core.clock import utcnow
 from portal.reports import sweep as reports
 from portal.shelters import jobs as shelters
 from portal.site import course_pages
+from portal.subscribers.roster import running as rosters_at_work
+from portal.subscribing import sweep as subscribing
 from portal.training.assessing import attendance
 from portal.training.certificates import reminders as certificates
 from portal.training.exams import attempts
@@ -34,6 +36,7 @@ ENDING_SECONDS = 600  # how often it is looked whose certificate ends soon
 EXAMS_SECONDS = 60  # how often it is looked whether an exam's time is over
 NOTICES_SECONDS = 5  # how often it is looked whether somebody is to be told something
 REMINDERS_SECONDS = 60  # how often it is looked whether a practical session is near
+ROSTERS_SECONDS = 60  # how often it is looked whether whoever read a list of subscribers was ended
 FIGURES_SECONDS = 60  # how often exams that have ended are added to the figures of their questions
 COURSES_SECONDS = 60  # how often it is looked whether a file of a course changed
 #: What takes long, or waits for others: each has a thread of its own.
@@ -95,9 +98,13 @@ def make_scheduler(app: Flask, publish: Callable[[], object]) -> BackgroundSched
     def absent() -> None:
         attendance.sweep(app)
 
+    def rosters() -> None:
+        rosters_at_work.sweep(app)
+
     def sweep() -> None:
         shelters.sweep(app)
         inbound.sweep(app)
+        subscribing.sweep(app)
         reports.sweep(app)
 
     scheduler.add_job(expire, "interval", seconds=EXPIRY_SECONDS, id="expire")
@@ -112,6 +119,7 @@ def make_scheduler(app: Flask, publish: Callable[[], object]) -> BackgroundSched
     scheduler.add_job(ending, "interval", seconds=ENDING_SECONDS, id="certificates", executor="notices")
     scheduler.add_job(FiguresJob(app), "interval", seconds=FIGURES_SECONDS, id="figures", executor="figures",
                       next_run_time=utcnow())
+    scheduler.add_job(rosters, "interval", seconds=ROSTERS_SECONDS, id="rosters", executor="sweep")
     scheduler.add_job(sweep, "interval", seconds=SWEEP_SECONDS, id="sweep", executor="sweep",
                       next_run_time=utcnow() + timedelta(minutes=5))
     return scheduler

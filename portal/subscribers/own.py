@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import select
+from sqlalchemy import delete, select
+from sqlalchemy.orm import Session
 
+from portal.core.clock import utcnow
 from portal.core.db import db
 from portal.subscribers import audiences as groups
 from portal.subscribers import wishes
@@ -52,3 +54,8 @@ def browsers(phone_index: bytes) -> Sequence[SubscriberPass]:
     """The browsers that proved this phone and may still look, the newest first."""
     return db.session.execute(select(SubscriberPass).where(SubscriberPass.phone_index == phone_index)
                               .order_by(SubscriberPass.started_at.desc())).scalars().all()
+
+
+def forget_passes(session: Session) -> None:
+    """Sessions that ran out go, with the number that they hold."""
+    session.execute(delete(SubscriberPass).where(SubscriberPass.expires_at <= utcnow()))

@@ -5,23 +5,28 @@ from __future__ import annotations
 import csv
 import io
 import json
+from contextlib import nullcontext
+from datetime import timedelta
 from urllib.parse import quote, urlsplit
 
 import lxml.html
 import pytest
 from flask import Flask
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from portal.channels.sms import codes, notices, segments
+from portal.channels.sms.models import OneTimeCode
 from portal.core import audit
-from portal.core.db import db
+from portal.core.clock import utcnow
+from portal.core.db import db, transaction
 from portal.core.phones import mask
 from portal.identity.limits import limiter
 from portal.regions import lookup
 from portal.subscribers import own, store, wishes
-from portal.subscribers.models import ConsentEvent
-from portal.subscribing import copy, form, words
+from portal.subscribers.models import ConsentEvent, SubscriberPass
+from portal.subscribing import copy, demo, form, words
 from portal.subscribing.pages import CHANGES
+from portal.subscribing.sweep import sweep
 from tests.district import DISTRICT, KENGZI, LIULIAN
 from tests.subscribing.conftest import Phone
 
@@ -297,3 +302,26 @@ def test_a_large_district_is_searched_and_not_listed(portal: Flask, phone: Phone
     places = form.offered(form.Typed(name=LIULIAN), "en", DISTRICT)
     assert places.streets == []
     assert LIULIAN in [offer.code for offer in places.found]
+
+
+def test_the_demonstration_has_residents_with_a_story_and_a_second_start_changes_nothing(portal: Flask) -> None:
+    db.session.rollback()
+    for _start in range(2):
+        demo.seed(lambda _zh, _en: nullcontext())
+        kept = {number: own.kept(demo._index(number)) for number in (demo.PARENT, demo.VISITOR, demo.LEFT)}
+        assert [one.is_told for one in kept.values()] == [True, True, False]
+        assert [[e.kind for e in own.story(one.row.id, 9)] for one in kept.values()] == [
+            ["changed", "subscribed"], ["subscribed"], ["opted_out", "subscribed"]]
+
+
+def test_what_ran_out_goes_by_itself(portal: Flask, phone: Phone) -> None:
+    phone.sign_in().choose(region_codes=[LIULIAN])
+    with transaction() as session:
+        session.execute(update(SubscriberPass).where(SubscriberPass.phone_index == phone.index).values(expires_at=utcnow()))
+        session.execute(update(OneTimeCode).where(OneTimeCode.phone_index == phone.index).values(
+            expires_at=utcnow() - codes.KEPT - timedelta(seconds=1)))
+    assert "Step 1 of 3" in phone.get("/subscribe/").text
+    sweep(portal)
+    db.session.rollback()
+    assert own.browsers(phone.index) == []
+    assert not db.session.scalars(select(OneTimeCode).where(OneTimeCode.phone_index == phone.index)).all()

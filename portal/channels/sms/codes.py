@@ -71,7 +71,7 @@ def send_code(phone: str, purpose: str, language: str, *, known: bool = True) ->
     _check_unused(source, now)
     with transaction() as session:
         _in_turn(session, index)
-        session.execute(delete(OneTimeCode).where(OneTimeCode.expires_at < now - KEPT))
+        forget_old(session)
         _check_limits(session, index, purpose, now)
         row = OneTimeCode(id=uuid.uuid4(), phone_index=index, purpose=purpose, code_hash=SILENT, sent_at=now,
                           expires_at=now + LASTS, asked_from=source)
@@ -102,6 +102,11 @@ def check_code(phone: str, purpose: str, code: str) -> bool:
                 OneTimeCode.phone_index == index, OneTimeCode.purpose == purpose, OneTimeCode.used_at.is_(None))
                 .values(used_at=now).execution_options(synchronize_session=False))
     return bool(right)
+
+
+def forget_old(session: Session) -> None:
+    """What nobody counts any more goes."""
+    session.execute(delete(OneTimeCode).where(OneTimeCode.expires_at < utcnow() - KEPT))
 
 
 def _newest(session: Session, index: bytes, purpose: str) -> list[OneTimeCode]:
