@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
+import re
 import secrets
 import time
 import uuid
@@ -35,7 +36,7 @@ from portal.regions import lookup
 from portal.shelters.living.shown import Opened, opened_for
 from portal.shelters.public import fill as shelters
 from portal.shelters.public import standing
-from portal.site import course_pages, feeds, past, rss, screens
+from portal.site import course_pages, dangers, feeds, past, rss, screens
 from portal.site.generations import Building, locked
 from portal.site.render import Renderer, sources_of_pages
 from portal.site.stories import Story, facts
@@ -62,6 +63,7 @@ ASSET_TYPES = {
     ".css": "text/css; charset=utf-8",
     ".js": "text/javascript; charset=utf-8",
     ".svg": "image/svg+xml",
+    ".png": "image/png",
 }
 #: The page at the root of the exported directory.
 DOOR = """<!doctype html>
@@ -131,6 +133,8 @@ def generation(app: Flask, nonce: str, longest: float, courses: Callable[[Publis
                 publishing.fill()
             behind = publishing.fill_shelters(longest)
             with impatient(LOCK_SECONDS):
+                dangers.put(publishing)
+            with impatient(LOCK_SECONDS):
                 publishing.guides_behind = guides.fill(publishing, whole=courses is not course_pages.keep)
             courses(publishing)
             api.rest(publishing)
@@ -194,7 +198,7 @@ class Publishing:
         """Swap in what was filled, with all else as it is in force, and begin the generation of the rest: so no warning waits
         while shelters and guides are read, however many they are and whatever is wrong with them."""
         first = self.building
-        first.keep(lambda path: shelters.is_own(path) or guides.is_own(path) or api.is_own(path))
+        first.keep(lambda path: shelters.is_own(path) or dangers.is_own(path) or guides.is_own(path) or api.is_own(path))
         course_pages.keep(self)
         first.finish(self.now.isoformat())
         self.building = Building(first.root)
@@ -227,13 +231,9 @@ class Publishing:
         self._feeds()
         api.warnings(self)
         for language in LANGUAGES:
-            path = f"/{language}/about/"
-            self.put(
-                path,
-                HTML,
-                self.key(path),
-                partial(self.render.about, language, path),
-            )
+            for name in ("about", "subscribe"):
+                path = f"/{language}/{name}/"
+                self.put(path, HTML, self.key(path, sorted(self.assets)), partial(self.page, f"site/{name}.html", language, path))
         # For servers that know no languages; the portal itself leads to the reader's.
         self.put("/index.html", HTML, self.key("index.html"), lambda: DOOR)
         notifications.put(self)
@@ -360,7 +360,7 @@ class Publishing:
 
     @staticmethod
     def _asset(path: Path) -> tuple[str, bytes]:
-        body = path.read_bytes()
+        body = path.read_bytes() if path in VENDORED else lean(path)
         return f"/assets/{path.stem}-{hashlib.sha256(body).hexdigest()[:10]}{path.suffix}", body
 
 
@@ -368,6 +368,15 @@ class Publishing:
 def asset_paths() -> dict[str, str]:
     """Name of a static file → the path that it is published under."""
     return {path.name: Publishing._asset(path)[0] for path in _statics()}
+
+
+def lean(path: Path) -> bytes:
+    """A script or a style sheet of ours without the lines that only people read, and without its margins."""
+    if path.suffix not in (".js", ".css"):
+        return path.read_bytes()
+    lines = [line.strip() for line in path.read_text().splitlines()]
+    said = re.compile("//" if path.suffix == ".js" else r"/\*((?!\*/).)*\*/$")
+    return "\n".join([*(line for line in lines if line and not said.match(line)), ""]).encode()
 
 
 def _statics() -> list[Path]:

@@ -102,9 +102,6 @@ class Renderer:
         with force_locale(language):
             return str(text)
 
-    def about(self, language: str, path: str) -> bytes:
-        return self.page("site/about.html", language, path)
-
     def _map(self, story: Story, language: str) -> Markup:
         """The whole district with the warned regions marked, so that people find themselves on it; empty
         where no boundary is known."""

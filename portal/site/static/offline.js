@@ -29,7 +29,7 @@
   function look() {
     var banner = document.querySelector("[data-kept-banner]"), kept = root.getAttribute("data-kept");
     if (!banner) return;
-    var moment = kept ? new Date(kept) : loaded;
+    var moment = kept ? new Date(kept) : new Date(root.getAttribute("data-contact") || loaded);
     banner.hidden = !kept && navigator.onLine !== false;
     banner.textContent = banner.getAttribute("data-words").replace("#", clock(moment)) + " " + age(moment);
   }
@@ -55,6 +55,8 @@
   window.AnlanOffline = {
     clock: clock,
     community: function () { return /^\d{12}$/.test(read(KEY)) ? read(KEY) : ""; },
+    // Only which community it is, where the worker cannot keep its pages.
+    remember: function (code) { write(KEY, code); link(); },
     choose: function (code, paths) {
       return keep(paths).then(function () {
         write(KEY, code); write(LIST, paths.length ? JSON.stringify(paths) : ""); write(WHEN, String(Date.now()));
@@ -68,12 +70,23 @@
       item.setAttribute("href", "/" + language + "/communities/" + (code ? code + "/" : ""));
     });
   }
+  // The warnings that the front page names are kept before anybody opens them, in the language that is read.
+  function warnings() {
+    var main = document.querySelector("main[data-refresh]"), paths = [];
+    if (!main || !("serviceWorker" in navigator)) return;
+    Array.prototype.forEach.call(main.querySelectorAll("a[href*='/warnings/']"), function (item) {
+      if (paths.indexOf(item.pathname) < 0) paths.push(item.pathname);
+    });
+    if (paths.length) navigator.serviceWorker.ready.then(function (found) { found.active.postMessage({ warnings: paths.slice(0, 15) }); });
+  }
+  document.addEventListener("anlan:updated", warnings);
   link();
   look();
   setInterval(look, 15000);
+  document.addEventListener("anlan:contact", look);
   window.addEventListener("offline", look);
   window.addEventListener("online", look);
   if ("serviceWorker" in navigator && window.isSecureContext) {
-    navigator.serviceWorker.register("/sw.js", { scope: "/" }).then(refresh, function () { return undefined; });
+    navigator.serviceWorker.register("/sw.js", { scope: "/" }).then(function () { refresh(); warnings(); }, function () { return undefined; });
   }
 })();

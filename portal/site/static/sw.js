@@ -4,8 +4,8 @@
 // answer about a certificate is kept: it might have been revoked since.
 (function () {
   "use strict";
-  var WAIT = 3000, MOST_PAGES = 40, MOST_MINE = 40, MOST_GUIDES = 40, STAMP = "x-anlan-kept";
-  var SHELL = "anlan-shell-" + self.ANLAN.version, PAGES = "anlan-pages-" + self.ANLAN.version, MINE = "anlan-mine", GUIDES = "anlan-guides";
+  var WAIT = 3000, MOST_PAGES = 40, MOST_MINE = 40, MOST_GUIDES = 40, MOST_WARNINGS = 30, RECENT = 600000, STAMP = "x-anlan-kept";
+  var SHELL = "anlan-shell-" + self.ANLAN.version, PAGES = "anlan-pages-" + self.ANLAN.version, MINE = "anlan-mine", GUIDES = "anlan-guides", WARNINGS = "anlan-warnings", WARNING = /^\/(?:zh|en)\/warnings\/[^\/]+\//;
   var OURS = /^\/(?:$|(?:zh|en)\/(?!verify\/)|assets\/|fields\/|feeds\/|screen\/|search\/)/, GUIDE = /^\/(?:zh|en)\/guides\/[a-z]|^\/assets\/guides\//, SEARCH = /^\/(?:zh|en)\/search\/$/;
 
   function stamped(response) {
@@ -37,6 +37,10 @@
         return cache.delete(path).then(function () { return cache.put(path, copy); })
           .then(function () { return bounded(cache, MOST_GUIDES); });
       });
+      if (WARNING.test(path)) return caches.open(WARNINGS).then(function (cache) {
+        return cache.delete(path).then(function () { return cache.put(path, copy); })
+          .then(function () { return bounded(cache, MOST_WARNINGS); });
+      });
       return caches.open(MINE).then(function (mine) {
         return mine.match(path).then(function (own) {
           if (own) return mine.put(path, copy);
@@ -49,7 +53,7 @@
   }
   function kept(path) {
     if (path === "/") path = /^zh/.test(self.navigator.language) ? "/zh/" : "/en/";
-    return [SHELL, MINE, GUIDES, PAGES].reduce(function (before, name) {
+    return [SHELL, MINE, WARNINGS, GUIDES, PAGES].reduce(function (before, name) {
       return before.then(function (found) {
         return found || caches.open(name).then(function (cache) { return cache.match(path); });
       });
@@ -126,6 +130,22 @@
     if (event.request.method !== "GET" || url.origin !== self.location.origin || !OURS.test(url.pathname)) return;
     event.respondWith(url.pathname.indexOf("/assets/") === 0 && !GUIDE.test(url.pathname) ? assetFirst(event.request, url.pathname)
       : networkFirst(event, url.pathname));
+  });
+  // {warnings: [paths]}: what the front page leads to, kept before anybody opens it; what was kept a moment ago stays.
+  self.addEventListener("message", function (event) {
+    var wanted = event.data && event.data.warnings;
+    if (!Array.isArray(wanted)) return;
+    wanted = wanted.filter(function (path) { return typeof path === "string" && WARNING.test(path); }).slice(0, MOST_WARNINGS);
+    event.waitUntil(caches.open(WARNINGS).then(function (cache) {
+      return Promise.all(wanted.map(function (path) {
+        return cache.match(path).then(function (old) {
+          if (old && Date.now() - Date.parse(old.headers.get(STAMP)) < RECENT) return undefined;
+          return fetched(cache, path).catch(function () { return undefined; });
+        });
+      })).then(function () { return bounded(cache, MOST_WARNINGS); }).then(function () {
+        if (event.ports[0]) event.ports[0].postMessage({ kept: wanted.length });
+      });
+    }));
   });
   // {keep: [paths]} keeps these and nothing else of the owner's choice; {keep: []} lets go. Answers {kept, failed}.
   self.addEventListener("message", function (event) {

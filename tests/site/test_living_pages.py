@@ -1,0 +1,211 @@
+"""In a real browser: what concerns the reader comes first, pages renew themselves, and the last of them are there without the
+network, also where an older worker had been at work."""
+
+from __future__ import annotations
+
+import shutil
+import threading
+from collections.abc import Callable, Iterator
+from copy import deepcopy
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from flask import Flask
+from playwright.sync_api import Browser, BrowserContext, Page, expect
+from waitress import create_server
+
+from portal import create_app
+from portal.config import Settings
+from portal.core.clock import utcnow
+from portal.core.db import db, transaction
+from portal.regions.importer import import_files
+from portal.site.publish import publish
+from portal.warnings.models import ALERT, CANCEL, Bulletin
+from tests.site.records import AREAS, WORDS, record
+
+REGIONS = Path(__file__).resolve().parents[2] / "content" / "regions"
+LIULIAN, MIDDLE = "440310001001", {"longitude": 114.3270, "latitude": 22.7129, "accuracy": 20}
+PHONE = {"width": 390, "height": 844}
+ASK = "window.dispatchEvent(new Event('online'))"
+
+
+class Server:
+    """Counts what is answered, and may give another worker than the one that is published."""
+
+    def __init__(self, app: Flask) -> None:
+        self.app, self.answers, self.worker = app, [], None
+        self.address = ""
+
+    def __call__(self, environ: dict, start: Callable) -> object:
+        path = environ["PATH_INFO"]
+        if path == "/sw.js" and self.worker is not None:
+            start("200 OK", [("Content-Type", "text/javascript"), ("Service-Worker-Allowed", "/"), ("Cache-Control", "no-cache")])
+            return [self.worker.encode()]
+
+        def begin(status: str, headers: list, *more: object) -> object:
+            self.answers.append((path, status[:3]))
+            return start(status, headers, *more)
+
+        return self.app(environ, begin)
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory, sqlite_template: Path) -> Iterator[Server]:
+    folder = tmp_path_factory.mktemp("living")
+    shutil.copy(sqlite_template, folder / "anlan.db")
+    app = create_app(Settings(instance=folder, surfaces="site", public_url="http://localhost"))
+    with app.app_context():
+        import_files([REGIONS / "440310.csv", REGIONS / "440310.geojson"])
+        record("20261122-01", tier="yellow", areas=AREAS[:1])
+        record("20261122-02", tier="red", areas=AREAS[1:])
+        record("20261121-01", kinds=(ALERT, CANCEL), issued=utcnow() - timedelta(days=2))
+    publish(app)
+    counted = Server(app)
+    served = create_server(counted, host="127.0.0.1", port=0)
+    counted.address = f"http://127.0.0.1:{served.effective_port}"
+    thread = threading.Thread(target=served.run, daemon=True)
+    thread.start()
+    yield counted
+    served.close()
+    thread.join(10)
+    with app.app_context():
+        db.engine.dispose()
+
+
+@pytest.fixture
+def phone(chromium: Browser) -> Iterator[Callable[..., Page]]:
+    contexts: list[BrowserContext] = []
+    wrong: list[str] = []
+
+    def take(**options: object) -> Page:
+        context = chromium.new_context(viewport=PHONE, locale="zh-CN", **options)
+        context.set_default_timeout(30_000)
+        contexts.append(context)
+        page = context.new_page()
+        page.on("pageerror", lambda error: wrong.append(str(error)))
+        page.on("console", lambda said: wrong.append(said.text) if "Content Security Policy" in said.text else None)
+        return page
+
+    yield take
+    for context in contexts:
+        context.close()
+    assert wrong == []
+
+
+def order(page: Page) -> list[str]:
+    return [str(link.get_attribute("href")).split("/")[3] for link in page.locator("article.card h2 a").all()]
+
+
+def until(page: Page, script: str) -> None:
+    """Wait until what the script promises is true."""
+    for _attempt in range(600):
+        if page.evaluate(script):
+            return
+        page.wait_for_timeout(50)
+    pytest.fail(f"never came true: {script}")
+
+
+def ready(page: Page) -> None:
+    """Wait until the worker rules the page."""
+    until(page, "navigator.serviceWorker.controller !== null")
+
+
+def say(app: Flask, number: str, field: str, text: str) -> None:
+    """The warning says something else from now on. Playwright keeps an event loop in the thread of the test, so another one."""
+    thread = threading.Thread(target=_say, args=(app, number, field, text))
+    thread.start()
+    thread.join()
+
+
+def _say(app: Flask, number: str, field: str, text: str) -> None:
+    with app.app_context(), transaction() as session:
+        found = session.query(Bulletin).filter_by(warning_number=number, position=1).one()
+        words = deepcopy(found.snapshot["words"])
+        words["zh"][field] = text
+        found.snapshot = {**found.snapshot, "words": words}
+        found.cap_sha256 = f"{hash(text) & (2 ** 64 - 1):064x}"
+    publish(app)
+
+
+def test_what_is_in_force_where_the_reader_lives_comes_first_and_only_the_device_knows_where(
+    server: Server, phone: Callable[..., Page]
+) -> None:
+    page = phone(geolocation=MIDDLE, permissions=["geolocation"])
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(f"{request.url} {request.post_data or ''}"))
+    page.goto(f"{server.address}/zh/")
+    assert order(page) == ["20261122-02", "20261122-01"]
+    page.locator("[data-place-near]").click()
+    expect(page.locator("[data-place-name]")).to_have_text("六联社区")
+    expect(page.get_by_role("heading", name="本区其他地方")).to_be_visible()
+    assert order(page) == ["20261122-01", "20261122-02"]
+    page.goto(f"{server.address}/en/")
+    expect(page.locator("[data-place-name]")).to_have_text("Liulian Community")
+    assert order(page) == ["20261122-01", "20261122-02"]
+    assert not [url for url in asked if "114." in url or "22.7" in url]
+    page.get_by_role("button", name="Forget it").click()
+    expect(page.get_by_role("button", name="Where am I?")).to_be_visible()
+    assert order(page) == ["20261122-02", "20261122-01"]
+
+
+def test_a_page_renews_itself_by_its_etag_and_the_reader_stays_there(server: Server, phone: Callable[..., Page]) -> None:
+    path = "/zh/warnings/20261122-02/"
+    page = phone(service_workers="block")
+    page.goto(server.address + path)
+    notice = page.locator("[data-updated]")
+    server.answers.clear()
+    with page.expect_response(lambda answer: answer.url.endswith(path)):
+        page.evaluate(ASK)
+    assert (path, "304") in server.answers, "what the reader has is not sent again"
+    expect(notice).to_be_hidden()
+    before = page.evaluate("""() => { const mark = document.querySelector("#history h2"); mark.scrollIntoView();
+        window.mark = document.querySelector("article"); return mark.getBoundingClientRect().top; }""")
+    say(server.app, "20261122-02", "instruction", WORDS["zh"]["instruction"] + "\n4. 到六联小学避险。\n5. 带上身份证。")
+    page.evaluate(ASK)
+    expect(notice).to_contain_text("您看到的是最新内容")
+    expect(page.get_by_text("到六联小学避险。")).to_have_count(1)
+    after = page.evaluate("document.querySelector('#history h2').getBoundingClientRect().top")
+    assert abs(after - before) < 60, "the words that were read stay where they were"
+    assert page.evaluate("document.title").count("坪山区应急管理局") <= 1
+
+
+def test_the_warnings_of_the_front_page_are_there_without_the_network_though_nobody_opened_them(
+    server: Server, phone: Callable[..., Page]
+) -> None:
+    page = phone()
+    page.goto(f"{server.address}/zh/")
+    until(page, "caches.open('anlan-warnings').then(cache => cache.keys()).then(keys => keys.length >= 3)")
+    ready(page)
+    page.context.set_offline(True)
+    page.goto(f"{server.address}/zh/warnings/20261121-01/")
+    expect(page.locator("[data-kept-banner]")).to_contain_text("分钟前")
+    expect(page.get_by_text("已解除").first).to_be_visible()
+    page.goto(f"{server.address}/zh/")
+    expect(page.locator("[data-kept-banner]")).to_be_visible()
+    assert set(order(page)) == {"20261122-01", "20261122-02"}
+
+
+def test_a_worker_of_an_older_version_gives_way_and_what_was_chosen_stays(server: Server, phone: Callable[..., Page]) -> None:
+    page = phone(geolocation=MIDDLE, permissions=["geolocation"])
+    new = server.app.test_client().get("/sw.js").text
+    at = new.index('"version": "') + 12
+    old = new[:at] + "0" * 12 + new[at + 12:].replace('/search/zh.json', '/gone/zh.json')
+    try:
+        server.worker = old.replace("MOST_WARNINGS", "MOST_OF_OLD")
+        page.goto(f"{server.address}/zh/")
+        until(page, "caches.has('anlan-shell-000000000000')")
+        ready(page)
+        page.locator("[data-place-near]").click()
+        expect(page.locator("[data-place-name]")).to_have_text("六联社区")
+        until(page, "caches.open('anlan-mine').then(cache => cache.keys()).then(keys => keys.length >= 2)")
+        server.worker = None
+        page.evaluate("navigator.serviceWorker.getRegistration().then((found) => found.update())")
+        until(page, "caches.has('anlan-shell-000000000000').then(there => !there)")
+    finally:
+        server.worker = None
+    page.context.set_offline(True)
+    page.goto(f"{server.address}/zh/communities/{LIULIAN}/")
+    expect(page.get_by_role("heading", name="六联社区", exact=True)).to_be_visible()
+    expect(page.locator("[data-kept-banner]")).to_be_visible()
+    assert page.evaluate("getComputedStyle(document.querySelector('.top')).borderBottomStyle") == "solid", "it has its style"
