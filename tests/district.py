@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import uuid
 from datetime import timedelta
+from pathlib import Path
+
+from sqlalchemy import func, insert, select
 
 from portal import current_settings
 from portal.channels.speakers.models import Speaker
+from portal.core import audit
+from portal.core.audit import AuditEntry
 from portal.core.clock import utcnow
 from portal.core.db import db, transaction, uuid7
 from portal.identity.models import Account, Duty
 from portal.identity.rights import APPROVER, DRAFTER
 from portal.regions import demo as regions
 from portal.regions import lookup
+from portal.regions.models import Region, RegionStamp
 from portal.subscribers import demo as people
 from portal.subscribers import store
 from portal.warnings import drafts, hazards, review, words
@@ -22,8 +29,26 @@ PINGSHAN, KENGZI = "440310001000", "440310005000"  # two streets
 LIULIAN = "440310001001"  # a community of the first
 
 
+#: What the import of them leaves: by where they were read, the rows, and what the trail says of it.
+_imported: dict[Path, tuple[list[dict], dict]] = {}
+
+
 def settle_regions() -> None:
-    regions.seed()
+    """What `regions.seed()` does. Reading and checking the same files is left out after the first time."""
+    content = current_settings().content
+    if db.session.scalar(select(func.count()).select_from(Region)) or db.session.get(RegionStamp, 1):
+        regions.seed()
+    elif content in _imported:
+        rows, said = _imported[content]
+        with transaction() as session:
+            session.execute(insert(Region.__table__), rows)
+            session.add(RegionStamp(id=1, stamp=str(uuid.uuid4())))
+            audit.append(session, audit.SYSTEM, "regions.import", "regions:import", said)
+    else:
+        regions.seed()
+        rows = [dict(row) for row in db.session.execute(select(Region.__table__)).mappings()]
+        said = db.session.scalars(select(AuditEntry.details).where(AuditEntry.action == "regions.import")).one()
+        _imported[content] = (rows, said)
 
 
 def office(name: str, *duties: tuple[str, str, str]) -> Account:
