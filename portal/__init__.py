@@ -22,6 +22,7 @@ SURFACE_MODULES = {
         "portal.identity.pages",
         "portal.channels.sms.pages",
         "portal.desk",
+        "portal.subscribers.office.pages",
         "portal.shelters.living.desk_pages",
         "portal.shelters.office.pages",
         "portal.shelters.communities.pages",

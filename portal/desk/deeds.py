@@ -88,6 +88,17 @@ ACTS = {
     "learner.list": _l("looked at a list of learners"),
     "learner.look": _l("looked at a learner"),
     "subscriber.erase": _l("erased what is kept of a subscriber"),
+    "subscriber.find": _l("looked a phone up"),
+    "subscriber.look": _l("looked at a subscriber"),
+    "subscriber.stop": _l("ended a subscriber's texts on request"),
+    "subscriber.erased": _l("erased a subscriber on request"),
+    "subscribers.take": _l("said yes to a list of subscribers"),
+    "subscribers.done": _l("a list of subscribers came in"),
+    "subscribers.drop": _l("threw a list of subscribers away"),
+    "subscribers.cut_off": _l("a list of subscribers was cut off"),
+    "subscribers.undo": _l("wanted a list of subscribers taken back"),
+    "subscribers.undone": _l("a list of subscribers was taken back"),
+    "subscribers.export": _l("took numbers of subscribers out"),
     "subscriber.download": _l("downloaded what is kept of a subscriber"),
     "cohort.create": _l("made a cohort"),
     "cohort.change": _l("changed a cohort"),
@@ -185,7 +196,7 @@ _SUBJECTS = {
     "opening": _l("decision"), "transfer": _l("transfer"), "transfers": _l("transfer lists"), "round": _l("round"),
     "roads": _l("roads"), "paper": _l("paper"), "course": _l("course"), "learner": _l("learner"),
     "exam": _l("exam"), "practical": _l("practical session"), "certificate": _l("certificate"),
-    "cohort": _l("cohort"), "subscriber": _l("subscriber"), "report": _l("residents' report no."),
+    "list": _l("list"), "cohort": _l("cohort"), "subscriber": _l("subscriber"), "report": _l("residents' report no."),
 }
 _DETAILS = {
     "version": _l("version"), "content": _l("content"), "reason": _l("reason"), "kind": _l("kind"), "exercise": _l("drill"),
@@ -217,6 +228,9 @@ _DETAILS = {
     "posts": _l("posts"), "answers": _l("answers"), "course": _l("course"), "percent": _l("per cent"), "passed": _l("passed"),
     "serial": _l("serial"), "renews": _l("renews"), "replaces": _l("replaces"),
     "skill": _l("skill"), "bookings": _l("bookings"), "learner": _l("learner"), "begins": _l("begins"), "seats": _l("seats"),
+    "bad": _l("bad rows"), "gained": _l("gained something"), "same": _l("as they were"), "left": _l("had left"),
+    "taken_back": _l("taken back"), "kept": _l("left alone"), "way": _l("asked for by"), "purpose": _l("purpose"),
+    "audience": _l("audience"), "was": _l("was"), "sha256": _l("hash"),
     "new": _l("new"), "joined": _l("joined"), "members": _l("members"), "gone": _l("deleted"), "lacks": _l("who lacks"),
     "danger": _l("kind"), "stands": _l("state"), "photos": _l("photos"), "doubtful": _l("doubtful"), "into": _l("into no."),
     "made": _l("number"),
@@ -226,7 +240,7 @@ _TELLING = ("exercise", "reason", "kind", "hazard", "tier", "regions", "username
 _REASONS = {"password": _l("wrong password"), "refused": _l("not allowed to sign in"), "unknown": _l("no such account"),
             "real_round": _l("a real round began")}
 _ROLES = {"drafter": _l("drafter"), "approver": _l("approver"), "administrator": _l("administrator"), "viewer": _l("viewer"),
-          "shelters": _l("shelters"), "transfers": _l("transfers")}
+          "shelters": _l("shelters"), "transfers": _l("transfers"), "subscribers": _l("subscribers")}
 _FIELDS = HAZARDS | shelters.FIELDS | _DETAILS
 _KINDS = labels.KINDS | {key: kind.label for key, kind in OBSTRUCTIONS.items()}
 _HEX = re.compile(r"[0-9a-f]{40,64}|[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")

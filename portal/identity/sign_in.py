@@ -107,6 +107,16 @@ def change_password(account: Account, old: str, new: str, address: str) -> DeskS
     return row
 
 
+def confirm(account: Account, password: str, address: str) -> None:
+    """Ask for one's own password once more, before something for which an open browser is not enough. Guesses count like attempts
+    to sign in. Raises Invalid at `password`."""
+    attempt = _count(account.username)
+    if attempt is None or not passwords.matches(password, attempt.stored):
+        _note_failure(account.username, attempt, address)
+        raise Invalid.one("password", WRONG_PASSWORD)
+    _uncount(attempt)
+
+
 def _count(name: str) -> _Attempt | None:
     """Count an attempt, in one statement. None when there may be none: unknown, locked, deactivated."""
     settings, now = current_settings(), utcnow()

@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import click
 
+from portal.subscribers.roster.commands import import_
+
 
 @click.group("subscribers")
 def subscribers() -> None:
     """Subscribers of text messages."""
+
+
+subscribers.add_command(import_)
 
 
 @subscribers.command("seed")

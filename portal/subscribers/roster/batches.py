@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
@@ -104,10 +103,5 @@ def can_be_taken_back(batch: RosterImport, now: datetime) -> bool:
     return batch.state == DONE and batch.written_at is not None and now < batch.written_at + UNDO_WITHIN
 
 
-def uuid_of(batch: RosterImport) -> uuid.UUID:
-    """The batch's id as addresses have it."""
-    return uuid.UUID(batch.id)
-
-
 def subject(batch_id: str) -> str:
-    return f"roster:{batch_id}"
+    return f"list:{batch_id}"

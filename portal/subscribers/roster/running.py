@@ -103,7 +103,7 @@ def drop(batch_id: str, actor: audit.Actor) -> None:
         if batch is None or batch.state not in (batches.READING, batches.READY):
             raise Conflict(taking.GONE)
         batch.state, batch.ended_at = batches.DROPPED, utcnow()
-        audit.append(session, actor, "roster.drop", batches.subject(batch_id), {"rows": batch.rows})
+        audit.append(session, actor, "subscribers.drop", batches.subject(batch_id), {"rows": batch.rows})
     staging.clear(batch_id)
 
 
@@ -118,7 +118,7 @@ def give_up(batch_id: str) -> bool:
             return False  # done meanwhile, or somebody is at it
         was, batch.state = batch.state, back.get(batch.state, batches.CUT_OFF)
         batch.ended_at, batch.told = utcnow(), True
-        audit.append(session, audit.SYSTEM, "roster.cut_off", batches.subject(batch_id), {"was": was, "rows": batch.rows})
+        audit.append(session, audit.SYSTEM, "subscribers.cut_off", batches.subject(batch_id), {"was": was, "rows": batch.rows})
     if was != batches.UNDOING:
         staging.clear(batch_id)
     return True

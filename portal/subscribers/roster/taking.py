@@ -58,7 +58,7 @@ def ask(account: Account | None, batch_id: str, *, skip_bad: bool = False) -> No
             raise Conflict(_l("The list has rows that cannot be taken. Mend them, or say that they are to be left out."))
         batch.state, batch.beat_at, batch.told = batches.WRITING, utcnow(), False
         batch.actor_id, batch.actor = (account.actor.id, account.actor.name) if account else (None, audit.SYSTEM.name)
-        audit.append(session, account.actor if account else audit.SYSTEM, "roster.take", batches.subject(batch_id), {
+        audit.append(session, account.actor if account else audit.SYSTEM, "subscribers.take", batches.subject(batch_id), {
             "rows": batch.rows, "bad": batch.bad, "people": batch.people, "sha256": batch.sha256})
 
 
@@ -104,7 +104,7 @@ def tell(batch_id: str) -> None:
         if batch is None or batch.told or batch.state in batches.MOVING:
             return
         counts = {name: getattr(batch, name) for name in ("new", "gained", "same", "left", "taken_back", "kept")}
-        audit.append(session, audit.Actor(batch.actor_id, batch.actor), f"roster.{batch.state}", batches.subject(batch_id),
+        audit.append(session, audit.Actor(batch.actor_id, batch.actor), f"subscribers.{batch.state}", batches.subject(batch_id),
                      {name: value for name, value in counts.items() if value})
         batch.told = True
 

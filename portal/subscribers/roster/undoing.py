@@ -46,7 +46,8 @@ def ask(account: Account, batch_id: str) -> None:
                               n=batches.UNDO_WITHIN.days))
         batch.state, batch.beat_at, batch.told = batches.UNDOING, utcnow(), False
         batch.actor_id, batch.actor = account.actor.id, account.actor.name
-        audit.append(session, account.actor, "roster.undo", batches.subject(batch_id), {"new": batch.new, "gained": batch.gained})
+        audit.append(session, account.actor, "subscribers.undo", batches.subject(batch_id), {
+            "new": batch.new, "gained": batch.gained})
 
 
 def take_back(batch_id: str) -> RosterImport:

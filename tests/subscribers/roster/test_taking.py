@@ -69,7 +69,7 @@ def now(batch: RosterImport) -> RosterImport:
 def trail() -> list[tuple[str, dict]]:
     db.session.rollback()
     return [tuple(row) for row in db.session.execute(select(audit.AuditEntry.action, audit.AuditEntry.details).where(
-        audit.AuditEntry.action.like("roster.%")).order_by(audit.AuditEntry.seq)).all()]
+        audit.AuditEntry.action.like("subscribers.%")).order_by(audit.AuditEntry.seq)).all()]
 
 
 def test_everybody_of_the_list_is_told_from_then_on_each_once_and_the_story_says_by_which_batch(
@@ -83,7 +83,8 @@ def test_everybody_of_the_list_is_told_from_then_on_each_once_and_the_story_says
                                                          "audiences": ["residents", "schools"]})]
     assert store.count_in([LIULIAN]) == {"zh": 1, "en": 1}
     assert db.session.scalar(select(func.count()).select_from(RosterRow)) == 0, "nothing waits any more"
-    assert trail() == [("roster.take", {"rows": 4, "bad": 1, "people": 2, "sha256": batch.sha256}), ("roster.done", {"new": 2})]
+    assert trail() == [("subscribers.take", {"rows": 4, "bad": 1, "people": 2, "sha256": batch.sha256}),
+                       ("subscribers.done", {"new": 2})]
 
 
 def test_who_left_is_not_brought_back_and_who_is_there_gains_and_keeps_the_language(
@@ -152,7 +153,7 @@ def test_what_fails_or_is_killed_on_the_way_leaves_nothing_and_is_said(
     running.sweep(settled)
     found = now(batch)
     assert (found.state, db.session.scalar(select(func.count()).select_from(RosterRow))) == ("cut_off", 0)
-    assert [action for action, _details in trail()] == ["roster.take", "roster.cut_off"]
+    assert [action for action, _details in trail()] == ["subscribers.take", "subscribers.cut_off"]
 
 
 def test_a_list_that_was_cut_off_while_it_was_read_goes_and_one_that_nobody_takes_in_too(
@@ -178,7 +179,7 @@ def test_how_it_ended_is_told_once_also_when_somebody_was_killed_right_after(
         taking.take_in(batch.id)
     for _n in range(2):
         running.sweep(settled)
-    assert [action for action, _details in trail()] == ["roster.take", "roster.done"]
+    assert [action for action, _details in trail()] == ["subscribers.take", "subscribers.done"]
 
 
 def test_two_lists_with_the_same_people_at_once_make_each_once(settled: Flask, staged: Callable[..., RosterImport]) -> None:
@@ -214,7 +215,7 @@ def test_a_list_is_taken_back_but_not_from_those_who_changed_since(settled: Flas
     assert [one[0] for name, one in after.items() if name.startswith("nobody")] == ["invalid"]
     assert story(PHONE(1))[-1] == ("changed", "roster", {"undone": batch.id})
     assert db.session.scalar(select(func.count()).select_from(RosterGain)) == 0
-    assert [action for action, _details in trail()][-2:] == ["roster.undo", "roster.undone"]
+    assert [action for action, _details in trail()][-2:] == ["subscribers.undo", "subscribers.undone"]
     again = taken(rows_of(f"12900000002,{LIULIAN},,"))
     assert again.new == 1, "who was taken back may come again"
 
