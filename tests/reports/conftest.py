@@ -42,8 +42,8 @@ def jpeg(width: int = 64, height: int = 48, colour: Any = (200, 30, 30), **optio
 
 def typed(**values: Any) -> taking.Typed:
     """What a resident may have typed."""
-    usual: dict[str, Any] = {"ref": str(uuid.uuid4()), "kind": "water", "words": "水没过膝盖，一辆车停在桥下", "community": district.LIULIAN,
-                             "place": "立交桥下", "seconds": 60.0}
+    usual: dict[str, Any] = {"ref": str(uuid.uuid4()), "kind": "water", "words": "水没过膝盖，一辆车停在桥下",
+                             "community": district.LIULIAN, "place": "立交桥下", "seconds": 60.0}
     return taking.Typed(**(usual | values))
 
 
@@ -111,8 +111,10 @@ def portal(tmp_path_factory: pytest.TempPathFactory, sqlite_template: Path) -> I
 
 
 @pytest.fixture(autouse=True)
-def _no_limit_of_the_last_test() -> None:
-    limiter.reset()
+def _no_limit_of_the_last_test(request: pytest.FixtureRequest) -> None:
+    if "portal" in request.fixturenames:
+        request.getfixturevalue("portal")
+        limiter.reset()
 
 
 @pytest.fixture
