@@ -67,7 +67,9 @@ def check(values: Mapping[str, Any]) -> Wishes:
     hours; both or neither); all but the communities may be left out. Raises Invalid, naming the fields."""
     problems: list[Problem] = []
     regions = _regions(_listed(values.get("region_codes")), problems)
-    said = _listed(values.get("audiences")) or ["residents"]
+    said = ["residents"] if values.get("audiences") is None else _listed(values["audiences"])
+    if not said:
+        problems.append(Problem("audiences", _l("Tick at least one group; residents fits everybody.")))
     if unknown := [key for key in said if key not in OFFERED]:
         problems.append(Problem("audiences", _l("Choose from the groups in the list.")))
     language = values.get("language") or LANGUAGES[0]

@@ -10,6 +10,7 @@ from typing import Any
 
 import phonenumbers
 
+from portal.channels.sms import kept as sms
 from portal.core.clock import utcnow
 from portal.regions import lookup
 from portal.subscribers import own, wishes
@@ -39,6 +40,10 @@ def of(holder: Holder, kept: Kept | None) -> dict[str, Any]:
         "history": [{"at": one.at.isoformat(), "kind": one.kind, "source": one.source, "chosen": one.detail} for one in story],
         "browsers": [{"since": one.started_at.isoformat(), "until": one.expires_at.isoformat()}
                      for one in own.browsers(holder.index)],
+        "codes_asked_for": [{"at": one.at.isoformat(), "door": one.door, "used_at": one.used_at and one.used_at.isoformat()}
+                            for one in sms.codes_of(holder.index)],
+        "texts_from_this_phone": [{"at": one.at.isoformat(), "taken_for": one.command, "answer": one.answer}
+                                  for one in sms.texts_of(holder.index)],
     }
 
 

@@ -11,6 +11,7 @@ from flask import Blueprint, Response, current_app, g, redirect, render_template
 from flask_babel import gettext as _
 from sqlalchemy.orm import Session
 
+from portal.channels.sms import kept as sms
 from portal.channels.sms import notices
 from portal.channels.sms.door_pages import DoorPages
 from portal.core import audit
@@ -200,7 +201,12 @@ def sure_page(holder: Holder, problems: Sequence[Problem] = (), status: int = 20
 def erase(holder: Holder) -> Any:
     if request.form.get("sure", "")[:20].strip().upper() not in SURE:
         return sure_page(holder, [Problem("sure", _("Type the word as it stands there, if you want to erase everything."))], 422)
-    wishes.erase(holder.index, "web", keep_mark=request.form.get("forget") != "1")
+    with transaction() as writing:
+        audit.serialise(writing)
+        if (row := wishes.find(holder.index)) is not None:
+            notices.withdraw(writing, f"welcome.{row.id}.")
+        wishes.erase(holder.index, "web", keep_mark=request.form.get("forget") != "1", session=writing)
+        sms.forget_answers(writing, holder.index)
     return door.PASS.hand_over(redirect(url_for("subscribing.erased"), 303), "")  # type: ignore[arg-type]
 
 

@@ -69,6 +69,7 @@ def test_what_cannot_be_wanted_is_named(district: Flask) -> None:
         ({"region_codes": [FIRST, "x"]}, "region_codes"),
         ({"region_codes": [FIRST] + [f"{n}" for n in range(100)]}, "region_codes"),
         ({"audiences": ["responders"]}, "audiences"),
+        ({"audiences": []}, "audiences"),
         ({"language": "fr"}, "language"),
         ({"muted_kinds": ["dragons"]}, "kinds"),
         ({"muted_kinds": [*wishes.kinds.BY_KEY]}, "kinds"),

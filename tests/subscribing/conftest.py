@@ -18,8 +18,9 @@ from sqlalchemy import select, update
 
 from portal import create_app
 from portal.channels.sms import phones
-from portal.channels.sms.models import OneTimeCode
+from portal.channels.sms.models import InboundText, OneTimeCode
 from portal.config import Settings
+from portal.core.clock import utcnow
 from portal.core.db import db, transaction
 from portal.identity.limits import limiter
 from portal.regions import demo as regions
@@ -65,6 +66,12 @@ class Phone:
         assert self.send("/subscribe/sign-in", {"phone": self.number}).status_code == 200
         assert self.send("/subscribe/code", {"phone": self.number, "code": self.code()}).status_code == 302
         return self
+
+    def writes(self, command: str, answer: str) -> None:
+        """A text of this phone that was answered."""
+        with transaction() as session:
+            session.add(InboundText(provider="sandbox", message_id=self.number, phone_index=self.index, command=command,
+                                    answer=answer, at=utcnow()))
 
     def later(self, **time: int) -> None:
         """The codes of this phone as if time had passed."""

@@ -15,6 +15,7 @@ from flask import Flask
 from sqlalchemy import select, update
 
 from portal.channels.sms import codes, notices, segments
+from portal.channels.sms import kept as sms
 from portal.channels.sms.models import OneTimeCode
 from portal.core import audit
 from portal.core.clock import utcnow
@@ -206,6 +207,7 @@ def test_leaving_takes_one_press_and_holds_at_once_and_one_may_come_back(phone: 
 
 def test_a_subscriber_has_their_data_shown_as_a_table_and_as_json(phone: Phone) -> None:
     phone.sign_in().choose(region_codes=[LIULIAN])
+    phone.writes("help", "Liulian")
     got = phone.send("/subscribe/copy", {"format": "json"}, page="/subscribe/")
     everything = json.loads(got.data)
     assert got.headers["Cache-Control"] == "no-store"
@@ -214,6 +216,8 @@ def test_a_subscriber_has_their_data_shown_as_a_table_and_as_json(phone: Phone) 
     assert everything["names_of_regions"][LIULIAN]["zh"] == lookup.get(LIULIAN).name_zh
     assert [(e["kind"], e["source"]) for e in everything["history"]] == [("subscribed", "web")]
     assert len(everything["browsers"]) == 1
+    assert [(one["door"], bool(one["used_at"])) for one in everything["codes_asked_for"]] == [("subscriber", True)]
+    assert [(one["taken_for"], one["answer"]) for one in everything["texts_from_this_phone"]] == [("help", "Liulian")]
     table = phone.send("/subscribe/copy", {"format": "csv"}, page="/subscribe/")
     rows = dict(csv.reader(io.StringIO(table.data.decode("utf-8-sig"))))
     assert rows["wishes.regions"] == LIULIAN
@@ -231,6 +235,7 @@ def test_a_table_holds_nothing_that_a_spreadsheet_would_run() -> None:
 
 def test_erasing_asks_once_more_and_leaves_no_number_and_no_session(phone: Phone) -> None:
     phone.sign_in().choose(region_codes=[LIULIAN])
+    phone.writes("help", "Liulian")
     one = phone.kept().row.id
     answer = phone.send("/subscribe/erase/", {"sure": "yes", "forget": "1"}, page="/subscribe/erase/")
     assert answer.status_code == 422
@@ -240,6 +245,9 @@ def test_erasing_asks_once_more_and_leaves_no_number_and_no_session(phone: Phone
     assert "Your data are erased" in phone.get(answer.location).text
     assert "Step 1 of 3" in phone.get("/subscribe/").text
     assert phone.kept().row.phone_sealed == b""
+    assert [one.answer for one in sms.texts_of(phone.index)] == [""]
+    notices.send_due(phone.app)
+    assert len(phone.texts()) == 1, "a code, and no welcome after everything was erased"
     assert phone.kept().row.id == one
     assert phone.number not in reached(LIULIAN)
     entry = last_entry()
