@@ -25,6 +25,8 @@ from urllib.parse import parse_qs, parse_qsl, urlsplit
 
 import aiohttp
 
+from tests.fakes import carrier_phones
+
 KEPT = 200_000  # messages remembered, and pairs of number and body counted
 PENDING_CALLBACKS = 100_000
 CALLBACKS_IN_FLIGHT = 32
@@ -247,6 +249,9 @@ class Connection(asyncio.Protocol):
         elif path == "/_messages":
             after = int(query.get("after", ["0"])[0])
             self.answer(200, list(itertools.islice(self.carrier.taken, after, after + 5000)))
+            return
+        elif path == "/_write":
+            carrier_phones.write(self, json.loads(body))
             return
         elif method == "POST":
             try:
