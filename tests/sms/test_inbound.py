@@ -179,6 +179,11 @@ def test_erasing_leaves_a_mark_and_no_number(hooks: Flask) -> None:
         row = db.session.execute(select(Subscriber)).scalar_one()
         assert (row.status, row.phone_sealed) == ("opted_out", b"")
         assert db.session.scalar(select(func.count()).select_from(SubscriberRegion)) == 0
+        answers = db.session.execute(select(InboundText.answer).order_by(InboundText.message_id)).scalars().all()
+        assert not any("坑梓" in answer for answer in answers), "what was answered before is erased as well"
+    for body in ("订阅 坑梓", "删除"):
+        assert call(hooks, form(body))[1], "two more"
+    assert call(hooks, form("帮助"))[1] == "", "who is erased again and again gets no more answers for that"
 
 
 def test_old_texts_are_forgotten(hooks: Flask) -> None:

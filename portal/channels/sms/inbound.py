@@ -20,18 +20,20 @@ from sqlalchemy import delete, func, select
 from sqlalchemy.orm import Session
 
 from portal import current_settings
-from portal.channels.sms import aside
+from portal.channels.sms import aside, kept, notices
 from portal.channels.sms.models import InboundText
 from portal.channels.sms.provider import Inbound
 from portal.core import audit
 from portal.core.clock import utcnow
 from portal.core.db import db, insert_into, transaction
-from portal.subscribers import texts
+from portal.subscribers import texts, wishes
 
 #: How long it is remembered what was answered, and the time in which answers are counted.
 KEPT, DAY = timedelta(days=30), timedelta(hours=24)
 _SWEPT_AT_ONCE = 5000
-UNKNOWN, LEAVE = "unknown", "leave"
+#: What a text was taken for, beside the keys of commands. SILENT got no answer: the carrier gave one, or too many were given.
+UNKNOWN, SILENT = "unknown", "silent"
+LEAVE, ERASE = "leave", "erase"
 
 log = logging.getLogger(__name__)
 
@@ -45,18 +47,19 @@ def receive(provider: str, text: Inbound) -> str:
     left = _left(asked.phone_index, utcnow())
     if left == 0 and key != LEAVE:
         return ""
-    words = ""
-    if left and not (asked.command and asked.command.changes):  # what only reads holds no lock
+    words, silent = "", text.answered or left == 0
+    if not silent and not (asked.command and asked.command.changes):  # what only reads holds no lock
         words = texts.answer(asked)
     with transaction() as session:
         if asked.command and asked.command.trail:
             audit.serialise(session)
-        if not _claim(session, provider, text.message_id, asked.phone_index, key):
+        if not _claim(session, provider, text.message_id, asked.phone_index, SILENT if silent else key):
             return _answer_of(session, provider, text.message_id) or ""
         if asked.command and asked.command.changes:
             words = texts.answer(asked, session)
-        words = "" if text.answered or left == 0 else words + _last(asked.language) if left == 1 else words
-        words = aside.signed(words, asked.language) if words else ""
+        if key == ERASE:
+            _forget(session, asked.phone_index)
+        words = "" if silent else aside.signed(words + _last(asked.language) if left == 1 else words, asked.language)
         session.get_one(InboundText, (provider, text.message_id)).answer = words
     return words
 
@@ -96,7 +99,7 @@ def _claim(session: Session, provider: str, message_id: str, phone_index: bytes,
 def _left(phone_index: bytes, now: datetime) -> int:
     """How many answers this phone may still get; 1: the next one is the last."""
     settings, since = current_settings(), now - DAY
-    given = InboundText.at > since, InboundText.answer != ""
+    given = InboundText.at > since, InboundText.command != SILENT  # an answer that was erased was given all the same
     own = db.session.scalar(select(func.count()).where(InboundText.phone_index == phone_index, *given)) or 0
     everybody = db.session.scalar(select(func.count()).select_from(InboundText).where(*given)) or 0
     db.session.commit()
@@ -104,6 +107,13 @@ def _left(phone_index: bytes, now: datetime) -> int:
         log.error("phones that write get no answers any more today: %d were given", everybody)
         return 0
     return max(0, settings.sms_answers_per_phone - own)
+
+
+def _forget(session: Session, phone_index: bytes) -> None:
+    """Who was erased is not named in earlier answers, and no welcome is on its way."""
+    kept.forget_answers(session, phone_index)
+    if (row := wishes.find(phone_index)) is not None:
+        notices.withdraw(session, f"welcome.{row.id}.")
 
 
 def _last(language: str) -> str:
