@@ -12,10 +12,12 @@ import phonenumbers
 
 from portal.channels.sms import kept as sms
 from portal.core.clock import utcnow
+from portal.dispatch import to_one
 from portal.regions import lookup
 from portal.subscribers import own, wishes
 from portal.subscribers.own import Kept
 from portal.subscribing.door import Holder
+from portal.warnings import bulletins
 
 #: Events of the story in a copy: who changes their mind daily for years has them all.
 MOST_EVENTS = 5000
@@ -40,11 +42,23 @@ def of(holder: Holder, kept: Kept | None) -> dict[str, Any]:
         "history": [{"at": one.at.isoformat(), "kind": one.kind, "source": one.source, "chosen": one.detail} for one in story],
         "browsers": [{"since": one.started_at.isoformat(), "until": one.expires_at.isoformat()}
                      for one in own.browsers(holder.index)],
+        "texts_to_this_phone": _texts(kept) if kept else [],
         "codes_asked_for": [{"at": one.at.isoformat(), "door": one.door, "used_at": one.used_at and one.used_at.isoformat()}
                             for one in sms.codes_of(holder.index)],
         "texts_from_this_phone": [{"at": one.at.isoformat(), "taken_for": one.command, "answer": one.answer}
                                   for one in sms.texts_of(holder.index)],
     }
+
+
+def _texts(kept: Kept) -> list[dict[str, Any]]:
+    """Warnings that were sent to the phone, of the newest dispatches."""
+    told = []
+    for sent in to_one.texts_to(kept.row.id):
+        bulletin = bulletins.get(sent.bulletin_id)
+        if bulletin is not None:
+            told.append({"at": sent.at.isoformat(), "warning": bulletin.warning_number, "tier": bulletin.tier,
+                         "hazard": bulletin.hazard, "drill": bulletin.exercise, "status": sent.status, "later": sent.later})
+    return told
 
 
 def as_json(everything: dict[str, Any]) -> bytes:
