@@ -9,7 +9,7 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from datetime import timedelta
 
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from portal import current_settings
 from portal.config import TIERS
@@ -20,8 +20,9 @@ from portal.core.phones import DEMONSTRATION_PREFIX
 from portal.identity.listing import holders
 from portal.identity.models import Account
 from portal.identity.rights import DRAFTER
+from portal.regions import lookup
 from portal.reports import taking, triage
-from portal.reports.models import ACCEPTED, ACTING, RESOLVED, DangerReport
+from portal.reports.models import ACCEPTED, ACTING, RESOLVED, DangerReport, ReportEvent
 
 Step = Callable[[str, str], AbstractContextManager[None]]
 
@@ -62,8 +63,10 @@ def _officer() -> Account | None:
 def _report(place: int, officer: Account | None) -> None:
     kind, community, road, words, language, hours, pictured = REPORTS[place]
     at = utcnow() - timedelta(hours=hours)
+    point = _point(community) if pictured else ""
     made = taking.take(taking.Typed(
-        ref=str(_ref(place)), kind=kind, words=words, community=community, place=road, language=language, seconds=90.0,
+        ref=str(_ref(place)), kind=kind, words=words, community=community, point=point, place=road, language=language,
+        seconds=90.0,
         phone=f"{DEMONSTRATION_PREFIX}000009{place:02d}" if place % 2 == 0 else "", observed_at=at.isoformat()),
         [_picture(place)] if pictured else [])
     with transaction() as session:
@@ -72,8 +75,18 @@ def _report(place: int, officer: Account | None) -> None:
             row.demonstration, row.received_at, row.state_at = True, at, at
             if place % 2 == 0:
                 row.phone_proved_at = at
+            session.execute(update(ReportEvent).where(ReportEvent.report_id == row.id).values(at=at))
     if officer is not None and place in STEPS and not made.again:
         triage.move(officer, made.report.id, 1, *STEPS[place])
+
+
+def _point(community: str) -> str:
+    """Somewhere within the community."""
+    shape = lookup.current().geometries([community]).get(community)
+    if shape is None:
+        return ""
+    at = shape.representative_point()
+    return f"{at.x:.6f},{at.y:.6f}"
 
 
 def _ref(place: int) -> uuid.UUID:

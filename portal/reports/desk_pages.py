@@ -105,13 +105,14 @@ def _page(report: DangerReport, problems: Sequence[Problem] = (), *, typed: dict
     phone = seals.phone_of(report)
     own = listing.own_regions(account, *triage.READERS)
     may = triage.may(account, report)
+    likely, likely_tier = links.likely(report, account)
     return render_template(
         "reports_desk/single.html", report=report, may=may, problems=problems, typed=typed or {}, telephone=telephone,
         words=seals.words_of(report), where=seals.place_of(report), phone=mask(phone) if phone else "",
         story=listing.story(report), photos=listing.photos(report), near=listing.near(report, own), map=_map(report, language),
         merged=listing.merged_into(report), into=listing.by_id(report.duplicate_of) if report.duplicate_of else None,
         moves=states.MOVES[report.state] if may else (), hazards=links.hazards_offered() if may else [],
-        likely=links.likely_hazard(report), tiers_offered=links.draft_tiers(account, report),
+        likely=likely, likely_tier=likely_tier, tiers_offered=links.draft_tiers(account, report),
         may_cut=may_in(account, SHELTERS, [report.region_code]), communities=_communities(language), moment=utcnow(),
         longest=triage.LONGEST), status
 

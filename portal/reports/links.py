@@ -109,5 +109,9 @@ def hazards_offered() -> list[tuple[str, str]]:
     return [(hazard.code, hazard.name(language)) for hazard in hazards.catalogue().for_compose()]
 
 
-def likely_hazard(report: DangerReport) -> str:
-    return KINDS[report.kind].hazard if report.kind in KINDS else ""
+def likely(report: DangerReport, account: Account) -> tuple[str, str]:
+    """The hazard that a draft is most likely about, and the lowest tier that it has within the account's duty; or empty."""
+    known = hazards.catalogue().get(KINDS[report.kind].hazard) if report.kind in KINDS else None
+    if known is None:
+        return "", ""
+    return known.code, next((tier for tier in draft_tiers(account, report) if known.has(tier)), "")

@@ -24,7 +24,8 @@ LABELS: dict[str, Any] = {
 }
 #: What the button says that leads there.
 VERBS: dict[str, Any] = {
-    NEW: _l("It is no spam"), ACCEPTED: _l("Accept it"), ACTING: _l("Say that it is being dealt with"), RESOLVED: _l("Settle it"),
+    NEW: _l("It is no spam"), ACCEPTED: _l("Accept it"), ACTING: _l("Say that it is being dealt with"),
+    RESOLVED: _l("Mark it settled"),
     DECLINED: _l("Do not take it up"), SPAM: _l("It is spam"),
 }
 ICONS: dict[str, str] = {NEW: "●", ACCEPTED: "◔", ACTING: "◑", RESOLVED: "✓", DECLINED: "–", DUPLICATE: "=", SPAM: "✕"}

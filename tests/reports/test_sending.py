@@ -262,7 +262,7 @@ def test_old_reports_lose_their_words_and_spam_goes_as_a_whole(portal: Flask) ->
 
 def test_the_page_is_in_both_languages_and_bounded_in_what_it_lists(portal: Flask) -> None:
     page = Resident(portal, "zh").get("/report/")
-    assert "隐患上报" in page.text
+    assert "上报隐患" in page.text
     assert "积水" in page.text
     assert "Report a danger" in Resident(portal, "zh").get("/report/?lang=en").text
     assert len(page.data) < 40_000

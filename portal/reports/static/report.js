@@ -30,6 +30,11 @@
   async function show(busy = "") {
     let items = [];
     try { items = await box.all(); } catch { /* a browser that keeps nothing has nothing to show */ }
+    // What this page shows already need not stand on it twice.
+    if (!form) for (const item of items.filter((one) => one.state === "sent" && document.querySelector("main").textContent.includes(one.code))) {
+      await box.drop(item.ref);
+      items = items.filter((one) => one !== item);
+    }
     panel.hidden = !items.length && !busy;
     document.getElementById("outbox-list").replaceChildren(...items.reverse().map(line), ...(busy ? [make("li", busy)] : []));
     panel.setAttribute("aria-live", "polite");
