@@ -100,6 +100,8 @@ class Names:
         self._latin_short: dict[str, list[Node]] = {}
         self._sound: dict[str, list[Node]] = {}
         self._like: dict[str, list[Node]] = {}
+        self._alike: dict[str, list[Node]] = {}
+        self._alike_short: dict[str, list[Node]] = {}
         for node, spelled in self._spelled:
             self._zh.setdefault(spelled.zh, []).append(node)
             self._zh_short.setdefault(spelled.zh_short, []).append(node)
@@ -107,6 +109,9 @@ class Names:
                 self._latin.setdefault(whole, []).append(node)
             for short in {spelled.en_short, spelled.pinyin_short}:
                 self._latin_short.setdefault(short, []).append(node)
+            self._alike.setdefault(sounds.alike_letters(spelled.pinyin), []).append(node)
+            if len(short := sounds.alike_letters(spelled.pinyin_short)) > 2:
+                self._alike_short.setdefault(short, []).append(node)
             for syllables in (spelled.syllables, spelled.syllables_short):
                 if syllables:
                     self._sound.setdefault("".join(syllables), []).append(node)
@@ -168,7 +173,7 @@ class Names:
         found = []
         for part, level in typed_zh(plain):
             if len(part) > 1:
-                near = [n for n, s in self._spelled if len(s.zh_short) > 1 and one_slip(part, s.zh_short)]
+                near = [n for name, nodes in self._zh_short.items() if len(name) > 1 and one_slip(part, name) for n in nodes]
                 found += [replace(m, sure=m.sure and len(part) > 3) for m in self._of_level(near, level, SLIP)]
         return found
 
@@ -195,14 +200,9 @@ class Names:
 
     def by_likeness(self, letters: str) -> list[Match]:
         """Letters that sound alike in the south: kenzi for Kengzi."""
-        wanted = sounds.alike_letters(letters)
-        shorts = {sounds.alike_letters(part): level for part, level in shortened_letters(letters)}
-        found = []
-        for node, spelled in self._spelled:
-            if wanted == sounds.alike_letters(spelled.pinyin):
-                found.append(_match(node, SOUND))
-            elif (short := sounds.alike_letters(spelled.pinyin_short)) in shorts and len(short) > 2:
-                found += self._of_level([node], shorts[short], SOUND)
+        found = _matches(self._alike.get(sounds.alike_letters(letters), []), SOUND)
+        for part, level in shortened_letters(letters):
+            found += self._of_level(self._alike_short.get(sounds.alike_letters(part), []), level, SOUND)
         return found
 
     def by_letter_slip(self, letters: str) -> list[Match]:
@@ -210,7 +210,7 @@ class Names:
         found = []
         for part, level in shortened_letters(letters):
             if len(part) >= _FEWEST_LETTERS:
-                near = [n for n, s in self._spelled if one_slip(part, s.pinyin_short) or one_slip(part, s.en_short)]
+                near = [node for name, nodes in self._latin_short.items() if one_slip(part, name) for node in nodes]
                 found += self._of_level(near, level, SLIP)
         return found
 
