@@ -2,7 +2,7 @@
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help run test lint measure measure-shelters measure-training measure-exam measure-certificates messages demo-reset clean setup setup-dev
+.PHONY: help run test lint measure measure-visit measure-shelters measure-training measure-exam measure-certificates measure-page measure-site messages demo-reset clean setup setup-dev
 
 ANLAN := .venv/bin/python -m portal.cli
 ifdef PORT
@@ -43,6 +43,9 @@ lint: setup-dev ## Lint, types and translations only
 measure: setup-dev ## Measure how fast a red warning reaches everybody (about three minutes)
 	@.venv/bin/python tools/measure.py
 
+measure-visit: setup-dev ## Measure when a first visitor on a slow 3G phone sees the words of a warning, beside a bare page
+	@.venv/bin/python tools/measure_first_visit.py
+
 measure-shelters: setup-dev ## Measure the field, imports of shelters, and the paper, each beside its reference
 	@.venv/bin/python tools/measure_field.py
 	@.venv/bin/python tools/measure_shelters.py
@@ -56,6 +59,12 @@ measure-certificates: setup-dev ## Measure 1,000 certificates as PDF beside bare
 
 measure-training: setup-dev ## Measure the desk's pages of training with 160,000 learners and five million answers (ten minutes)
 	@.venv/bin/python tools/measure_training.py
+
+measure-page: setup-dev ## Measure the page of a warning beside nginx with the same bytes (needs nginx and wrk)
+	@.venv/bin/python tools/measure_page.py
+
+measure-site: setup-dev ## Measure how fast 1,000 past warnings become pages, beside their templates alone
+	@.venv/bin/python tools/measure_site.py
 
 messages: setup ## Bring the translation catalogues in step with the code
 	@$(ANLAN) messages update

@@ -61,7 +61,12 @@ class Settings(BaseSettings):
         validation_alias=AliasChoices("ANLAN_SURFACES", "SURFACES"),
         description="What this process serves: `site`, `desk`, `api`, `hooks`, comma separated.",
     )
-    web_threads: int = Field(8, ge=1, le=256, description="Threads of the embedded web server.")
+    web_threads: int = Field(8, ge=1, le=256, description="Threads of a web server's process.")
+    web_server: Literal["waitress", "granian"] = Field(
+        "waitress", description="What `anlan web` serves with: `granian` answers many times as many readers at once,"
+        " `waitress` is pure Python.")
+    web_processes: int = Field(
+        1, ge=1, le=64, description="Processes of `anlan web` with granian, one for each core that it may use.")
     trusted_proxies: int = Field(0, ge=0, le=5, description="Reverse proxies in front, whose forwarded headers are believed.")
 
     # -- secrets ----------------------------------------------------------------------------------

@@ -156,6 +156,12 @@ def _run_all(settings: Settings) -> None:
 def run_web(settings: Settings) -> None:
     """`anlan web`: answers requests; sends nothing."""
     _quiet_logs()
+    if settings.web_server == "granian":
+        from portal.granian_web import serve
+
+        _say(settings.base_url, "web (granian)")
+        serve(settings)
+        return
     with Ending():
         app = create_app(settings)
         server = _listen(app, settings)

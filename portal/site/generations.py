@@ -17,7 +17,7 @@ import shutil
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 import brotli
@@ -30,8 +30,9 @@ LOCK_SECONDS = 60
 #: Files and directories that are written to the disk at the same time. One after another each waits for a flush of the whole
 #: disk, for which a warning's page then waits; together they share it.
 SYNCS = 16
-# Brotli's highest levels take thirty times as long for a few per cent.
-BROTLI_QUALITY = 9
+# Brotli's highest levels take thirty times as long for a few per cent; and a window far beyond a page's size takes forty times
+# as long as one that fits it, for nothing.
+BROTLI_QUALITY, BROTLI_WINDOWS = 9, (16, 22)
 
 
 @dataclass(frozen=True)
@@ -69,6 +70,11 @@ def read_manifest(directory: Path) -> Manifest | None:
         return Manifest(data["rendered"], {path: Entry(**entry) for path, entry in data["entries"].items()})
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None
+
+
+def brotlied(body: bytes) -> bytes:
+    least, most = BROTLI_WINDOWS
+    return brotli.compress(body, quality=BROTLI_QUALITY, lgwin=max(least, min(most, len(body).bit_length())))
 
 
 @contextlib.contextmanager
@@ -123,11 +129,11 @@ class Building:
         self.entries: dict[str, Entry] = {}
         self.rendered = self.linked = 0
         self._unsafe: list[Path] = []  # written, and perhaps only to the cache of the disk
+        self._folders: set[str] = set()
 
     def put(self, path: str, file: str, content_type: str, key: str, make: Callable[[], bytes]) -> None:
         """Serve `file` under `path`. `make` is called only when `key` differs from the one in force."""
-        target = self.directory / file
-        target.parent.mkdir(parents=True, exist_ok=True)
+        target = self._target(file)
         old = self._old.entries.get(path)
         if old and old.key == key and old.file == file and self._link(old, target):
             self.entries[path] = old
@@ -137,7 +143,7 @@ class Building:
         forms = {
             "": body,
             ".gz": gzip.compress(body, 9, mtime=0),
-            ".br": brotli.compress(body, quality=BROTLI_QUALITY),
+            ".br": brotlied(body),
         }
         sizes = {}
         for suffix, data in forms.items():
@@ -161,9 +167,7 @@ class Building:
         """Take one path over as it is in force, whatever its facts are now; False where it cannot be."""
         if (old := self._old.entries.get(path)) is None:
             return False
-        target = self.directory / old.file
-        target.parent.mkdir(parents=True, exist_ok=True)
-        if not self._link(old, target):
+        if not self._link(old, self._target(old.file)):
             return False
         self.entries[path] = old
         self.linked += 1
@@ -179,7 +183,7 @@ class Building:
 
     def finish(self, rendered: str) -> None:
         """Swap this generation in, and remove those older than the one before it."""
-        manifest = {"rendered": rendered, "entries": {path: asdict(e) for path, e in self.entries.items()}}
+        manifest = {"rendered": rendered, "entries": {path: vars(e) for path, e in self.entries.items()}}
         self._write(self.directory / MANIFEST, json.dumps(manifest, ensure_ascii=False).encode())
         folders = [Path(directory) for directory, _folders, _files in os.walk(self.directory)]
         with ThreadPoolExecutor(SYNCS) as pool:
@@ -201,17 +205,25 @@ class Building:
         """Remove what was built so far; what is in force stays."""
         shutil.rmtree(self.directory, ignore_errors=True)
 
+    def _target(self, file: str) -> Path:
+        """Where a file of this generation goes, in a folder that is there."""
+        folder = file.rpartition("/")[0]
+        if folder not in self._folders:
+            (self.directory / folder).mkdir(parents=True, exist_ok=True)
+            self._folders.add(folder)
+        return self.directory / file
+
     def _link(self, old: Entry, target: Path) -> bool:
-        """Take an unchanged file over from the generation in force; False when it is not whole there."""
-        source = self.root / (self.before or "") / old.file
+        """Take an unchanged file over from the generation in force; False when it is not whole there. Thousands are at each
+        publishing, so these are calls of the system and little else."""
+        source, goal = f"{self.root}/{self.before}/{old.file}", str(target)
         for suffix, size in (("", old.size), (".gz", old.gzip), (".br", old.brotli)):
             if suffix and not size:
                 continue
-            origin = source.with_name(source.name + suffix)
             try:
-                if origin.stat().st_size != size:
+                if os.stat(source + suffix).st_size != size:
                     return False
-                _link_or_copy(origin, target.with_name(target.name + suffix))
+                _link_or_copy(source + suffix, goal + suffix)
             except FileNotFoundError:
                 return False
         return True
@@ -224,12 +236,14 @@ class Building:
                 shutil.rmtree(path, ignore_errors=True)
 
 
-def _link_or_copy(source: Path, target: Path) -> None:
-    target.unlink(missing_ok=True)
+def _link_or_copy(source: str, target: str) -> None:
     try:
         os.link(source, target)
     except FileNotFoundError:
         raise
+    except FileExistsError:  # put once more, or half of it left from a damaged one
+        os.unlink(target)
+        _link_or_copy(source, target)
     except OSError:  # a file system without hard links, or too many of them
         shutil.copyfile(source, target)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -67,6 +68,7 @@ class Renderer:
 
     def __init__(self, settings: Settings, now: datetime, assets: Mapping[str, str]) -> None:
         self.settings, self.now, self.assets = settings, now, assets
+        self._maps: dict[tuple[str, tuple[str, ...], str], Markup] = {}  # warnings of the same regions have the same map
 
     def front(self, live: Sequence[Story], past: Sequence[Story], language: str, path: str) -> bytes:
         return self.page("site/front.html", language, path, live=live, past=past)
@@ -106,14 +108,13 @@ class Renderer:
         """The whole district with the warned regions marked, so that people find themselves on it; empty
         where no boundary is known."""
         bulletin = story.substance
+        area = (bulletin.snapshot.get("target") or {}).get("area")
+        key = (language, tuple(bulletin.region_codes), json.dumps(area))
         try:
-            return map_svg(
-                [self.settings.district],
-                language,
-                highlight=bulletin.region_codes,
-                width=MAP_WIDTH,
-                area=(bulletin.snapshot.get("target") or {}).get("area"),
-            )
+            if key not in self._maps:
+                self._maps[key] = map_svg([self.settings.district], language, highlight=bulletin.region_codes, width=MAP_WIDTH,
+                                          area=area)
+            return self._maps[key]
         except Exception:  # the words must be published whatever is wrong with a drawing
             logger.exception("no map could be drawn for the warning %s", story.warning.number)
             return Markup()
