@@ -29,7 +29,7 @@ CONNECTIONS = 800
 #: Seconds without a byte after which a connection is closed, also one that began a request and does not go on.
 IDLE_SECONDS = 30
 LARGEST_HEADER = 32 * 1024
-LARGEST_BODY = 8 * 1024 * 1024
+LARGEST_BODY = 18 * 1024 * 1024
 
 
 class AlreadyRunning(Exception):

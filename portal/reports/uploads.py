@@ -18,7 +18,7 @@ from portal.reports import photo
 from portal.web import csrf
 
 #: Bytes of the whole form; web servers in front must let it through. Photos that a script made smaller are far below.
-LARGEST = 18 * 2**20
+LARGEST = 16 * 2**20
 #: Bytes at the beginning of a form that is too large, in which its words are looked for.
 _HEAD, _LONGEST_FIELD = 256 * 1024, 8000
 
