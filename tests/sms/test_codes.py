@@ -294,8 +294,8 @@ def test_a_thousand_subscriptions_from_one_address_are_refused_in_words_and_othe
     said = ask(*range(1000 if db.engine.dialect.name == "sqlite" else 100))
     most = codes.MOST_UNUSED[0][0]
     assert said[:most] == [""] * most
-    assert set(said[most:]) == {"Many codes were asked for from your network and not used. Wait ten minutes, or use mobile data"
-                                " instead of this Wi-Fi."}
+    assert set(said[most:]) == {"Many codes were asked for from your network and are not used yet. Try again in a few minutes, or"
+                                " use mobile data instead of this Wi-Fi."}
     assert len(db.session.scalars(select(OneTimeCode)).all()) == most
     assert ask(5000, source="2001:db8::1") == ""
     assert ask(5001, source="unheard of") == ""

@@ -50,7 +50,7 @@ KEPT = timedelta(hours=24)
 #: How long the door tells everybody that messages do not go out, after the last one did not.
 TROUBLE = timedelta(minutes=10)
 #: For views that send or check codes, per address and process, before anything is looked up: requests, and wrong guesses.
-SEND_LIMIT, CHECK_LIMIT = "300 per 10 minutes; 3000 per day", "100 per 10 minutes; 600 per day"
+SEND_LIMIT, CHECK_LIMIT = "600 per 10 minutes; 6000 per day", "100 per 10 minutes; 600 per day"
 #: In place of a hash: nothing was to be sent, or it could not be sent. No code has such a hash.
 SILENT, UNSENT = "-", "unsent"
 #: In front of the hash (whose last sign gives way) of a code whose handing over ended without an answer: it may arrive.
@@ -176,8 +176,8 @@ def _check_unused(source: bytes | None, now: datetime) -> None:
     for most, time in MOST_UNUSED if source is not None else ():
         mine = unused.where(OneTimeCode.asked_from == source, OneTimeCode.sent_at > now - time)
         if db.session.execute(mine).scalar_one() >= most:
-            raise Invalid.one("phone", _l("Many codes were asked for from your network and not used. Wait ten minutes, or use"
-                                          " mobile data instead of this Wi-Fi."))
+            raise Invalid.one("phone", _l("Many codes were asked for from your network and are not used yet. Try again in a few"
+                                          " minutes, or use mobile data instead of this Wi-Fi."))
 
 
 def _asked_from() -> bytes | None:
