@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-import re
 import secrets
 import time
 import uuid
@@ -36,7 +35,7 @@ from portal.regions import lookup
 from portal.shelters.living.shown import Opened, opened_for
 from portal.shelters.public import fill as shelters
 from portal.shelters.public import standing
-from portal.site import course_pages, dangers, feeds, past, rss, screens
+from portal.site import assets, course_pages, dangers, feeds, past, rss, screens
 from portal.site.generations import Building, locked
 from portal.site.render import Renderer, sources_of_pages
 from portal.site.stories import Story, facts
@@ -46,25 +45,10 @@ from portal.warnings.models import IN_FORCE, UPDATE, Warning
 
 logger = logging.getLogger(__name__)
 
-HERE = Path(__file__).resolve().parent
-#: Front-end libraries that pages load: published beside them, so that a map is drawn when the application is down.
-VENDOR = HERE.parent / "web" / "static" / "vendor"
-VENDORED = (VENDOR / "leaflet" / "leaflet.js", VENDOR / "leaflet" / "leaflet.css")
-#: What the pages of courses load.
-COURSE_STATICS = (HERE.parent / "training" / "reading" / "static" / "courses.css",
-                  HERE.parent / "training" / "games" / "static" / "games.css")
-#: What the pages of guides and of the search load.
-GUIDE_STATICS = tuple(HERE.parent / "guides" / "static" / name for name in ("guides.css", "search.js"))
 HTML, XML = "text/html; charset=utf-8", "application/xml; charset=utf-8"
 CAP, ATOM = "application/cap+xml; charset=utf-8", "application/atom+xml; charset=utf-8"
 RSS = "application/rss+xml; charset=utf-8"
 GEOJSON, JSON = "application/geo+json", "application/json"
-ASSET_TYPES = {
-    ".css": "text/css; charset=utf-8",
-    ".js": "text/javascript; charset=utf-8",
-    ".svg": "image/svg+xml",
-    ".png": "image/png",
-}
 #: The page at the root of the exported directory.
 DOOR = """<!doctype html>
 <html lang="zh-CN"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
@@ -138,6 +122,8 @@ def generation(app: Flask, nonce: str, longest: float, courses: Callable[[Publis
                 publishing.guides_behind = guides.fill(publishing, whole=courses is not course_pages.keep)
             courses(publishing)
             api.rest(publishing)
+            if behind or publishing.guides_behind or courses is course_pages.keep:
+                building.keep(assets.is_asset)  # pages that were taken over name the scripts and styles of their time
             building.finish(now.isoformat())
         except BaseException:
             building.abandon()
@@ -170,6 +156,7 @@ class Publishing:
             settings.timezone,
             settings.demo,
             settings.sms_provider,
+            bool(settings.push_services),
             lookup.current().token,  # outlines and names of regions are on the maps
         ]
         self.warnings = archive.public_warnings()
@@ -180,7 +167,7 @@ class Publishing:
         self.warnings = [w for w in self.warnings if self.heads.get(w.id)]
         self.opened = self._opened()
         self.guides = self._guides()
-        self.assets = {path.name: self._asset(path) for path in _statics()}
+        self.assets = assets.all_of_them()
         self.render = Renderer(settings, now, {name: url for name, (url, _body) in self.assets.items()})
 
     def key(self, *parts: Any) -> str:
@@ -198,7 +185,8 @@ class Publishing:
         """Swap in what was filled, with all else as it is in force, and begin the generation of the rest: so no warning waits
         while shelters and guides are read, however many they are and whatever is wrong with them."""
         first = self.building
-        first.keep(lambda path: shelters.is_own(path) or dangers.is_own(path) or guides.is_own(path) or api.is_own(path))
+        rooms = (assets.is_asset, shelters.is_own, dangers.is_own, guides.is_own, api.is_own)
+        first.keep(lambda path: any(is_own(path) for is_own in rooms))
         course_pages.keep(self)
         first.finish(self.now.isoformat())
         self.building = Building(first.root)
@@ -223,7 +211,7 @@ class Publishing:
 
     def fill(self) -> None:
         for name, (url, body) in self.assets.items():
-            self.put(url, ASSET_TYPES[Path(name).suffix], self.key(url), partial(bytes, body))
+            self.put(url, assets.TYPES[Path(name).suffix], self.key(url), partial(bytes, body))
         self._warnings()
         self._front()
         screens.put(self)
@@ -357,30 +345,6 @@ class Publishing:
 
     def _rss(self, ids: list[uuid.UUID], language: str) -> bytes:
         return rss.rss(list(archive.public_bulletins(ids)), self.settings, language)
-
-    @staticmethod
-    def _asset(path: Path) -> tuple[str, bytes]:
-        body = path.read_bytes() if path in VENDORED else lean(path)
-        return f"/assets/{path.stem}-{hashlib.sha256(body).hexdigest()[:10]}{path.suffix}", body
-
-
-@cache
-def asset_paths() -> dict[str, str]:
-    """Name of a static file → the path that it is published under."""
-    return {path.name: Publishing._asset(path)[0] for path in _statics()}
-
-
-def lean(path: Path) -> bytes:
-    """A script or a style sheet of ours without the lines that only people read, and without its margins."""
-    if path.suffix not in (".js", ".css"):
-        return path.read_bytes()
-    lines = [line.strip() for line in path.read_text().splitlines()]
-    said = re.compile("//" if path.suffix == ".js" else r"/\*((?!\*/).)*\*/$")
-    return "\n".join([*(line for line in lines if line and not said.match(line)), ""]).encode()
-
-
-def _statics() -> list[Path]:
-    return sorted([*(HERE / "static").iterdir(), *COURSE_STATICS, *GUIDE_STATICS, *notifications.STATICS, *VENDORED])
 
 
 def _cap_bytes(story: Callable[[], Story], at: int) -> bytes:

@@ -12,8 +12,9 @@ from portal.core.i18n import LANGUAGES
 from portal.guides.search import words
 from portal.guides.search.published import Indexes
 from portal.guides.search.results import results
+from portal.site import assets
 from portal.site.generations import CURRENT
-from portal.site.publish import asset_paths, root_of
+from portal.site.publish import root_of
 from portal.site.render import Renderer
 
 #: Seconds for which a reader may keep an answer.
@@ -32,7 +33,7 @@ def search(language: str) -> Response:
     groups = results(index, query, language) if index and query else [] if query else None
     context: dict[str, Any] = {"query": query, "groups": groups, "unready": index is None,
                                "total": sum(len(group.results) + group.more for group in groups or ())}
-    body = Renderer(current_settings(), utcnow(), asset_paths()).page(
+    body = Renderer(current_settings(), utcnow(), assets.paths()).page(
         "guides/search.html", language, f"/{language}/search/", **context)
     answer = Response(body, mimetype="text/html")
     answer.headers["Cache-Control"] = f"public, max-age={KEPT_SECONDS}"

@@ -20,12 +20,14 @@ from portal.config import Settings
 from portal.core.clock import utcnow
 from portal.core.db import db, transaction
 from portal.regions.importer import import_files
+from portal.shelters.models import RiskPoint
 from portal.site.publish import publish
 from portal.warnings.models import ALERT, CANCEL, Bulletin
 from tests.site.records import AREAS, WORDS, record
 
 REGIONS = Path(__file__).resolve().parents[2] / "content" / "regions"
 LIULIAN, MIDDLE = "440310001001", {"longitude": 114.3270, "latitude": 22.7129, "accuracy": 20}
+expect.set_options(timeout=30_000)
 PHONE = {"width": 390, "height": 844}
 ASK = "window.dispatchEvent(new Event('online'))"
 
@@ -59,7 +61,10 @@ def server(tmp_path_factory: pytest.TempPathFactory, sqlite_template: Path) -> I
         import_files([REGIONS / "440310.csv", REGIONS / "440310.geojson"])
         record("20261122-01", tier="yellow", areas=AREAS[:1])
         record("20261122-02", tier="red", areas=AREAS[1:])
-        record("20261121-01", kinds=(ALERT, CANCEL), issued=utcnow() - timedelta(days=2))
+        record("20261121-01", kinds=(ALERT, CANCEL), issued=utcnow() - timedelta(days=2), areas=AREAS[:1])
+        with transaction() as session:
+            session.add(RiskPoint(code="N1", region_code=LIULIAN, kind="waterlogging", name_zh="同富路低洼处",
+                                  name_en="Low end of Tongfu Road", longitude=MIDDLE["longitude"], latitude=MIDDLE["latitude"]))
     publish(app)
     counted = Server(app)
     served = create_server(counted, host="127.0.0.1", port=0)
@@ -209,3 +214,50 @@ def test_a_worker_of_an_older_version_gives_way_and_what_was_chosen_stays(server
     expect(page.get_by_role("heading", name="六联社区", exact=True)).to_be_visible()
     expect(page.locator("[data-kept-banner]")).to_be_visible()
     assert page.evaluate("getComputedStyle(document.querySelector('.top')).borderBottomStyle") == "solid", "it has its style"
+
+
+def test_the_archive_is_searched_on_the_device_and_without_scripts_by_links(server: Server, phone: Callable[..., Page]) -> None:
+    page = phone(service_workers="block")
+    page.goto(f"{server.address}/zh/archive/")
+    page.get_by_label("标题关键词或编号").fill("解除")
+    expect(page.locator("[data-past-said]")).to_contain_text("没有找到")
+    page.get_by_label("标题关键词或编号").fill("暴雨 红色")
+    expect(page.locator("[data-past-said]")).to_have_text("找到 1 条")
+    expect(page.locator("[data-past-found] .over")).to_have_text("已解除")
+    expect(page.locator("[data-past-all]")).to_be_hidden()
+    page.get_by_label("范围").select_option(label="坑梓街道")
+    expect(page.locator("[data-past-said]")).to_contain_text("没有找到")
+    page.get_by_label("范围").select_option(label="坪山街道")
+    page.locator("[data-past-found] a").click()
+    page.wait_for_url("**/warnings/20261121-01/")
+    expect(page.locator("h1")).to_contain_text("坪山区发布暴雨红色预警信号")
+    page.go_back()
+    expect(page.locator("[data-past-said]")).to_have_text("找到 1 条")
+    plain = phone(java_script_enabled=False)
+    plain.goto(f"{server.address}/en/archive/")
+    assert not plain.locator("form").first.is_visible()
+    for link in ("Red warning", "Rainstorm", "Pingshan Subdistrict"):
+        plain.goto(f"{server.address}/en/archive/")
+        plain.locator("main nav").get_by_role("link", name=link).click()
+        expect(plain.locator("main")).to_contain_text("1 past warning")
+        expect(plain.locator(".past-list a")).to_have_count(1)
+
+
+def test_layers_of_the_map_are_switched_and_the_lists_say_the_same_without_scripts(
+    server: Server, phone: Callable[..., Page]
+) -> None:
+    page = phone(service_workers="block")
+    page.goto(f"{server.address}/zh/map/")
+    page.locator("#district-map[data-ready]").wait_for()
+    signs = page.locator("#district-map .sign-waterlogging")
+    expect(signs).to_have_count(1)
+    signs.click(force=True)
+    expect(page.locator(".leaflet-popup-content a")).to_have_text("同富路低洼处")
+    page.get_by_role("checkbox", name="易涝点").uncheck()
+    expect(signs).to_have_count(0)
+    assert page.locator("#district-map path.leaflet-interactive").count() == 2, "two warned areas"
+    plain = phone(java_script_enabled=False)
+    plain.goto(f"{server.address}/en/map/")
+    plain.get_by_text("Liulian Community").first.click()
+    expect(plain.locator("main details strong", has_text="Low end of Tongfu Road")).to_be_visible()
+    expect(plain.locator("svg.map")).to_be_visible()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import random
+import re
 import signal
 import subprocess
 import sys
@@ -19,7 +20,7 @@ from sqlalchemy import text
 
 from portal.core.db import db, transaction
 from portal.guides import fill as guides
-from portal.site import generations
+from portal.site import assets, generations
 from portal.site import publish as publisher
 from portal.site.publish import Published, publish, root_of
 from portal.warnings.models import ALERT, CANCEL, CANCELLED, Warning
@@ -377,3 +378,22 @@ def test_publishing_works_inside_a_request_and_inside_a_context(site: Flask) -> 
     with site.test_request_context("/en/", headers={"Accept-Language": "en"}):
         publish()
     assert 'lang="zh-CN"' in (root(site) / "current/zh/index.html").read_text()
+
+
+def test_a_page_that_is_taken_over_keeps_the_style_of_its_time(site: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
+    publish(site)
+    client = site.test_client()
+    old = re.findall(r'"(/assets/site-[^"]+\.css)"', client.get("/zh/shelters/").text)[0]
+    with site.app_context():
+        record("20261122-01")
+    monkeypatch.setattr(publisher, "code_version", lambda: "an upgrade")
+    monkeypatch.setattr(assets, "lean", lambda path: path.read_bytes() + b"\n")
+
+    def broken(*_: object) -> None:
+        raise RuntimeError("the shelters of the new version cannot be read")
+
+    monkeypatch.setattr(publisher.shelters, "fill", broken)
+    publish(site)
+    assert re.findall(r'"(/assets/site-[^"]+\.css)"', client.get("/zh/").text) != [old]
+    assert client.get("/zh/shelters/").status_code == 200
+    assert client.get(old).status_code == 200

@@ -2,7 +2,7 @@
 // tier, hazard, area and month lead to everything.
 (function () {
   "use strict";
-  var form = document.querySelector("[data-past-search]"), MOST = 100, data = null;
+  var form = document.querySelector("[data-past-search]"), MOST = 100, data = null, last = null;
   if (!form) return;
   var said = document.querySelector("[data-past-said]"), list = document.querySelector("[data-past-found]");
   var all = document.querySelector("[data-past-all]"), language = document.documentElement.lang.slice(0, 2);
@@ -31,6 +31,10 @@
   }
   function wanted(name) { return form.elements[name].value; }
   function look() {
+    // Leaving a field says "changed" again: a list made anew just then would take the link away from under the finger.
+    var question = String(new URLSearchParams(new FormData(form)));
+    if (question === last) return;
+    last = question;
     var words = wanted("q").split(/\s+/).map(plain).filter(Boolean), area = wanted("region");
     var asked = words.length || area !== "" || ["tier", "hazard", "month"].some(wanted);
     all.hidden = Boolean(asked);

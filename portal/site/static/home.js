@@ -27,16 +27,19 @@
     if (!place) return;
     place.hidden = false;
     one("[data-place-ask]").hidden = Boolean(code);
-    one("[data-place-known]").hidden = !code;
-    if (!code) return;
-    one("[data-place-link]").href = "/" + language + "/communities/" + code + "/";
-    named(code, function (name) { one("[data-place-name]").textContent = name; });
-    if (!list) return;
-    var cards = Array.prototype.slice.call(list.querySelectorAll("article"));
-    var here = cards.filter(function (card) { return touches(card, code); }), away = one("[data-away]");
-    here.forEach(function (card) { card.classList.remove("is-away"); list.appendChild(card); });
+    one("[data-place-known]").hidden = one("[data-place-forget-line]").hidden = !code;
+    if (code) {
+      one("[data-place-link]").href = "/" + language + "/communities/" + code + "/";
+      named(code, function (name) { one("[data-place-name]").textContent = name; });
+    }
+    var cards = Array.prototype.slice.call(list.querySelectorAll("article")), away = one("[data-away]");
+    if (!away) return;
+    cards.forEach(function (card, at) { if (!card.hasAttribute("data-at")) card.setAttribute("data-at", at); });
+    cards.sort(function (a, b) { return a.getAttribute("data-at") - b.getAttribute("data-at"); });
+    var here = cards.filter(function (card) { return !code || touches(card, code); });
     one("[data-none-here]").hidden = here.length > 0;
     away.hidden = here.length === cards.length;
+    here.forEach(function (card) { card.classList.remove("is-away"); list.appendChild(card); });
     list.appendChild(away);
     cards.forEach(function (card) { if (here.indexOf(card) < 0) { card.classList.add("is-away"); list.appendChild(card); } });
   }
@@ -62,8 +65,11 @@
           if (!found) { say("outside"); return undefined; }
           keepName(found);
           one("[data-place-said]").hidden = true;
-          return offline.choose(found.code, ["/zh/communities/" + found.code + "/", "/en/communities/" + found.code + "/", "/fields/" + found.code + ".json"])
-            .catch(function () { offline.remember(found.code); }).then(arrange);
+          offline.remember(found.code);
+          arrange();
+          offline.choose(found.code, ["/zh/communities/" + found.code + "/", "/en/communities/" + found.code + "/",
+            "/fields/" + found.code + ".json"]).catch(function () { return undefined; });
+          return undefined;
         });
       }).catch(function (why) { say(typeof why === "string" ? why : "nodata"); });
     });
@@ -71,7 +77,9 @@
   document.addEventListener("click", function (event) {
     if (event.target.closest && event.target.closest("[data-place-near]")) near();
     if (event.target.closest && event.target.closest("[data-place-forget]")) {
-      offline.choose("", []).catch(function () { offline.remember(""); }).then(function () { location.reload(); });
+      offline.remember("");
+      offline.choose("", []).catch(function () { return undefined; });
+      arrange();
     }
   });
   document.addEventListener("anlan:updated", arrange);

@@ -43,6 +43,10 @@
   var map = L.map(element, { attributionControl: false, zoomControl: false, zoomSnap: 0.25, minZoom: 9, maxZoom: 18 });
   L.control.zoom({ zoomInTitle: element.getAttribute("data-nearer"), zoomOutTitle: element.getAttribute("data-farther") }).addTo(map);
   map.setView([22.69, 114.35], 11);
+  // Seen from afar the signs are small, so that they do not hide each other.
+  function far() { element.classList.toggle("is-far", map.getZoom() < 13); }
+  map.on("zoomend", far);
+  far();
   var ground = L.featureGroup().addTo(map);
   Array.prototype.forEach.call(part.querySelectorAll("input"), function (box) {
     var group = groups[box.name] = L.featureGroup().addTo(map);
