@@ -14,6 +14,7 @@ from portal.config import Settings
 from portal.core.db import db
 from portal.subscribers import store
 from tests import district
+from tests.shelters.one_database import database_url  # noqa: F401  (nothing here is a matter of the database)
 from tests.subscribers.roster.conftest import KENGZI, LIULIAN, rows_of
 
 

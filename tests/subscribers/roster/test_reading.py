@@ -16,6 +16,7 @@ from portal.subscribers.audiences import mask_of
 from portal.subscribers.models import RosterFault, RosterImport, RosterRow, Subscriber
 from portal.subscribers.roster import batches, reasons
 from portal.subscribers.roster.rows import Said
+from tests.shelters.one_database import database_url  # noqa: F401  (nothing here is a matter of the database)
 from tests.subscribers.roster.conftest import KENGZI, LIULIAN, rows_of
 
 pytestmark = pytest.mark.usefixtures("settled")
