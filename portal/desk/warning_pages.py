@@ -17,7 +17,7 @@ from portal.core.db import db
 from portal.core.i18n import select_language
 from portal.desk import labels, maps, state
 from portal.dispatch import progress, stop, tallies
-from portal.dispatch.models import WEB
+from portal.dispatch.models import PUSH, WEB
 from portal.identity import rights
 from portal.identity.guard import current_account, signed_in
 from portal.identity.models import Account
@@ -102,7 +102,8 @@ def warning_progress(number: str) -> str:
 # -- who was reached where ---------------------------------------------------------------------------------
 @dataclass(frozen=True)
 class Row:
-    """Recipients of one community or language. `reached`, `lost`, `left_out`: see :mod:`portal.desk.state`."""
+    """Recipients of one community or language. `reached`, `lost`, `left_out`: see :mod:`portal.desk.state`;
+    `told`: whether the channel says at all what arrived."""
 
     key: str
     name: str
@@ -112,6 +113,7 @@ class Row:
     lost: int
     left_out: int
     pending: int
+    told: bool
 
 
 @dataclass(frozen=True)
@@ -154,7 +156,8 @@ def _row(whole: progress.Progress, key: str, name: str, counts: dict[str, int]) 
 
 
 def _made(p: progress.Progress, key: str, name: str) -> Row:
-    return Row(key, name, p.planned, p.accepted, state.reached(p), state.lost(p), state.left_out(p), p.pending)
+    return Row(key, name, p.planned, p.accepted, state.reached(p), state.lost(p), state.left_out(p), p.pending,
+               p.dispatch.channel != PUSH)
 
 
 def reach_rows(number: str, dispatch_id: uuid.UUID) -> Response:

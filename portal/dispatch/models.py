@@ -14,7 +14,8 @@ from sqlalchemy.orm import Mapped, mapped_column
 from portal.core.db import Base, BigId, UtcDateTime, uuid7
 
 SMS, SPEAKERS, WEB, PUSH = "sms", "speakers", "web", "push"
-CHANNELS = (SMS, SPEAKERS, WEB, PUSH)
+#: In the order in which pages show them.
+CHANNELS = (SMS, SPEAKERS, PUSH, WEB)
 
 #: Dispatch states.
 PLANNING, RUNNING, DONE, STOPPED, EXPIRED = "planning", "running", "done", "stopped", "expired"

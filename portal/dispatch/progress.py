@@ -13,7 +13,7 @@ from portal.channels.speakers import registry
 from portal.core.clock import utcnow
 from portal.core.db import db
 from portal.dispatch import tallies
-from portal.dispatch.models import EXPIRED, READY, STOPPED, Batch, Delivery, Dispatch, Outcome, Tally
+from portal.dispatch.models import CHANNELS, EXPIRED, READY, STOPPED, Batch, Delivery, Dispatch, Outcome, Tally
 from portal.dispatch.recipients import unpack
 
 
@@ -82,7 +82,6 @@ def of_bulletin(bulletin_id: uuid.UUID) -> list[Progress]:
         for d in db.session.execute(
             select(Dispatch)
             .where(Dispatch.bulletin_id == bulletin_id)
-            .order_by(Dispatch.channel)
             .execution_options(populate_existing=True)
         ).scalars()
     ]
@@ -97,8 +96,7 @@ def of_warning(warning_id: uuid.UUID) -> dict[uuid.UUID, list[Progress]]:
             for d in db.session.execute(
                 select(Dispatch)
                 .where(Dispatch.warning_id == warning_id)
-                .order_by(Dispatch.channel)
-                .execution_options(populate_existing=True)
+                    .execution_options(populate_existing=True)
             ).scalars()
         ]
     )
@@ -109,6 +107,7 @@ def of_warning(warning_id: uuid.UUID) -> dict[uuid.UUID, list[Progress]]:
 
 
 def _filled(found: list[Progress]) -> list[Progress]:
+    found.sort(key=lambda p: CHANNELS.index(p.dispatch.channel))
     by_id = {p.dispatch.id: p for p in found}
     for dispatch_id, key, n in db.session.execute(
         select(Tally.dispatch_id, Tally.key, func.sum(Tally.n))

@@ -22,6 +22,8 @@ def secrets(settings: Settings) -> Iterator[Finding]:
         "ANLAN_PHONE_KEY": settings.phone_key,
         "ANLAN_SPEAKER_KEY": settings.speaker_key,
     }
+    if settings.push_services:
+        keys["ANLAN_PUSH_KEY"] = settings.push_key
     made_up = [name for name, value in keys.items() if not value.get_secret_value()]
     if made_up:
         yield Finding(

@@ -27,7 +27,7 @@ def settings(tmp_path):
     """Settings without a database of their own, for checks that look at nothing else."""
     def make(**values) -> Settings:
         return Settings(**({"instance": tmp_path / "instance", "secret_key": "s" * 40, "phone_key": "ab" * 32,
-                            "speaker_key": "cd" * 32} | values))
+                            "speaker_key": "cd" * 32, "push_key": "ef" * 31 + "01"} | values))
     return make
 
 
