@@ -3,6 +3,7 @@ network, also where an older worker had been at work."""
 
 from __future__ import annotations
 
+import re
 import shutil
 import threading
 from collections.abc import Callable, Iterator
@@ -147,6 +148,7 @@ def test_what_is_in_force_where_the_reader_lives_comes_first_and_only_the_device
     assert order(page) == ["20261122-01", "20261122-02"]
     page.goto(f"{server.address}/en/")
     expect(page.locator("[data-place-name]")).to_have_text("Liulian Community")
+    expect(page.locator("[data-place-link]")).to_have_attribute("href", f"/en/communities/{LIULIAN}/")
     assert order(page) == ["20261122-01", "20261122-02"]
     assert not [url for url in asked if "114." in url or "22.7" in url]
     page.get_by_role("button", name="Forget it").click()
@@ -214,6 +216,16 @@ def test_a_worker_of_an_older_version_gives_way_and_what_was_chosen_stays(server
     expect(page.get_by_role("heading", name="六联社区", exact=True)).to_be_visible()
     expect(page.locator("[data-kept-banner]")).to_be_visible()
     assert page.evaluate("getComputedStyle(document.querySelector('.top')).borderBottomStyle") == "solid", "it has its style"
+
+
+def test_the_warning_page_with_its_map_style_and_scripts_weighs_under_30_kilobytes(server: Server) -> None:
+    client = server.app.test_client()
+    for language in ("zh", "en"):
+        text = client.get(f"/{language}/warnings/20261122-01/").text
+        assert '<svg class="map"' in text
+        parts = set(re.findall(r'(?:href|src)="(/assets/[^"]+)"', text))
+        weight = len(text.encode()) + sum(len(client.get(path).data) for path in parts)
+        assert weight < 30 * 1024, weight
 
 
 def test_the_archive_is_searched_on_the_device_and_without_scripts_by_links(server: Server, phone: Callable[..., Page]) -> None:

@@ -40,6 +40,8 @@
   }
   part.hidden = false;
   show();
+  // Chosen elsewhere, by the location on the front page: what this page leads to is kept with it from now on.
+  if (offline.community() === code && offline.count() < paths().length) offline.choose(code, paths()).catch(function () { return undefined; });
   if (offline.community() === code) told.textContent = told.getAttribute("data-kept");
   button.addEventListener("click", function () {
     var letGo = offline.community() === code;

@@ -55,6 +55,8 @@
   window.AnlanOffline = {
     clock: clock,
     community: function () { return /^\d{12}$/.test(read(KEY)) ? read(KEY) : ""; },
+    // How many paths are kept with it.
+    count: function () { try { return JSON.parse(read(LIST)).length; } catch (error) { return 0; } },
     // Only which community it is, where the worker cannot keep its pages.
     remember: function (code) { write(KEY, code); link(); },
     choose: function (code, paths) {
