@@ -31,8 +31,9 @@ from portal.core.clock import utcnow  # noqa: E402
 from portal.core.db import db  # noqa: E402
 from portal.core.i18n import LANGUAGES  # noqa: E402
 from portal.models import Base  # noqa: E402
+from portal.site import assets  # noqa: E402
 from portal.site.generations import brotlied  # noqa: E402
-from portal.site.publish import asset_paths, publish, root_of  # noqa: E402
+from portal.site.publish import publish, root_of  # noqa: E402
 from portal.site.render import Renderer  # noqa: E402
 from portal.site.stories import Story  # noqa: E402
 from portal.warnings import archive  # noqa: E402
@@ -72,7 +73,7 @@ def rendered(app: Flask) -> Pages:
     settings, pages = app.extensions["anlan"], []
     with app.app_context():
         stories = [Story(w, archive.bulletins_of(w.id), CANCELLED) for w in archive.public_warnings()]
-        render = Renderer(settings, utcnow(), asset_paths())
+        render = Renderer(settings, utcnow(), assets.paths())
         with timed("the pages of warnings by their templates alone", len(stories) * len(LANGUAGES)):
             for story in stories:
                 for language in LANGUAGES:
