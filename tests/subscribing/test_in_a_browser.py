@@ -90,11 +90,11 @@ def test_a_newcomer_subscribes_by_position_and_leaves_again(
             assert_fits(page)
             snapshot(page, f"subscribe-{name}-{language}")
             assert page.evaluate(SMALLEST, TAPPED) == []
-            if wide or language == "zh":
+            if wide or (language == "zh" and name != "form"):
                 assert_accessible(page)
 
         page.goto(f"{address}/subscribe/?lang={language}")
-        look("door", wide=language == "en")
+        look("door")
         page.fill("#phone", number)
         page.get_by_role("button", name=say["send"]).click()
         expect(page.locator("#code")).to_be_visible()
@@ -106,7 +106,7 @@ def test_a_newcomer_subscribes_by_position_and_leaves_again(
         expect(page.locator("#problems")).to_contain_text(say["choose"])
         look("form")
         page.locator(".sub-wishes > summary").click()
-        page.locator(".sub-street summary").first.click()
+        page.locator(".sub-street summary").first.click()  # everything open is also looked at by axe
         look("form-open", wide=language == "en")
         page.get_by_role("button", name=say["here"]).click()
         expect(page.locator("#found input:checked")).to_have_value(LIULIAN)

@@ -116,7 +116,7 @@ def test_whatever_is_sent_is_answered_in_words(phone: Phone, monkeypatch: pytest
     for odd in ("99999999999999999999999", "١٢٣", "%_' OR 1=1 --<script>", "\r\nSet-Cookie: a=b", "-1", "x" * 5000, "\ud800"):
         body = "&".join(f"{name}={quote(odd, errors='surrogatepass')}" for name in names)
         for path in ("choose/", "copy", "erase/", "sign-in", "code"):
-            for asked in (body, body + "&do=look", body + "&do=save"):
+            for asked in (body, body + "&do=look", body + "&do=save") if path == "choose/" else (body,):
                 answer = phone.post(f"/subscribe/{path}", asked.replace("do=" + quote(odd, errors="surrogatepass"), "x="))
                 assert answer.status_code in (200, 302, 400, 422, 429), (path, odd[:20])
         for path in ("", "choose/", "erase/", "erased/", "sign-in"):
