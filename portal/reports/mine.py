@@ -130,13 +130,17 @@ def say(report: DangerReport, words: str) -> None:
         note(session, row, "report.said")
 
 
-def send_code(report: DangerReport, phone: str, language: str) -> str:
-    """Send a code that proves the telephone, the report's own where `phone` is empty; the number in E.164. Raises Invalid."""
+def number_to_prove(report: DangerReport, phone: str) -> str:
+    """The telephone that was typed, the report's own where nothing was, in E.164. Raises Invalid."""
     number = _number(phone) if phone.strip() else seals.phone_of(report)
     if not number:
         raise Invalid.one("phone", _l("Write your mobile number."))
-    texts.send_code(number, PURPOSE, language)
     return number
+
+
+def send_code(number: str, language: str) -> None:
+    """Send a code that proves the telephone. Raises Invalid where there were too many."""
+    texts.send_code(number, PURPOSE, language)
 
 
 def _number(typed: str) -> str:

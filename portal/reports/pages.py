@@ -14,6 +14,8 @@ from flask_wtf.csrf import generate_csrf
 from itsdangerous import BadSignature, URLSafeTimedSerializer
 from limits import parse_many
 from shapely.geometry import mapping
+from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from portal.channels.sms import codes as texts
 from portal.core.clock import utcnow
@@ -32,6 +34,8 @@ COOKIE, REMEMBERED, REMEMBERED_DAYS = "anlan_reports", 5, 180
 SEND_LIMIT, LOOK_LIMIT = "30 per 10 minutes; 200 per day", "40 per 10 minutes; 400 per day"
 #: Communities in the list to choose from; of more, people type the name.
 MOST_LISTED = 400
+#: What says that the database is not there.
+AWAY = (OperationalError, InterfaceError, PoolTimeoutError, TimeoutError)
 
 
 def make_blueprint() -> Blueprint:
@@ -75,15 +79,22 @@ def form() -> Any:
 def _form(typed: Mapping[str, str], problems: Sequence[Problem] = (), *, offered: Sequence[tuple[str, str]] = (),
           status: int = 200) -> Any:
     """The form with what was typed; `ref` stays the same, so that what is sent again is the same report."""
-    language = select_language()
-    listed = place.communities()
-    ref = typed.get("ref") or str(uuid.uuid4())
-    box = lookup.box(_settings().district)
-    names = [place.label(code, language) for code in listed] if len(listed) <= MOST_LISTED else []
+    names, box = _around_here()
     return render_template(
-        "reports/form.html", typed=typed, problems=problems, offered=offered, ref=ref, names=sorted(names), most=photo.MOST,
-        opened=typed.get("opened") or _clock().dumps(""), longest=taking.LONGEST, large=uploads.LARGEST // 2**20,
-        box=",".join(f"{v:.5f}" for v in box) if box else ""), status
+        "reports/form.html", typed=typed, problems=problems, offered=offered, ref=typed.get("ref") or str(uuid.uuid4()),
+        names=names, box=box, most=photo.MOST, opened=typed.get("opened") or _clock().dumps(""), longest=taking.LONGEST,
+        large=uploads.LARGEST // 2**20), status
+
+
+def _around_here() -> tuple[list[str], str]:
+    """The communities to choose from, and the district's box for the map; nothing while the database is away, so that there is
+    a form also then."""
+    try:
+        listed, box = place.communities(), lookup.box(_settings().district)
+        names = [place.label(code, select_language()) for code in listed] if len(listed) <= MOST_LISTED else []
+    except AWAY:
+        return [], ""
+    return sorted(names), ",".join(f"{v:.5f}" for v in box) if box else ""
 
 
 def _settings() -> Any:
@@ -126,6 +137,11 @@ def send() -> Any:
         return _refuse(sent.fields, doubt.problems, 422, doubt.offered)
     except Invalid as refusal:
         return _refuse(sent.fields, refusal.problems, 429 if isinstance(refusal, taking.Full) else 422)
+    except AWAY as error:
+        current_app.logger.error("a report could not be kept: %s", type(error).__name__)
+        return _refuse(sent.fields, [Problem("", _(
+            "The system cannot keep reports at the moment. Your words are still here: send them again in a few minutes (it is"
+            " never kept twice), photos chosen once more; if somebody is in danger, call 119 or 110 now."))], 503)
     return _thanks(taken)
 
 
@@ -136,7 +152,7 @@ def _refuse(fields: Mapping[str, str], problems: Sequence[Problem], status: int,
     else:
         response = jsonify(refused=[{"field": p.field, "message": str(p.message)} for p in problems], offered=offered)
         response.status_code = status
-    if status == 429:
+    if status in (429, 503):
         response.headers["Retry-After"] = "600"
     return response
 
@@ -255,9 +271,13 @@ def ask_code(number: int) -> Any:
     report, _code = _of_number(number)
     phone = request.form.get("phone", "")[:40]
     try:
-        sent_to = mine.send_code(report, phone, select_language())
+        sent_to = mine.number_to_prove(report, phone)
     except Invalid as refusal:
         return _own({number: refusal.problems}, typed={"phone": phone}, status=422)
+    try:
+        mine.send_code(sent_to, select_language())
+    except Invalid as refusal:  # whoever asked a moment ago has a code on its way: the form for it stays at hand
+        return _own({number: refusal.problems}, asked={number: sent_to}, status=422)
     return _own(asked={number: sent_to})
 
 
