@@ -72,6 +72,7 @@ def test_a_course_is_read_from_the_first_page_to_the_last_without_scripts(addres
     context = chromium.new_context(java_script_enabled=False, locale="en-GB")
     page = context.new_page()
     page.goto(address + "/")
+    page.locator("header summary").click()
     page.get_by_role("link", name="Courses", exact=True).first.click()
     page.get_by_role("link", name="A sample course").click()
     assert page.get_by_role("heading", name="The exam").is_visible()
