@@ -25,6 +25,8 @@ from portal.subscribers.roster.table import Unreadable
 
 log = logging.getLogger(__name__)
 CHUNK = 5_000
+#: Rows of one list. SQLite lets nobody else write while a list becomes subscribers, and others wait for half a minute at most.
+MOST_ROWS = {"postgresql": 2_000_000, "sqlite": 200_000}
 _ROWS: Any = RosterRow.__table__
 _FAULTS: Any = RosterFault.__table__
 _COLUMNS = ("import_id", "line", "phone_index", "phone_sealed", "language", "audiences", "region_code")
@@ -55,7 +57,8 @@ def stage(batch_id: str, file: BinaryIO, said: Said) -> RosterImport:
 def _stage(batch_id: str, file: BinaryIO, said: Said) -> None:
     looked = table.look(file)
     batches.note(batch_id, size=looked.size, sha256=looked.sha256)
-    read = table.read(file, looked.encoding, place_said=said.region_code is not None)
+    read = table.read(file, looked.encoding, place_said=said.region_code is not None,
+                      most=MOST_ROWS[db.engine.dialect.name])
     batch = batches.get(batch_id)
     allowed = batch.region_codes if batch is not None else []
     with lookup.held():  # one tree for all rows

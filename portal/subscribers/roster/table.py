@@ -12,7 +12,7 @@ from typing import Any, BinaryIO
 
 from portal.subscribers.roster import columns
 
-MOST_ROWS, MAX_LINE, LONGEST_CELL = 2_000_000, 16 * 1024, 500
+MAX_LINE, LONGEST_CELL = 16 * 1024, 500
 _BLOCK = 256 * 1024
 
 
@@ -75,9 +75,9 @@ def _refuse(head: bytes) -> None:
         raise Unreadable("workbook")
 
 
-def read(file: BinaryIO, encoding: str, *, place_said: bool) -> Table:
-    """The table of the file. `place_said`: somebody said which community everybody belongs to, so that no column must. Raises
-    Unreadable, also while the rows are read."""
+def read(file: BinaryIO, encoding: str, *, place_said: bool, most: int) -> Table:
+    """The table of the file. `place_said`: somebody said which community everybody belongs to, so that no column must.
+    `most`: rows that are too many beyond. Raises Unreadable, also while the rows are read."""
     file.seek(0)
     text = io.TextIOWrapper(file, encoding=encoding, newline="")
     first = text.readline(MAX_LINE)
@@ -90,7 +90,7 @@ def read(file: BinaryIO, encoding: str, *, place_said: bool) -> Table:
     if heading is None:
         raise Unreadable("empty")
     places, ignored = _heading(heading, reader.line_num, place_said)
-    return Table(places, len(heading), ignored, _rows(reader))
+    return Table(places, len(heading), ignored, _rows(reader, most))
 
 
 def _lines(text: io.TextIOWrapper) -> Iterator[str]:
@@ -133,11 +133,11 @@ def _heading(cells: list[str], line: int, place_said: bool) -> tuple[dict[str, i
     return found, tuple(ignored)
 
 
-def _rows(reader: Any) -> Iterator[tuple[int, list[str]]]:
+def _rows(reader: Any, most: int) -> Iterator[tuple[int, list[str]]]:
     """(line, cells) of each row that is not empty."""
     count = 0
     while (cells := _next(reader)) is not None:
         count += 1
-        if count > MOST_ROWS:
-            raise Unreadable("too_many_rows", reader.line_num, n=MOST_ROWS)
+        if count > most:
+            raise Unreadable("too_many_rows", reader.line_num, n=most)
         yield reader.line_num, cells

@@ -15,6 +15,7 @@ from flask_babel import lazy_gettext as _l
 from sqlalchemy import JSON, ColumnElement, String, case, cast, func, insert, literal, select, text, update
 from sqlalchemy.orm import Session
 
+from portal import current_settings
 from portal.core import audit
 from portal.core.clock import utcnow
 from portal.core.db import UtcDateTime, db, insert_into, transaction
@@ -51,7 +52,7 @@ def ask(account: Account | None, batch_id: str, *, skip_bad: bool = False) -> No
         if batch is None:
             raise LookupError(batch_id)
         if account is not None:
-            require_in(account, SUBSCRIBERS, batch.region_codes or [])
+            require_in(account, SUBSCRIBERS, batch.region_codes or [current_settings().district])
         if batch.state != batches.READY or not batch.people:
             raise Conflict(GONE)
         if batch.bad and not skip_bad:
