@@ -9,7 +9,7 @@ import socket
 import sys
 
 import click
-from granian import Granian
+from granian.server.mp import MPServer
 from granian.constants import HTTPModes, Interfaces
 from granian.http import HTTP1Settings
 from granian.log import LogLevels
@@ -23,9 +23,9 @@ ENDING_SECONDS = 10
 BACKLOG = 2048
 
 
-def server(settings: Settings) -> Granian:
+def server(settings: Settings) -> MPServer:
     """The server; each of its processes makes an application from the environment."""
-    return Granian(
+    return MPServer(
         "portal:create_app", factory=True, interface=Interfaces.WSGI, address=settings.host, port=settings.port,
         workers=settings.web_processes, blocking_threads=settings.web_threads, backlog=BACKLOG,
         http=HTTPModes.http1, websockets=False,

@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Mapping, Sequence
+from contextvars import ContextVar
 from datetime import datetime
 from functools import cache
 from pathlib import Path
 from typing import Any
 
-from flask_babel import force_locale, gettext, ngettext
+from flask_babel import force_locale, get_translations
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
@@ -48,6 +49,18 @@ def sources_of_pages() -> list[Path]:
     return sorted(path for path in found if path.is_file() and path.suffix in endings)
 
 
+#: The catalogue of the page at work: looked up once for a page and not for each of its words, which took a fifth of the time.
+_catalogue: ContextVar[Any] = ContextVar("anlan.catalogue")
+
+
+def _gettext(text: str) -> str:
+    return str(_catalogue.get().gettext(text))
+
+
+def _ngettext(one: str, many: str, count: int) -> str:
+    return str(_catalogue.get().ngettext(one, many, count))
+
+
 @cache
 def _environment() -> Environment:
     environment = Environment(
@@ -58,7 +71,7 @@ def _environment() -> Environment:
         lstrip_blocks=True,
         undefined=StrictUndefined,
     )
-    environment.install_gettext_callables(gettext, ngettext, newstyle=True)  # type: ignore[attr-defined]
+    environment.install_gettext_callables(_gettext, _ngettext, newstyle=True)  # type: ignore[attr-defined]
     return environment
 
 
@@ -122,6 +135,7 @@ class Renderer:
     def page(self, template: str, language: str, path: str, **context: Any) -> bytes:
         zone, other = self.settings.timezone, "en" if language == "zh" else "zh"
         with force_locale(language):
+            _catalogue.set(get_translations())
             text = (
                 _environment()
                 .get_template(template)
