@@ -102,13 +102,19 @@ def _regions(account: Account) -> dict[str, Any]:
     return found
 
 
-def _query(choice: Choice) -> Select[int, bytes, str, int, str, str, Any]:
+def _query(choice: Choice, *, in_order: bool = False) -> Select[int, bytes, str, int, str, str, Any]:
     query = select(Subscriber.id, Subscriber.phone_sealed, Subscriber.language, Subscriber.audiences, Subscriber.status,
                    Subscriber.source, Subscriber.created_at).where(
         Subscriber.status == choice.status, func.length(Subscriber.phone_sealed) > 0)
     if choice.region != current_settings().district:
-        inside = select(SubscriberRegion.subscriber_id).where(within([choice.region]))
-        query = query.where(Subscriber.id.in_(inside))
+        if in_order:
+            # As an aggregate, so that it is looked up for each person on the way: as a set, PostgreSQL would make it anew for
+            # each page.
+            first = select(func.min(SubscriberRegion.region_code)).where(
+                SubscriberRegion.subscriber_id == Subscriber.id, within([choice.region]))
+            query = query.where(first.scalar_subquery().is_not(None))
+        else:
+            query = query.where(Subscriber.id.in_(select(SubscriberRegion.subscriber_id).where(within([choice.region]))))
     if choice.audience:
         query = query.where(Subscriber.audiences.bitwise_and(audiences.mask_of([choice.audience])) != 0)
     return query.where(Subscriber.language == choice.language) if choice.language else query
@@ -118,7 +124,7 @@ def _lines(choice: Choice, language: str) -> Iterator[bytes]:
     book: PhoneBook = current_app.extensions["phones"]
     zone, last = current_settings().timezone, 0
     yield line(_HEADS[language])
-    query = _query(choice).order_by(Subscriber.id).limit(_CHUNK)
+    query = _query(choice, in_order=True).order_by(Subscriber.id).limit(_CHUNK)
     while True:
         rows = db.session.execute(query.where(Subscriber.id > last)).all()
         regions: dict[int, list[str]] = {}

@@ -9,7 +9,7 @@ from flask import Flask
 from portal.subscribers import store
 from portal.subscribers.models import ACTIVE
 from portal.subscribers.office import export_pages, figures
-from portal.subscribers.roster import batches, staging
+from portal.subscribers.roster import batches, running, staging
 from portal.subscribers.roster.rows import Said
 from tests import district
 
@@ -37,3 +37,11 @@ def test_what_went_out_can_come_in_again(settled: Flask) -> None:
     some = b"".join(export_pages._lines(export_pages.Choice(district.KENGZI, "schools", "zh", ACTIVE), "en"))
     assert some.splitlines()[1:] == [some.splitlines()[1]]
     assert some.splitlines()[1].startswith(b"12900000001,440310005001,residents;schools,zh,active,demo,")
+
+
+def test_a_file_that_is_too_large_is_not_kept() -> None:
+    assert running.keep(io.BytesIO(b"x" * 101), 100) is None
+    kept = running.keep(io.BytesIO(b"x" * 100), 100)
+    assert kept is not None
+    with kept:
+        assert kept.tell() == 100

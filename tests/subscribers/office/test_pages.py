@@ -166,8 +166,11 @@ def test_numbers_go_out_with_purpose_and_password_alone_and_the_trail_knows_befo
         assert answer.status_code == 422, fields
         assert "129" not in answer.text
     assert [action for action, _s, _d in trail()] == []
+    assert db.session.get(Account, keeper.id, populate_existing=True).failed_attempts == 1, "a wrong password counts"
     answer = exported(browser, region=district.PINGSHAN)
     assert answer.headers["Content-Disposition"] == 'attachment; filename="subscribers.csv"'
+    db.session.rollback()
+    assert db.session.get(Account, keeper.id, populate_existing=True).failed_attempts == 0
     lines = answer.text.removeprefix("\ufeff").splitlines()
     assert [one.rsplit(",", 1)[0] for one in lines[1:]] == [
         f"12900000001,{LIULIAN},residents;schools,zh,active,demo", f"0085251234567,{LIULIAN},residents,en,active,demo"]
