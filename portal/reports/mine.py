@@ -12,6 +12,7 @@ from sqlalchemy import delete, func, select
 from sqlalchemy.orm import Session
 
 from portal.channels.sms import codes as texts
+from portal.channels.sms import notices
 from portal.core import audit
 from portal.core.clock import utcnow
 from portal.core.db import db, transaction
@@ -169,6 +170,7 @@ def forget_phone(report: DangerReport) -> None:
     with transaction() as session:
         row = locked(session, report.id)
         row.phone_sealed = row.phone_index = row.phone_proved_at = None
+        notices.withdraw(session, notice_ref(row))
         note(session, row, "report.forget_phone")
 
 
@@ -190,12 +192,18 @@ def erase(session: Session, row: DangerReport) -> None:
     """Take away what tells of people: words, photos, telephone, the exact point. What kind of danger it was, in which community,
     and what became of it stays, for the figures."""
     session.execute(delete(ReportPhoto).where(ReportPhoto.report_id == row.id))
+    notices.withdraw(session, notice_ref(row))
     written = select(ReportEvent).where(ReportEvent.report_id == row.id, ReportEvent.words_sealed.is_not(None))
     for event in session.scalars(written):
         event.words_sealed = None
     row.words_sealed = row.place_sealed = row.phone_sealed = row.phone_index = row.phone_proved_at = None
     row.longitude = row.latitude = None
     row.photos, row.erased_at = 0, utcnow()
+
+
+def notice_ref(row: DangerReport) -> str:
+    """How the refs of text messages about a report begin."""
+    return f"report.{row.id}."
 
 
 def read_codes(cookie: str) -> Sequence[str]:

@@ -118,7 +118,7 @@ def _tell(session: Session, row: DangerReport) -> None:
         with force_locale(one.language):
             body = _("There is an answer to your report no. %(number)d. Read it with your code: %(url)s", number=one.number,
                      url=f"{current_settings().base_url}/report/follow")
-        notices.queue(session, f"report.{one.id}.{row.version}", one.phone_sealed, body, utcnow() + TELL_UNTIL)
+        notices.queue(session, f"{mine.notice_ref(one)}{row.version}", one.phone_sealed, body, utcnow() + TELL_UNTIL)
 
 
 def merge(account: Account, report_id: uuid.UUID, version: int, into_number: int) -> DangerReport:

@@ -19,7 +19,7 @@ from portal.core.clock import utcnow
 from portal.core.db import db, transaction
 from portal.core.errors import Conflict, Forbidden, Invalid
 from portal.identity.models import Account
-from portal.identity.rights import DRAFTER, SHELTERS
+from portal.identity.rights import ADMINISTRATOR, DRAFTER, SHELTERS
 from portal.reports import listing, mine, states, taking, triage
 from portal.reports.models import NEW, STATES, DangerReport
 from portal.shelters.models import Obstruction
@@ -115,6 +115,8 @@ def test_an_answer_is_read_with_the_code_and_told_to_a_proved_telephone(portal: 
     assert notices(first) == 1
     triage.answer(officer, second.id, "Thank you")
     assert notices(second) == 0  # a number that nobody proved is not written to
+    mine.forget_phone(first)
+    assert notices(first) == 0  # nor is one that was taken away
     triage.keep_note(officer, first.id, "rang the pump house")
     assert "pump house" not in repr(mine.of(fresh(first), "", "en").steps)
     assert "rang the pump house" in desk.get(f"/desk/reports/{first.number}/").text
@@ -220,6 +222,10 @@ def test_a_telephone_is_masked_and_looking_at_it_is_in_the_trail(portal: Flask, 
     fresh(one)
     deeds = db.session.scalars(select(AuditEntry.action).where(AuditEntry.subject == f"report:{one.number}")).all()
     assert deeds == ["report.receive", "report.reveal"]
+    trail = seat(district.office("chief", (ADMINISTRATOR, district.DISTRICT, "red"))).get("/desk/trail/")
+    assert "looked at the telephone of a resident" in text_of(trail)
+    assert f'href="/desk/reports/{one.number}/"' in trail.text
+    assert PHONE not in trail.text
 
 
 def test_the_list_shows_what_waits_and_keeps_what_is_doubtful_apart(portal: Flask, officer: Account,
