@@ -25,6 +25,7 @@ ATOM = "{http://www.w3.org/2005/Atom}"
 SCHEMAS = Path(__file__).resolve().parents[3] / "shared" / "cap"
 PAGE_BYTES = 30 * 1024
 Window = Callable[..., Page]
+pytestmark = pytest.mark.timeout(400)  # whoever comes first waits for the first start, or makes it
 
 
 @pytest.fixture(scope="module")

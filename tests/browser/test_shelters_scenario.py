@@ -25,6 +25,7 @@ HALL = "PS-N001"
 PEOPLE = 40
 CLOSED_RADIUS = 25
 Window = Callable[..., Page]
+pytestmark = pytest.mark.timeout(400)  # whoever comes first waits for the first start, or makes it
 #: In the page of the way: the route of a layer from a place, as the page's own script finds it.
 ROUTE = """async ([lon, lat]) => {
   const answer = await fetch("/fields/440310001001.json", {cache: "no-store"});

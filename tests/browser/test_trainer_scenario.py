@@ -15,6 +15,7 @@ from tests.whole.first_start import copied, first_start
 from tests.whole.machine import Machine, running
 
 Window = Callable[..., Page]
+pytestmark = pytest.mark.timeout(400)  # whoever comes first waits for the first start, or makes it
 COURSE = "first-responder"
 LIST = "姓名,手机号,学号\n周一帆,129 0009 9101,2026-01\n吴小满,12900099102,2026-02\n郑知夏,1290009910,2026-03\n"
 GIFT = (
