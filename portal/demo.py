@@ -22,8 +22,11 @@ from portal.identity import demo as people
 from portal.identity.models import Account
 from portal.regions import demo as regions
 from portal.regions import lookup
+from portal.reports import demo as reports
 from portal.shelters import demo as shelters
 from portal.subscribers import demo as subscribers
+from portal.subscribers.roster import demo as rosters
+from portal.subscribing import demo as subscribing
 from portal.training import demo as training
 from portal.warnings import bulletins, drafts, hazards, review, words
 from portal.warnings.models import ALERT, CANCEL, EDITING, ISSUED, SUBMITTED, Warning
@@ -49,6 +52,9 @@ def fill(app: Flask, step: Step) -> None:
         people.seed()
         shelters.seed(step)  # also where an earlier version has filled the rest
         training.seed(step)
+        rosters.seed(step)
+        subscribing.seed(step)
+        reports.seed(step)
         if _filled():
             return
         with step(f"{SUBSCRIBERS:,} 名演示订阅者", f"{SUBSCRIBERS:,} sandbox subscribers"):

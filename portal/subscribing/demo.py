@@ -17,7 +17,7 @@ from portal.subscribers import own, wishes
 
 Step = Callable[[str, str], AbstractContextManager[None]]
 
-#: A father with a child at school and quiet nights, who first wanted less; somebody who reads English; somebody who left by text.
+#: A father with a child at school, who first wanted less; somebody who reads English; somebody who left by text.
 PARENT, VISITOR, LEFT = (f"{DEMONSTRATION_PREFIX}{serial:08d}" for serial in (101, 102, 103))
 
 
@@ -30,7 +30,7 @@ def seed(step: Step) -> None:
     with step("三名自行订阅的居民", "three residents who subscribed by themselves"):
         _chooses(PARENT, "sms", region_codes=[home])
         _chooses(PARENT, "web", region_codes=[home, school], audiences=["residents", "schools"], lowest_tier="blue",
-                 muted_kinds=["pests"], quiet_from=22, quiet_to=7)
+                 muted_kinds=["pests"])
         _chooses(VISITOR, "web", region_codes=[other], language="en", lowest_tier="yellow")
         _chooses(LEFT, "web", region_codes=[home])
         wishes.leave(_index(LEFT), "sms")
