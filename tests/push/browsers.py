@@ -24,7 +24,10 @@ def subscription(host: str = "fcm.googleapis.com") -> dict:
 
 def device(regions: tuple[str, ...], *, tier: int = 0, language: str = "zh", came_from: str = "192.0.2.1") -> str:
     given = subscription()
-    keys = Keys(*(from_base64url(given["keys"][k]) for k in ("p256dh", "auth")))
-    store.put(store.Subscription(services.check(given["endpoint"], tuple(HOSTS.split(","))), keys),
-              store.Wanted(regions, tier, language), came_from)
+    store.put(subscribed(given), store.Wanted(regions, tier, language), came_from)
     return given["endpoint"]
+
+
+def subscribed(given: dict) -> store.Subscription:
+    keys = Keys(*(from_base64url(given["keys"][k]) for k in ("p256dh", "auth")))
+    return store.Subscription(services.check(given["endpoint"], tuple(HOSTS.split(","))), keys)

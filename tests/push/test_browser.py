@@ -255,13 +255,15 @@ def test_the_switch_fits_every_screen_and_has_no_barriers(server: Server, device
     page, _subscription = device
     errors: list[str] = []
     page.on("console", lambda told: errors.append(told.text) if told.type == "error" else None)
-    for language in ("zh", "en"):
-        for size in (PHONE, DESKTOP):
-            page.set_viewport_size(size)
-            page.goto(f"{server.url}/{language}/notifications/?community={district.LIULIAN}")
-            said(page, "is-off")
-            assert_accessible(page)
+    for language, size in (("zh", PHONE), ("en", DESKTOP)):
+        page.set_viewport_size(size)
+        page.goto(f"{server.url}/{language}/notifications/?community={district.LIULIAN}")
+        said(page, "is-off")
+        assert_accessible(page)
+        for width in (320, 390, 1280):
+            page.set_viewport_size({"width": width, "height": 800})
             assert_fits(page)
+    page.set_viewport_size(PHONE)
     assert errors == []
     small = page.evaluate("""() => [...document.querySelectorAll("[data-push] button, [data-push] select")]
       .filter(e => e.offsetParent && e.getBoundingClientRect().height < 44).map(e => e.outerHTML)""")

@@ -25,6 +25,7 @@ from portal.warnings.models import CANCEL, UPDATE
 from tests import district
 from tests.dispatch.conftest import Workshop, dispatch_of, issued  # noqa: F401
 from tests.push.service import PushService, note
+from tests.shelters.one_database import database_url  # noqa: F401
 
 TARGET = {"regions": [district.PINGSHAN], "area": None, "audiences": [], "channels": ["push"]}
 ELSEWHERE = "440310005001"

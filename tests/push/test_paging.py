@@ -8,7 +8,7 @@ from portal.channels.push import store
 from portal.channels.push.models import PushDevice
 from portal.core.db import db
 from tests import district
-from tests.push.browsers import COMMUNITY, OTHER, device
+from tests.push.browsers import COMMUNITY, OTHER, device, subscribed, subscription
 
 
 def test_devices_are_found_by_community_language_and_tier_each_once(context, database_kind):
@@ -32,6 +32,23 @@ def test_devices_are_found_by_community_language_and_tier_each_once(context, dat
     assert store.drop_many([newest]) == 1
     device((COMMUNITY,))
     assert db.session.scalar(select(func.max(PushDevice.id))) > newest, "a number is never given twice"
+
+
+def test_a_device_is_moved_and_forgotten_whole(context, database_kind):
+    district.settle_regions()
+    old, other = device((COMMUNITY, OTHER), tier=3), device((OTHER,))
+    taken = subscribed(subscription())
+    assert store.renew(old, taken)
+    assert store.of(old) is None
+    assert store.of(taken.address.url) == store.Wanted((COMMUNITY, OTHER), 3, "zh")
+    assert store.renew(other, taken), "an address belongs to one device: the newest word counts"
+    assert store.of(taken.address.url) == store.Wanted((OTHER,), 0, "zh")
+    assert store.page(COMMUNITY, "zh", 4) == []
+    (address, keys), = store.load(store.page(OTHER, "zh", 4)).values()
+    assert (address, keys) == (taken.address.url, taken.keys)
+    assert store.drop(address)
+    assert not store.drop(address)
+    assert store.count_in([district.DISTRICT], 4) == 0
 
 
 def test_planning_reads_a_community_as_one_range(context, database_kind):
