@@ -49,7 +49,8 @@ def import_(file: Path, check: bool, skip_bad: bool, basis: str, community: str,
         except Invalid as error:
             raise click.UsageError(f"--basis: {error.problems[0].message}") from error
         with file.open("rb") as source:
-            batch = staging.stage(batch.id, source, Said(community or None, audiences.mask_of([audience]), language))
+            batch = staging.stage(batch.id, source, Said(community or None, audiences.mask_of([audience]), language),
+                                  _progress if sys.stderr.isatty() else None)
         _tell(batch)
         if batch.state == batches.READY:
             if check or (batch.bad and not skip_bad) or not batch.new + batch.gained:
@@ -61,6 +62,10 @@ def import_(file: Path, check: bool, skip_bad: bool, basis: str, community: str,
                 _say(f"taken in as list {batch.id}: {batch.new:,} new, {batch.gained:,} gained something")
         wrong = batch.state == batches.REFUSED or (batch.bad and (check or not skip_bad))
     sys.exit(1 if wrong else 0)
+
+
+def _progress(rows: int, bad: int, percent: int) -> None:
+    click.echo(f"\r{percent:3} %, {rows:,} rows read, {bad:,} bad ", nl=percent >= 100, err=True)
 
 
 def _why(batch: RosterImport, check: bool) -> None:

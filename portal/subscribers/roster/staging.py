@@ -6,7 +6,7 @@ Nothing of it is a subscriber yet. On PostgreSQL rows come in by COPY.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, BinaryIO
 
 from flask import current_app
@@ -24,6 +24,7 @@ from portal.subscribers.roster.survey import survey
 from portal.subscribers.roster.table import Unreadable
 
 log = logging.getLogger(__name__)
+Heard = Callable[[int, int, int], None]
 CHUNK = 5_000
 #: Rows of one list. SQLite lets nobody else write while a list becomes subscribers, and others wait for half a minute at most.
 MOST_ROWS = {"postgresql": 2_000_000, "sqlite": 200_000}
@@ -36,10 +37,11 @@ class Dropped(Exception):
     """Somebody threw the list away while it was read."""
 
 
-def stage(batch_id: str, file: BinaryIO, said: Said) -> RosterImport:
-    """Read the whole list. The batch is `ready` afterwards, with what taking it in would do; or `refused`, with why."""
+def stage(batch_id: str, file: BinaryIO, said: Said, heard: Heard | None = None) -> RosterImport:
+    """Read the whole list, telling `heard` on the way the rows, the bad ones, and the share of the file, in per cent. The batch is
+    `ready` afterwards, with what taking it in would do; or `refused`, with why."""
     try:
-        _stage(batch_id, file, said)
+        _stage(batch_id, file, said, heard)
     except Dropped:
         clear(batch_id)
     except Unreadable as error:
@@ -54,7 +56,7 @@ def stage(batch_id: str, file: BinaryIO, said: Said) -> RosterImport:
     return found
 
 
-def _stage(batch_id: str, file: BinaryIO, said: Said) -> None:
+def _stage(batch_id: str, file: BinaryIO, said: Said, heard: Heard | None) -> None:
     looked = table.look(file)
     batches.note(batch_id, size=looked.size, sha256=looked.sha256)
     read = table.read(file, looked.encoding, place_said=said.region_code is not None,
@@ -66,7 +68,10 @@ def _stage(batch_id: str, file: BinaryIO, said: Said) -> None:
         rows = bad = 0
         for good, wrong in _chunks(read.rows, reader):
             rows, bad = rows + len(good) + len(wrong), bad + len(wrong)
-            _write(batch_id, good, wrong, rows=rows, bad=bad, done=min(file.tell(), looked.size))
+            done = min(file.tell(), looked.size)
+            _write(batch_id, good, wrong, rows=rows, bad=bad, done=done)
+            if heard is not None:
+                heard(rows, bad, 100 * done // looked.size)
     if not rows:
         raise Unreadable("no_rows")
     with transaction() as session:

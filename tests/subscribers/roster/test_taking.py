@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import threading
 from collections.abc import Callable
+from datetime import timedelta
 
 import pytest
 from flask import Flask
@@ -198,11 +199,16 @@ def test_two_lists_with_the_same_people_at_once_make_each_once(settled: Flask, s
     assert store.count_in([LIULIAN]) == store.count_in([KENGZI]) == {"zh": 300}
 
 
-def test_a_list_is_taken_back_but_not_from_those_who_changed_since(settled: Flask, taken: Callable[..., RosterImport]) -> None:
+def test_a_list_is_taken_back_but_not_from_those_who_changed_since(
+        settled: Flask, taken: Callable[..., RosterImport], monkeypatch: pytest.MonkeyPatch) -> None:
     account = district.office("keeper", (SUBSCRIBERS, district.DISTRICT, "red"))
     district.subscriber(PHONE(1), LIULIAN)
     batch = taken(rows_of(f"12900000001,{KENGZI},学校,", f"12900000002,{LIULIAN},,", f"12900000003,{LIULIAN},,"))
     store.opt_out(settled.extensions["phones"].index(PHONE(3)), "sms")
+    with monkeypatch.context() as patch:
+        patch.setattr(batches, "UNDO_WITHIN", timedelta(0))
+        with pytest.raises(Conflict, match="any more"):
+            undoing.ask(account, batch.id)
     undoing.ask(account, batch.id)
     with pytest.raises(Conflict):
         undoing.ask(account, batch.id)
