@@ -49,6 +49,7 @@ def settle_regions() -> None:
         rows = [dict(row) for row in db.session.execute(select(Region.__table__)).mappings()]
         said = db.session.scalars(select(AuditEntry.details).where(AuditEntry.action == "regions.import")).one()
         _imported[content] = (rows, said)
+        db.session.rollback()  # the reading ends here: a checkpoint of the file would find it locked
 
 
 def office(name: str, *duties: tuple[str, str, str]) -> Account:
