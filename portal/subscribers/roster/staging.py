@@ -38,8 +38,8 @@ class Dropped(Exception):
 
 
 def stage(batch_id: str, file: BinaryIO, said: Said, heard: Heard | None = None) -> RosterImport:
-    """Read the whole list, telling `heard` on the way the rows, the bad ones, and the share of the file, in per cent. The batch is
-    `ready` afterwards, with what taking it in would do; or `refused`, with why."""
+    """Read the whole list, telling `heard` on the way the rows, the bad ones, and the share of the file, in per cent. The batch
+    is `ready` afterwards, with what taking it in would do; or `refused`, with why."""
     try:
         _stage(batch_id, file, said, heard)
     except Dropped:
