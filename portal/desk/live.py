@@ -19,6 +19,7 @@ from portal.identity.guard import current_account, signed_in
 from portal.identity.models import Account
 from portal.regions import lookup
 from portal.shelters.living import offers
+from portal.site import standing
 from portal.warnings import bulletins, drafts, hazards, review
 from portal.warnings.models import IN_FORCE, SUBMITTED, Draft, Warning
 from portal.web.show import TIER_LABELS
@@ -113,6 +114,7 @@ def _board() -> dict[str, Any]:
         "troubles": {key: [(p, said) for p in found for said in state.troubles(p, now)] for key, found in newest.items()},
         "state": state,
         "recent": recent,
+        "pages_trouble": standing.words(standing.look(current_settings(), now), current_settings()),
         "health": registry.health([current_settings().district], now),
         "interval": state.QUICK if any(state.interval(p, now) == state.QUICK for found in newest.values() for p in found)
         else state.SLOW,

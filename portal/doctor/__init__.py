@@ -21,14 +21,15 @@ from portal.doctor.evacuation import field, hazard_families, shelter_pages, shel
 from portal.doctor.findings import FAIL, MARKS, WARN, Finding
 from portal.doctor.machine import catalogues, clock, instance_directory, speech, static_files
 from portal.doctor.outside import broker, carrier
+from portal.doctor.pages import public_pages
 from portal.doctor.training import certificates, course_pages, courses, exams
 
 Check = Callable[[Settings], Iterator[Finding]]
 
 CHECKS: tuple[Check, ...] = (
     clock, instance_directory, database, migrations, content, regions, administrator, secrets, two_people,
-    exposure, public_address, broker, speech, static_files, catalogues, hazard_families, shelters, field, shelter_pages,
-    courses, course_pages, exams, certificates,
+    exposure, public_address, broker, speech, static_files, catalogues, public_pages, hazard_families, shelters, field,
+    shelter_pages, courses, course_pages, exams, certificates,
 )
 ONLINE: tuple[Check, ...] = (carrier,)
 

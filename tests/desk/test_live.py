@@ -8,7 +8,7 @@ import re
 import threading
 from collections.abc import Callable
 from contextvars import Context
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import lxml.html
 import pytest
@@ -27,6 +27,7 @@ from portal.dispatch.issue import issue
 from portal.dispatch.models import Dispatch
 from portal.identity.models import Account
 from portal.identity.rights import APPROVER, DRAFTER, VIEWER
+from portal.site import standing
 from portal.warnings import bulletins
 from portal.warnings.models import ALERT, CANCEL, Bulletin
 from tests import district
@@ -172,6 +173,19 @@ def test_the_board_stands_when_there_is_nothing(settled: Flask, seat: Sit) -> No
     assert "No warning is in force." in said
     assert "no loudspeaker is registered" in said
     assert "two people agree on: Orange, Red" in said
+
+
+def test_the_board_says_since_when_the_public_pages_do_not_keep_up(
+    settled: Flask, seat: Sit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    viewer = seat(district.office("viewer", (VIEWER, DISTRICT, "red")))
+    assert "do not keep up" not in viewer.get("/desk/").text
+    made = datetime(2026, 11, 22, 4, 5, tzinfo=UTC)
+    monkeypatch.setattr(standing, "look", lambda *_args: standing.Standing(made, standing.FULL))
+    for path in ("/desk/", "/desk/now"):
+        said = text_of(viewer.get(path).text)
+        assert "residents read what stood at 2026-11-22 12:05" in said
+        assert "is full: free some space" in said
 
 
 # -- counts ------------------------------------------------------------------------------------------------
