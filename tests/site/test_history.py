@@ -85,7 +85,7 @@ def test_the_rss_feed_is_what_rss_2_asks_for(site: Flask, language: str) -> None
 
     with site.app_context():
         record("20261122-01", kinds=(ALERT, UPDATE))
-        record("20261121-01", kinds=(ALERT, CANCEL))
+        record("20261121-01", kinds=(ALERT, CANCEL), issued=utcnow() - timedelta(days=2))
         record("20261122-D01", exercise=True)
     publish(site)
     answer = site.test_client().get(f"/feeds/warnings-{language}.rss")
