@@ -311,6 +311,10 @@ def test_everything_is_there_without_scripts(server: Server, chromium: Browser) 
     assert page.locator("svg.map").is_visible()
     page.get_by_role("link", name="中文").click()
     assert page.get_by_role("heading", name="现在怎么做").is_visible()
+    page.emulate_media(media="print")
+    assert page.get_by_role("heading", name="现在怎么做").is_visible()
+    assert page.locator("svg.map").is_visible()
+    assert not page.locator("header nav").is_visible()
     context.close()
 
 

@@ -1,18 +1,20 @@
-"""What an update changed is told in words, and each message can be read as it was."""
+"""What an update changed is told in words, and each message can be read as it was; what has ended is found again."""
 
 from __future__ import annotations
 
 import re
 from copy import deepcopy
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from flask import Flask
 
 from portal.core.clock import utcnow
 from portal.core.db import transaction
+from portal.site import past
 from portal.site.changes import Changes, between, history
-from portal.site.publish import publish
+from portal.site.generations import read_manifest
+from portal.site.publish import publish, root_of
 from portal.warnings.models import ALERT, CANCEL, UPDATE, Bulletin
 from tests.site.records import AREAS, WORDS, record
 
@@ -107,3 +109,35 @@ def test_the_rss_feed_is_what_rss_2_asks_for(site: Flask, language: str) -> None
         link = str(item.findtext("link")).removeprefix(site.extensions["anlan"].base_url)
         assert site.test_client().get(link).status_code == 200
     assert ("就近避险" if language == "zh" else "Take shelter nearby") in str(items[0].findtext("description"))
+
+
+def test_a_warning_that_ends_changes_one_page_of_its_tier_however_many_there_are(
+    site: Flask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(past, "PAGE", 2)
+    start = datetime(2026, 3, 10, tzinfo=UTC)
+    with site.app_context():
+        for month in (1, 2, 3):
+            for day in (1, 2):
+                record(f"20260{month}0{day}-01", tier="red", issued=start.replace(month=month, day=day), kinds=(ALERT, CANCEL))
+        record("20251231-01", tier="blue", issued=start.replace(year=2025), kinds=(ALERT, CANCEL))
+    publish(site)
+    client = site.test_client()
+    text = client.get("/en/archive/tier/red/").text
+    assert "6 past warnings" in text
+    assert "20260302-01" in text
+    assert "20260202-01" not in text
+    assert '/en/archive/2026-02/"' in text, "older ones are in their months"
+    before = {path: client.get(path).headers["ETag"] for path in paths(site)}
+    with site.app_context():
+        record("20260320-01", tier="red", issued=start.replace(day=20), kinds=(ALERT, CANCEL))
+    publish(site)
+    after = {path: client.get(path).headers["ETag"] for path in paths(site)}
+    assert {path for path in after if before.get(path) != after[path]} == {
+        "/zh/archive/", "/zh/archive/2026-03/", "/zh/archive/2026-03/2/", "/zh/archive/tier/red/", "/zh/archive/hazard/11B03/"}
+
+
+def paths(site: Flask) -> list[str]:
+    manifest = read_manifest(root_of(site.extensions["anlan"]) / "current")
+    assert manifest is not None
+    return [path for path in manifest.entries if path.startswith("/zh/archive/")]
