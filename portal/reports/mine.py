@@ -19,7 +19,7 @@ from portal.core.db import db, transaction
 from portal.core.errors import Conflict, Invalid
 from portal.core.phones import mask, parse
 from portal.reports import codes, place, seals
-from portal.reports.models import CLOSED, DECLINED, DUPLICATE, DangerReport, ReportEvent, ReportPhoto
+from portal.reports.models import CLOSED, DECLINED, DUPLICATE, NEW, RESOLVED, DangerReport, ReportEvent, ReportPhoto
 
 #: The door of one-time codes that prove a reporter's telephone.
 PURPOSE = "report"
@@ -117,7 +117,7 @@ def note(session: Session, report: DangerReport, action: str, **details: object)
 
 
 def say(report: DangerReport, words: str) -> None:
-    """The reporter adds something. Raises Invalid."""
+    """The reporter adds something. What staff had closed is new again: the danger may still be there. Raises Invalid."""
     words = " ".join(words.split())
     if not 2 <= len(words) <= LONGEST_SAID:
         raise Invalid.one("say", _l("Write what is new, in at most %(most)s signs.", most=LONGEST_SAID))
@@ -127,8 +127,20 @@ def say(report: DangerReport, words: str) -> None:
         if said >= MOST_SAID or row.erased_at is not None:
             raise Invalid.one("say", _l("Nothing more can be added to this report. Send a new one if the danger is a new one."))
         add(session, row, "said", words)
-        row.version += 1  # whoever has it open at the desk reads this before deciding
+        _wake(session, row)
+        if row.state == DUPLICATE and row.duplicate_of is not None:
+            main = locked(session, row.duplicate_of)
+            add(session, main, "note", about=f"said:{row.number}")
+            _wake(session, main)
         note(session, row, "report.said")
+
+
+def _wake(session: Session, row: DangerReport) -> None:
+    """Let staff see that there is something new: whoever has it open reads it before deciding."""
+    row.version += 1
+    if row.state in (RESOLVED, DECLINED):
+        row.state, row.state_at, row.state_by = NEW, utcnow(), ""
+        add(session, row, "state", state=NEW)
 
 
 def number_to_prove(report: DangerReport, phone: str) -> str:

@@ -110,9 +110,13 @@ def test_what_is_wrong_is_said_at_its_field_and_what_was_typed_stays(portal: Fla
 
 
 def test_a_name_of_several_places_is_asked_about(portal: Flask, resident: Resident) -> None:
-    page = resident.send(community="社区", place="", point="")
+    page = resident.send(community="liu", words="Water in the underpass", place="", point="")
     assert page.status_code == 422
-    assert page.text.count('type="radio" name="community"') > 2 or "No community here is called that" in text_of(page)
+    assert "choose one" in text_of(page)
+    assert page.text.count('type="radio" name="community"') == 3  # two of that name, and neither
+    assert "Water in the underpass" in page.text
+    assert resident.send(page, community=district.LIULIAN, words="Water in the underpass").status_code == 302
+    assert newest().region_code == district.LIULIAN
 
 
 @pytest.mark.parametrize(("written", "expected"), [

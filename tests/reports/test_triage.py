@@ -143,6 +143,10 @@ def test_reports_of_one_danger_become_one_and_all_their_reporters_are_answered(p
         assert "The slope is fenced off" in [s.words for s in steps]
         assert seat(officer).get(f"/desk/reports/{one.number}/").status_code == 200
     assert (notices(first), notices(second), notices(third)) == (1, 1, 0)
+    triage.move(officer, first.id, fresh(first).version, "resolved")
+    mine.say(fresh(second), "stones are falling again")  # it wakes the report that stays, which had been closed
+    assert fresh(first).state == NEW
+    assert f"the reporter of no. {second.number} added something" in text_of(seat(officer).get(f"/desk/reports/{first.number}/"))
     for number in (second.number, 0, 10**8):
         with pytest.raises(Invalid):
             triage.merge(officer, far.id, fresh(far).version, number)
