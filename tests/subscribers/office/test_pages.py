@@ -4,6 +4,7 @@ in the trail, no number in an address, and nothing beyond the own region."""
 from __future__ import annotations
 
 import re
+import uuid
 from collections.abc import Callable
 from typing import Any
 from urllib.parse import quote_from_bytes
@@ -21,6 +22,7 @@ from portal.identity.models import Account
 from portal.identity.rights import DRAFTER, SUBSCRIBERS, VIEWER
 from portal.subscribers import store
 from portal.subscribers.models import ConsentEvent, Subscriber
+from portal.subscribers.roster import batches
 from tests import district
 from tests.shelters.one_database import database_url  # noqa: F401  (nothing here is a matter of the database)
 from tests.subscribers.office.conftest import ended, whole
@@ -89,6 +91,26 @@ def test_a_form_that_lacks_something_says_what_and_keeps_what_was_typed(
     assert "Thrown away" in words(browser.get(page.request.path))
     assert "not CSV" not in words(page)
     assert "This is a workbook" in words(brought(browser, b"PK\x03\x04"))
+
+
+def test_a_page_shows_how_far_a_list_is_and_no_more_than_four_wait_at_once(
+        keeper: Account, seat: Callable[..., Any], brought: Callable[..., TestResponse]) -> None:
+    browser = seat(keeper)
+    begun = [batches.begin(keeper, name=f"{n}.csv", basis="form") for n in range(batches.MOST_AT_ONCE)]
+    batches.note(begun[0].id, rows=1234, bad=5, size=200, done=50)
+    db.session.rollback()
+    at = f"{TOP}imports/{uuid.UUID(begun[0].id)}/"
+    page, piece = browser.get(at), browser.get(f"{at}now")
+    for answer in (page, piece):
+        assert "1,234 rows read, 5 of them cannot be taken." in answer.text
+        assert '<progress max="200" value="50">' in answer.text
+    assert '<noscript><meta http-equiv="refresh"' in page.text, "who has no scripts sees it too"
+    assert "HX-Refresh" not in piece.headers
+    refused = brought(browser, f"phone,community\n12900000001,{LIULIAN}\n")
+    assert refused.status_code == 409
+    assert "4 lists wait" in words(refused)
+    assert browser.send(f"{at}drop", browser.form(page, "drop")).status_code == 303
+    assert "Waits for a yes" in words(brought(browser, f"phone,community\n12900000001,{LIULIAN}\n"))
 
 
 def test_a_phone_is_found_by_its_number_shown_masked_ended_and_erased_and_each_look_is_written_down(
