@@ -180,6 +180,11 @@ def test_what_arrives_is_shown_once_in_order_and_never_after_its_end(server: Ser
     worker.deliver(message(n=3, title="同一条再来一次"))
     worker.deliver(message(id="w5", title="五"))
     worker.shows("五")
+    page.evaluate("""async () => (await navigator.serviceWorker.ready)
+      .showNotification("旧的", {tag: "old", data: {end: Date.now() / 1000 - 5, url: "/"}})""")
+    worker.shows("五", "旧的")
+    worker.deliver(message(id="w6", title="六"))
+    worker.shows("五", "六")  # what ended while it stood there is taken down
 
 
 def test_a_worker_shows_what_a_later_version_of_the_portal_sends_and_what_it_cannot_read(server: Server, device) -> None:
