@@ -219,6 +219,24 @@ def test_a_click_leads_to_the_warning_and_a_page_that_is_open_is_used(server: Se
     worker.shows()
 
 
+def test_a_browser_that_gets_another_address_keeps_its_warnings(server: Server, device, push_process: PushService) -> None:
+    page, subscription = device
+    turn_on(page, server)
+    Worker(page, server.url)
+    new = push_process.new()[0]
+    page.context.service_workers[0].evaluate("""(made) => {
+      const event = new ExtendableEvent("pushsubscriptionchange");
+      Object.defineProperty(event, "newSubscription", {value: {endpoint: made.endpoint, toJSON: () => made}});
+      self.dispatchEvent(event);
+    }""", new)
+    deadline = time.monotonic() + 30
+    while server.wanted(new) is None:
+        assert time.monotonic() < deadline
+        page.wait_for_timeout(50)
+    assert server.wanted(new) == ([district.LIULIAN], "white", "zh")
+    assert server.wanted(subscription) is None
+
+
 def test_turning_off_works_without_the_network_and_the_portal_hears_of_it_later(server: Server, device) -> None:
     page, subscription = device
     turn_on(page, server)
