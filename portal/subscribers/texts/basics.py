@@ -47,7 +47,8 @@ def unknown(asked: Asked) -> str:
     return said + _(". Nearest open shelters: SHELTER %(place)s", place=name) if "shelter" in COMMANDS else said
 
 
-register(Command("status", words("查询,查看,我的订阅,我的", "status,my", "chaxun,cx"), status,
+register(Command("status", words("查询", "status", "chaxun,cx")  # who writes "my house is on fire" asks for something else
+                 + words("查看,查看订阅,我的订阅,我的", "my,my subscription", alone=True), status,
                  lambda _place: _("STATUS: what you get"), place=3))
 register(Command("help", words("帮助,说明,菜单,怎么用", "help,info,menu", "bangzhu,bz") + words(letters="h,?", alone=True),
                  help_))

@@ -18,10 +18,11 @@ from portal.subscribers.texts.commands import COMMANDS, EN, ZH, Command, Word
 #: Signs of a text that are read: what follows is no order.
 MOST = 200
 _QUOTES = "\"'“”‘’「」『』【】[]()（）<>《》#*_~ \t\r\n.。,，!！;；:：、"
-_POLITE = re.compile(r"(?:请问?|我想要?|我要|帮我|麻烦|please|pls|i want to|to)\s*(?=.)")
+_POLITE = re.compile(r"(?:请问?|我想要?|我要|帮我|麻烦|(?:please|pls|i want to|to)(?![a-z0-9]))\s*(?=.)")
 _BEFORE = re.compile(r"^(?:to|for|in|at|from|warnings for)\s+")
 _GAP = r"[\s:：,，.。+＋、\-—=]*"
-_LEAVES = re.compile(r"(?<!不要)(?<!别)(?<!不)(退订|取消订阅|unsubscribe)")
+_LEAVES = re.compile(r"(?<!不要)(?<!别)(?<!不)"
+                     r"(退订|取消订阅|停止发送|(别|不要)再发(?!生)|不想再收|unsubscribe|\bno more (texts|messages))")
 _SHORT = 30
 _FEWEST_GLUED = 3  # letters of a word to which a place may be glued: subkengzi
 

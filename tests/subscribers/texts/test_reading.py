@@ -30,10 +30,10 @@ def key(body: str) -> tuple[str, str]:
       "dingyue kengzi", "\tsub\n kengzi\r\n"], "join", "kengzi"),
     (["退订", "退訂", "退 订", "退定", "請退訂", "TD", "td", "ｔｄ", "T", "t", "STOP", "stop.", "Ｓｔｏｐ", "S T O P", "STOPALL",
       "unsubscribe", "cancel", "End", "QUIT", "取消订阅", "别再发了退订", "tuiding", "please unsubscribe me",
-      "取消"], "leave", ""),
+      "取消", "请不要再发了", "不想再收到短信", "plz, no more texts"], "leave", ""),
     (["帮助", "幫助", "HELP", "help?", "ｈｅｌｐ", "?", "？", "info", "h"], "help", ""),
     (["避难 坑梓", "避難坑梓", "避难所 坑梓", "BN 坑梓", "shelter 坑梓", "SHELTER坑梓"], "shelter", "坑梓"),
-    (["查询", "查詢", "STATUS", "cx"], "status", ""),
+    (["查询", "查詢", "STATUS", "cx", "我的订阅", "查看", "My subscription"], "status", ""),
     (["只订 坑梓", "only 坑梓"], "only", "坑梓"),
     (["删除", "刪除", "ERASE"], "erase", ""),
 ])
@@ -45,10 +45,15 @@ def test_a_word_is_read_in_every_script_width_case_and_spacing(bodies: list[str]
 
 
 @pytest.mark.parametrize("body", ["subway", "tdx", "today", "ending", "不要退订", "别退订", "t 恤", "你好", "cancel my order",
-                                  "heat",
+                                  "heat", "my house is on fire", "我的房子着火了", "查看积水", "希望别再发生内涝", "不要停止发送",
                                   "停车场在哪"])
 def test_what_only_looks_like_a_word_is_none(body: str) -> None:
     assert key(body)[0] == ""
+
+
+def test_a_place_keeps_letters_that_only_look_like_a_polite_word() -> None:
+    assert [key(body) for body in ("Tongle", "topping village", "to SUB Kengzi")] == [
+        ("", "tongle"), ("", "topping village"), ("join", "kengzi")]
 
 
 def test_an_answer_is_in_the_language_of_the_text() -> None:
