@@ -21,7 +21,7 @@ from portal.regions import lookup, match, sounds
 from portal.regions.search import folded
 from portal.shelters.field.made import OPEN, WALK
 from portal.shelters.field.routes import Route
-from portal.shelters.models import UNSAFE
+from portal.shelters.models import FULL, UNSAFE
 from portal.shelters.public.source import Source
 from portal.shelters.public.view import Place, see
 from portal.shelters.registry import store
@@ -33,6 +33,7 @@ from portal.subscribers.texts.commands import Asked, Command, words
 
 MOST, MOST_SEGMENTS = 3, 2
 _LOOKED_AT = 200  # shelters, from the nearest on
+_UP_HELPS = {"typhoon", "flood", "waterlogging", "storm_surge"}
 _SHORTEST_ZH, _SHORTEST_EN = 2, 4  # names of roads that are looked for in an address
 
 
@@ -69,12 +70,22 @@ def nearest(asked: Asked, _session: Session | None = None) -> str:
     if open_:
         return _told(_("Open shelters near %(place)s: ", place=spot.name), _ordered(spot, open_, needed, source),
                      _(". Keep to safe ways; in danger call 119."), asked.language)
-    rest = [place for place in suitable if place.shelter.status != UNSAFE]
-    head = (_("No suitable shelter is open near %(place)s. Stay indoors, go up, in danger call 119", place=spot.name) if needed
-            else _("No shelter is open near %(place)s now", place=spot.name))
+    if full := [place for place in suitable if place.open or (place.shelter.status == FULL and not place.stale)]:
+        return _told(_("The open shelters near %(place)s are full: ", place=spot.name), _ordered(spot, full, [], source),
+                     _(". In danger call 119."), asked.language)
+    head, rest = _none_open(spot, needed, source), [place for place in suitable if place.shelter.status != UNSAFE]
     if not rest:
         return head + _(".")
     return _told(head + _(". Nearest, not open: "), _ordered(spot, rest, [], source), _("."), asked.language)
+
+
+def _none_open(spot: Spot, needed: Sequence[str], source: Source) -> str:
+    """What to do instead: to go up helps where water or wind comes, not where the ground moves or something burns."""
+    if not needed:
+        return _("No shelter is open near %(place)s now", place=spot.name)
+    if {hazard for key in needed if key in source.families for hazard in source.families[key].hazards} <= _UP_HELPS:
+        return _("No suitable shelter is open near %(place)s. Stay indoors, go up, in danger call 119", place=spot.name)
+    return _("No suitable shelter is open near %(place)s. In danger call 119", place=spot.name)
 
 
 # -- where -------------------------------------------------------------------------------------------------------------------

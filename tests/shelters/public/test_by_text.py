@@ -124,6 +124,27 @@ def test_where_none_is_open_that_is_said_and_what_to_do(town, monkeypatch):
     assert ask("避难 六联") == "六联社区附近没有适用的开放避难场所。请留在室内、往高处，遇险拨119。"
 
 
+def test_where_all_are_full_that_is_said_and_none_is_called_closed(town):
+    with transaction() as session:
+        for shelter in session.query(Shelter):
+            if shelter.code in ("near", "far"):
+                shelter.status, shelter.occupancy = ("full", None) if shelter.code == "near" else ("open", shelter.capacity_day)
+    said = ask("避难 六联")
+    assert said.startswith("六联社区附近开放的避难场所均已满员：full号学校，100米")
+    assert all(name in said for name in ("near", "far"))
+    assert not any(name in said for name in ("old", "unsafe", "ready", "未开放"))
+
+
+@pytest.mark.parametrize(("family", "is_up"), [("water", True), ("wind", True), ("quake", False), ("slope", False),
+                                               ("fire", False), ("temperature", False)])
+def test_nobody_is_told_to_go_up_where_that_is_no_help(context, monkeypatch, family, is_up):
+    district.settle_regions()
+    monkeypatch.setattr(by_text.Source, "needed", staticmethod(lambda _warnings: {family}))
+    said = ask("避难 六联")
+    assert said.endswith("遇险拨119。")
+    assert ("往高处" in said) == is_up
+
+
 def test_long_names_still_fit_into_two_segments(town):
     with transaction() as session:
         for shelter in session.query(Shelter):
