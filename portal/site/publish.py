@@ -13,7 +13,7 @@ import secrets
 import time
 import uuid
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache, partial
@@ -35,7 +35,7 @@ from portal.regions import lookup
 from portal.shelters.living.shown import Opened, opened_for
 from portal.shelters.public import fill as shelters
 from portal.shelters.public import standing
-from portal.site import assets, course_pages, dangers, feeds, past, rss, screens
+from portal.site import assets, broken, course_pages, dangers, feeds, past, rss, screens
 from portal.site.generations import Building, locked
 from portal.site.render import Renderer, sources_of_pages
 from portal.site.stories import Story, facts
@@ -125,6 +125,7 @@ def generation(app: Flask, nonce: str, longest: float, courses: Callable[[Publis
             if behind or publishing.guides_behind or courses is course_pages.keep:
                 building.keep(assets.is_asset)  # pages that were taken over name the scripts and styles of their time
             building.finish(now.isoformat())
+            broken.note(root_of(settings), list(publishing.broken))
         except BaseException:
             building.abandon()
             raise
@@ -146,6 +147,7 @@ class Publishing:
     def __init__(self, building: Building, settings: Settings, now: datetime, nonce: str, wanted: Callable[[], bool]) -> None:
         self.building, self.settings, self.now, self.wanted = building, settings, now, wanted
         self.guides_behind = 0
+        self.broken: dict[str, set[str]] = {}  # numbers of past warnings whose pages could not be made, and these pages
         self.news = False  # whether the page or the CAP file of a warning changed
         self.salt = [
             code_version(),
@@ -274,29 +276,36 @@ class Publishing:
         return [guide for guide in found if self.building.had(f"/{LANGUAGES[0]}/guides/{guide.id}/")]
 
     def _warnings(self) -> None:
+        """The pages and CAP files of every warning. A past one whose page cannot be made keeps the one that it has, and holds no
+        other back; the desk and the doctor name it."""
         before = self.building.rendered
         for warning in self.warnings:
-            story = _once(partial(self.story_of, warning))
-            for language in LANGUAGES:
-                path = f"/{language}/warnings/{warning.number}/"
-                self.put(
-                    path,
-                    HTML,
-                    self.key(path, self.facts_of(warning)),
-                    partial(self._warning_page, story, language, path),
-                )
-                if any(head.kind == UPDATE for head in self.heads[warning.id]):
-                    path += "history/"
-                    self.put(path, HTML, self.key(path, self.facts_of(warning)),
-                             partial(self._history_page, story, language, path))
-            for at, head in enumerate(self.heads[warning.id]):
-                self.put(
-                    f"/cap/{head.identifier}.xml",
-                    CAP,
-                    head.cap_sha256,
-                    partial(_cap_bytes, story, at),
-                )
+            try:
+                self._warning(warning)
+            except OSError:
+                raise
+            except Exception:
+                if self.state_of(warning) == IN_FORCE:
+                    raise
+                logger.exception("the past warning %s could not be rendered; its last pages stay", warning.number)
+                self.broken[warning.number] = _pages_of(warning, self.heads[warning.id])
+        if self.broken:
+            self.building.keep(lambda path: any(path in pages for pages in self.broken.values()))
+            self.warnings = [w for w in self.warnings if w.number not in self.broken]
+            readable = {w.id for w in self.warnings}
+            self.newest = [head for head in self.newest if head.warning_id in readable]
         self.news = self.building.rendered > before
+
+    def _warning(self, warning: Warning) -> None:
+        story = _once(partial(self.story_of, warning))
+        for language in LANGUAGES:
+            path = f"/{language}/warnings/{warning.number}/"
+            self.put(path, HTML, self.key(path, self.facts_of(warning)), partial(self._warning_page, story, language, path))
+            if any(head.kind == UPDATE for head in self.heads[warning.id]):
+                path += "history/"
+                self.put(path, HTML, self.key(path, self.facts_of(warning)), partial(self._history_page, story, language, path))
+        for at, head in enumerate(self.heads[warning.id]):
+            self.put(f"/cap/{head.identifier}.xml", CAP, head.cap_sha256, partial(_cap_bytes, story, at))
 
     def _warning_page(self, story: Callable[[], Story], language: str, path: str) -> bytes:
         return self.render.warning(story(), language, path)
@@ -306,7 +315,8 @@ class Publishing:
 
     def _front(self) -> None:
         live = [self.story_of(w) for w in archive.in_force(self.now) if self.heads.get(w.id)]
-        past = [self.story_of(w) for w in archive.recent_past(RECENT, self.now) if self.heads.get(w.id)]
+        past = [self.story_of(w) for w in archive.recent_past(RECENT, self.now)
+                if self.heads.get(w.id) and w.number not in self.broken]
         for language in LANGUAGES:
             path = f"/{language}/"
             # The moment is one of its facts: the front page always says how old it is.
@@ -345,6 +355,11 @@ class Publishing:
 
     def _rss(self, ids: list[uuid.UUID], language: str) -> bytes:
         return rss.rss(list(archive.public_bulletins(ids)), self.settings, language)
+
+
+def _pages_of(warning: Warning, heads: Iterable[Head]) -> set[str]:
+    pages = {f"/{language}/warnings/{warning.number}/{end}" for language in LANGUAGES for end in ("", "history/")}
+    return pages | {f"/cap/{head.identifier}.xml" for head in heads}
 
 
 def _cap_bytes(story: Callable[[], Story], at: int) -> bytes:

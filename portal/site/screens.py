@@ -124,8 +124,8 @@ def _screen(publishing: Publishing, node: lookup.Node, here: Sequence[Warning], 
     target = f"/zh/communities/{node.code}/" if node.level == "community" else "/zh/shelters/"
     return publishing.page(
         "site/screen.html", LANGUAGES[0], path_of(node.code), node=node, stories=[publishing.story_of(w) for w in here], tip=tip,
-        middle=middle, say=said, brief=partial(_brief, zone=publishing.settings.timezone), headline_in=headline, word_in=word, most_steps=MOST_STEPS,
-        qr=qr(publishing.settings.base_url + target))
+        middle=middle, say=said, brief=partial(_brief, zone=publishing.settings.timezone), headline_in=headline, word_in=word,
+        most_steps=MOST_STEPS, qr=qr(publishing.settings.base_url + target))
 
 
 def _brief(moment: datetime, zone: str) -> str:

@@ -13,6 +13,7 @@ from flask_babel import gettext as _
 
 from portal.config import Settings
 from portal.core.clock import local
+from portal.site import broken
 from portal.site.generations import CURRENT, MANIFEST
 from portal.site.publish import root_of
 
@@ -20,15 +21,17 @@ from portal.site.publish import root_of
 OLD = timedelta(minutes=15)
 #: A generation of a district with some thousand warnings needs a few megabytes.
 LEAST_FREE = 8 * 1024 * 1024
-FULL, READ_ONLY, REFUSED, STUCK = "full", "read_only", "refused", "stuck"
+FULL, READ_ONLY, REFUSED, STUCK, BROKEN = "full", "read_only", "refused", "stuck", "broken"
 
 
 @dataclass(frozen=True)
 class Standing:
-    """`rendered`: when the generation in force was made; None where there is none. `trouble` is empty where all is well."""
+    """`rendered`: when the generation in force was made; None where there is none. `trouble` is empty where all is well.
+    `broken`: numbers of past warnings whose pages could not be made again."""
 
     rendered: datetime | None
     trouble: str
+    broken: tuple[str, ...] = ()
 
 
 def look(settings: Settings, now: datetime) -> Standing:
@@ -51,7 +54,8 @@ def look(settings: Settings, now: datetime) -> Standing:
         pass  # never published
     if not trouble and rendered is not None and now - rendered > OLD:
         trouble = STUCK
-    return Standing(rendered, trouble)
+    unreadable = tuple(broken.numbers(root))
+    return Standing(rendered, trouble or (BROKEN if unreadable else ""), unreadable)
 
 
 def words(standing: Standing, settings: Settings) -> tuple[str, str]:
@@ -59,6 +63,9 @@ def words(standing: Standing, settings: Settings) -> tuple[str, str]:
     if not standing.trouble:
         return "", ""
     since = f"{local(standing.rendered, settings.timezone):%Y-%m-%d %H:%M}" if standing.rendered else "–"
+    if standing.trouble == BROKEN:
+        return (_("The pages of these past warnings could not be made again, and stay as they were: %(numbers)s.",
+                  numbers=", ".join(standing.broken)), _("Nothing else waits for them. The log says what is wrong with them."))
     path = str(root_of(settings))
     mend = {
         FULL: _("The disk of %(path)s is full: free some space. It is tried again by itself.", path=path),
