@@ -31,7 +31,7 @@ VERBS: dict[str, Any] = {
 ICONS: dict[str, str] = {NEW: "●", ACCEPTED: "◔", ACTING: "◑", RESOLVED: "✓", DECLINED: "–", DUPLICATE: "=", SPAM: "✕"}
 #: What the reporter reads. That somebody held it for spam is not said.
 TOLD: dict[str, Any] = {
-    NEW: _l("It has arrived. Nobody has looked at it yet."),
+    NEW: _l("It has arrived, and waits for a decision."),
     ACCEPTED: _l("Staff have read it and took it up."),
     ACTING: _l("Somebody is dealing with it."),
     RESOLVED: _l("It is settled. Thank you."),
