@@ -48,7 +48,7 @@ def test_a_report_without_a_script_is_taken_and_followed_by_its_code(portal: Fla
     assert not report.doubtful
     assert (report.region_code, report.photos, report.state) == (district.LIULIAN, 2, "new")
     assert seals.words_of(report) == "Water to the knee\nunder the bridge"
-    assert "Nobody has looked at it yet" in page
+    assert "It has arrived, and waits for a decision." in page
     code = codes.shown(mine.read_codes(resident.client.get_cookie("anlan_reports", path="/report/").value)[0])
     assert code in page
     other = Resident(portal)
