@@ -139,6 +139,9 @@ def test_where_the_carrier_answers_by_itself_we_act_and_keep_quiet(hooks: Flask)
     assert call(hooks, form("退订", OptOutType="STOP")) == (200, ""), "a word of the Messaging Service's own"
     assert chosen(hooks)[0] == "opted_out"
     assert "帮助" in call(hooks, form("订阅 六联"))[1]
+    assert call(hooks, form("ARRET", OptOutType="STOP")) == (200, ""), "one that we do not know: it blocked the number there"
+    assert chosen(hooks)[0] == "opted_out"
+    assert "帮助" in call(hooks, form("订阅 六联"))[1]
     assert chosen(hooks)[:2] == ("active", {"440310001001"})
 
 

@@ -30,7 +30,10 @@ def parse(form: Mapping[str, str], account: str, *, answers_keywords: bool) -> I
         raise Rejected("the call names no text of this account")
     if not _NUMBER.match(form.get("From", "")):
         return None
-    answered = bool(form.get("OptOutType")) or (answers_keywords and body.strip().upper() in KEYWORDS)
+    kind = form.get("OptOutType", "").strip().upper()
+    answered = bool(kind) or (answers_keywords and body.strip().upper() in KEYWORDS)
+    if kind == "STOP":  # a word of the service's own, which need not be one of ours: the number is blocked there, so it has left
+        body = kind
     return Inbound(sid, form["From"], body, answered)
 
 
