@@ -47,7 +47,9 @@ def _over(people: Any, source: str) -> Select[*tuple[Any, ...]]:
     """Those who have something that is no longer wanted, or wanted elsewhere."""
     still = exists().where(people.c.phone_index == Subscriber.phone_index, people.c.region_code == Given.region_code)
     return (select(Given.subscriber_id).join(Subscriber, Subscriber.id == Given.subscriber_id)
-            .where(Given.source == source, ~still).order_by(Given.subscriber_id).limit(CHUNK))
+            .where(Given.source == source, ~still).order_by(Given.subscriber_id).limit(CHUNK)
+            # Before what is given to them, as whoever chooses for themselves locks it: else each waits for the other.
+            .with_for_update(of=Subscriber))
 
 
 def _unknown(people: Any) -> Select[*tuple[Any, ...]]:

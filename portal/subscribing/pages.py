@@ -203,9 +203,10 @@ def erase(holder: Holder) -> Any:
         return sure_page(holder, [Problem("sure", _("Type the word as it stands there, if you want to erase everything."))], 422)
     with transaction() as writing:
         audit.serialise(writing)
-        if (row := wishes.find(holder.index)) is not None:
-            notices.withdraw(writing, f"welcome.{row.id}.")
+        row = wishes.find(holder.index)
         wishes.erase(holder.index, "web", keep_mark=request.form.get("forget") != "1", session=writing)
+        if row is not None:  # after the subscriber, as whoever saves locks them
+            notices.withdraw(writing, f"welcome.{row.id}.")
         sms.forget_answers(writing, holder.index)
     return door.PASS.hand_over(redirect(url_for("subscribing.erased"), 303), "")  # type: ignore[arg-type]
 

@@ -24,7 +24,8 @@ from portal.core.phones import mask
 from portal.identity.limits import limiter
 from portal.regions import lookup
 from portal.subscribers import own, store, wishes
-from portal.subscribers.models import ConsentEvent, SubscriberPass
+from portal.subscribers.audiences import mask_of
+from portal.subscribers.models import ConsentEvent, Given, Subscriber, SubscriberPass, SubscriberRegion
 from portal.subscribing import copy, demo, form, words
 from portal.subscribing.pages import CHANGES
 from portal.subscribing.sweep import sweep
@@ -203,6 +204,24 @@ def test_leaving_takes_one_press_and_holds_at_once_and_one_may_come_back(phone: 
     assert [e.kind for e in reversed(db.session.scalars(
         select(ConsentEvent).where(ConsentEvent.subscriber_id == phone.kept().row.id).order_by(ConsentEvent.id)).all())] == [
             "subscribed", "opted_out", "subscribed"]
+
+
+def test_who_is_told_only_what_a_certificate_lends_may_leave_as_well(phone: Phone) -> None:
+    with transaction() as session:
+        row = Subscriber(phone_index=phone.index, phone_sealed=phone.app.extensions["phones"].seal(phone.number), language="en",
+                         audiences=mask_of(["responders"]), status="active", source="course", created_at=utcnow(),
+                         changed_at=utcnow())
+        session.add(row)
+        session.flush()
+        session.add(SubscriberRegion(region_code=LIULIAN, subscriber_id=row.id))
+        session.add(Given(subscriber_id=row.id, source="course", region_code=LIULIAN, audiences=row.audiences, region_given=True,
+                          at=utcnow()))
+    page = phone.sign_in().get("/subscribe/")
+    assert "gets only what was set" in page.text
+    assert lxml.html.fromstring(page.text).xpath("//form[contains(@action, '/subscribe/leave')]")
+    assert "You have left" in phone.get(phone.send("/subscribe/leave", page="/subscribe/").location).text
+    assert phone.number not in reached(LIULIAN)
+    assert not lxml.html.fromstring(phone.get("/subscribe/").text).xpath("//form[contains(@action, '/subscribe/leave')]")
 
 
 def test_a_subscriber_has_their_data_shown_as_a_table_and_as_json(phone: Phone) -> None:
