@@ -7,7 +7,8 @@ the sending itself happens after the answer, so that its time tells nothing eith
 Who may ask how often is told by what abuse looks like. One phone, whoever asks for it, gets few codes: nobody is flooded. One
 network address may have many codes that nobody has used yet, since a school or a shelter is behind one: where people prove
 their phones, each right code makes room for another, and where somebody plays with strangers' numbers, nothing does. All
-addresses together have a bound, so that the bill has one.
+addresses together have a bound at each door, so that the bill has one, and who plays at a door that is open to everybody does
+not shut the one of shelters' staff. What was not sent costs nothing and does not count there.
 """
 
 from __future__ import annotations
@@ -68,7 +69,7 @@ def send_code(phone: str, purpose: str, language: str, *, known: bool = True) ->
     :data:`SEND_LIMIT`."""
     code = f"{secrets.randbelow(10**DIGITS):0{DIGITS}d}"
     now, index, source = utcnow(), _book().index(phone), _asked_from()
-    _check_unused(source, now)
+    _check_unused(source, purpose, now)
     with transaction() as session:
         _in_turn(session, index)
         forget_old(session)
@@ -164,13 +165,15 @@ def _check_limits(session: Session, index: bytes, purpose: str, now: datetime) -
                                           " duty office."))
 
 
-def _check_unused(source: bytes | None, now: datetime) -> None:
-    """How many codes wait for somebody who proves their phone: of the address that asks, and of all."""
+def _check_unused(source: bytes | None, purpose: str, now: datetime) -> None:
+    """How many codes wait for somebody who proves their phone: of the address that asks, and of all at this door."""
     unused = select(func.count()).select_from(OneTimeCode).where(OneTimeCode.used_at.is_(None))
     most, time = MOST_UNUSED_OF_ALL
-    if db.session.execute(unused.where(OneTimeCode.expires_at > now + LASTS - time)).scalar_one() >= most:
-        log.error("more than %s one-time codes were asked for within the hour and not used: somebody may be playing with"
-                  " strangers' numbers", most)
+    of_all = unused.where(OneTimeCode.expires_at > now + LASTS - time, OneTimeCode.purpose == purpose,
+                          OneTimeCode.code_hash != SILENT)
+    if db.session.execute(of_all).scalar_one() >= most:
+        log.error("more than %s one-time codes were sent at the door %s within the hour and not used: somebody may play with"
+                  " strangers' numbers", most, purpose)
         raise Invalid.one("phone", _l("Very many codes are being asked for at the moment, and we send no more for a while. What"
                                       " you have stays as it is. Try again in an hour."))
     for most, time in MOST_UNUSED if source is not None else ():
