@@ -99,7 +99,7 @@ class PublicFiles:
         first: Callable[[], Any] | None = None,
     ) -> None:
         self._application, self._root, self._first = application, root, first
-        self._lock = threading.Lock()
+        self._lock, self._reading = threading.Lock(), threading.Lock()
         self._loaded: _Loaded | None = None
         self._bodies: dict[tuple[str, str], bytes] = {}
         self._held = 0
@@ -130,6 +130,18 @@ class PublicFiles:
         loaded, name = self._loaded, name_of_current(self._root)
         if loaded is not None and (name is None or name == loaded.name):
             return loaded
+        # One reads the new manifest, which takes a while where there are thousands of pages; the others go on meanwhile.
+        if loaded is not None and not self._reading.acquire(blocking=False):
+            return loaded
+        try:
+            return self._read(path, loaded, name)
+        finally:
+            if loaded is not None:
+                self._reading.release()
+
+    def _read(self, path: str, loaded: _Loaded | None, name: str | None) -> _Loaded | None:
+        if self._loaded is not None and self._loaded.name == name:
+            return self._loaded  # another one was quicker
         manifest = read_manifest(self._root / name) if name else None
         if manifest is None and loaded is None and _is_site(path) and (name := self._render_first()):
             manifest = read_manifest(self._root / name)

@@ -86,7 +86,8 @@ def bulletins_of(warning_id: uuid.UUID) -> list[Bulletin]:
 
 def public_bulletins(ids: Collection[uuid.UUID] | None = None) -> Iterator[Bulletin]:
     """Real bulletins, newest first; only those of `ids` when given. Reads :data:`PAGE` at a time."""
-    chosen = [head.id for head in heads() if ids is None or head.id in ids]
+    wanted = None if ids is None else set(ids)
+    chosen = [head.id for head in heads() if wanted is None or head.id in wanted]
     for start in range(0, len(chosen), PAGE):
         part = chosen[start : start + PAGE]
         found = {b.id: b for b in db.session.execute(select(Bulletin).where(Bulletin.id.in_(part))).scalars()}

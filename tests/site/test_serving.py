@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import shutil
+import threading
 from pathlib import Path
 
 import brotli
@@ -15,6 +16,7 @@ from shapely.geometry import shape
 
 from portal.core.clock import utcnow
 from portal.core.db import db
+from portal.site import serve
 from portal.site.generations import Entry
 from portal.site.publish import publish, root_of
 from portal.site.serve import CACHE_BYTES, PublicFiles, preferred_language
@@ -259,6 +261,32 @@ def test_another_process_s_publishing_is_seen_at_the_next_request(published: Fla
     assert again is not None
     assert again.name != loaded.name
     assert reader._current("/zh/") is again, "nothing is read while nothing changed"
+
+
+def test_while_one_reads_a_new_generation_the_others_go_on_with_the_one_before(
+    published: Flask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client = published.test_client()
+    before = client.get("/zh/").data
+    with published.app_context():
+        record("20261123-01")
+    publish(published)
+    real, begun, go_on = serve.read_manifest, threading.Event(), threading.Event()
+
+    def slow(directory: Path) -> object:
+        begun.set()
+        assert go_on.wait(60)
+        return real(directory)
+
+    monkeypatch.setattr(serve, "read_manifest", slow)
+    first: list[bytes] = []
+    reader = threading.Thread(target=lambda: first.append(published.test_client().get("/zh/").data))
+    reader.start()
+    assert begun.wait(60)
+    assert client.get("/zh/").data == before, "nobody waits for the one who reads"
+    go_on.set()
+    reader.join(60)
+    assert first == [client.get("/zh/").data] != [before]
 
 
 def test_without_any_generation_the_first_reader_has_one_rendered(site: Flask) -> None:
