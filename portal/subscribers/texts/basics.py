@@ -32,16 +32,22 @@ def status(asked: Asked, _session: Session) -> str:
 
 def help_(_asked: Asked, _session: Session | None = None) -> str:
     """What can be written, and whom to call."""
+    return _hints() + _(". Danger to life: call 119, 110 or 120.")
+
+
+def _hints() -> str:
     place = places.example()
     hints = [str(one.hint(place)) for one in sorted(COMMANDS.values(), key=lambda one: (one.place, one.key)) if one.hint]
-    return _("; ").join(hints) + _(". Danger to life: call 119, 110 or 120.")
+    return _("; ").join(hints)
 
 
 def unknown(asked: Asked) -> str:
-    """Words that are no command: a place alone is told what can be done with it."""
+    """Words that are no command: a place alone is told what can be done with it. Whom to call comes first: it may be a cry for
+    help."""
     one = match.the_one(match.find(asked.rest)) if asked.rest else None
     if one is None or one.how == match.INSIDE:
-        return _("Not understood. ") + help_(asked)
+        return _("Not understood: this is an automatic answer. Danger to life: call 119, 110 or 120. You can text: %(hints)s.",
+                 hints=_hints())
     name = one.name(places.language())
     said = _("To get warnings there, text: SUB %(place)s", place=name)
     return said + _(". Nearest open shelters: SHELTER %(place)s", place=name) if "shelter" in COMMANDS else said

@@ -25,3 +25,14 @@ def test_answers_fit_into_two_segments(make_app: Callable[..., Flask]) -> None:
             inbound.receive("sandbox", Inbound(f"{number}b", PHONE, before))
             said = inbound.receive("sandbox", Inbound(f"{number}", PHONE, body))
             assert 1 <= segments.count(said).segments <= 2, said
+
+
+def test_who_cries_for_help_reads_first_whom_to_call(make_app: Callable[..., Flask]) -> None:
+    app = make_app(surfaces=["hooks"])
+    with app.app_context():
+        demo.seed()
+        for number, (body, start) in enumerate((("着火了救命", "未能识别您的短信（自动回复）。生命危险请拨119、110、120。"),
+                                                ("my house is on fire", "Not understood: this is an automatic answer. Danger"))):
+            said = inbound.receive("sandbox", Inbound(f"{number}", PHONE, body))
+            assert said.removeprefix("【坪山应急】").startswith(start)
+            assert segments.count(said).segments <= 2
