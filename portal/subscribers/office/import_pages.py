@@ -29,8 +29,9 @@ from portal.subscribers.roster import batches, columns, reasons, running, taking
 from portal.subscribers.roster.rows import Said
 from portal.web import file_forms
 
-#: Bytes of a file, and of the form that carries it. A million rows are 50 MB.
-MOST_BYTES = 96 * 1024 * 1024
+#: Bytes of a file: 300,000 rows and more. With its form it must get through the web server (`run.LARGEST_BODY`), which lets
+#: strangers send no more either; whoever runs the server takes larger ones in with the command.
+MOST_BYTES = 16 * 1024 * 1024
 #: Bad rows that the page itself names; the file of them names all.
 NAMED = 100
 

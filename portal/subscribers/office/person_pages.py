@@ -27,7 +27,7 @@ from portal.subscribers.models import ConsentEvent, Subscriber, SubscriberRegion
 from portal.subscribers.office import pages
 from portal.subscribers.office.pages import account_here
 
-#: Of one account: who helps people at a counter has room, whoever tries numbers has not.
+#: Of one account: who helps people at a counter has room, whoever tries numbers, or ends all of them, has not.
 LOOKS = "30 per minute; 300 per hour"
 #: How a request came, which is written down.
 WAYS = {"phone": _l("by telephone"), "counter": _l("in person"), "letter": _l("in writing"),
@@ -71,10 +71,12 @@ def person(subscriber_id: int) -> Any:
     return _page(_here(subscriber_id))
 
 
+@limiter.limit(LOOKS, key_func=_who)
 def stop(subscriber_id: int) -> Any:
     return _act(subscriber_id, "subscriber.stop", _("From now on this phone gets no more texts. No list brings it back."))
 
 
+@limiter.limit(LOOKS, key_func=_who)
 def erase(subscriber_id: int) -> Any:
     return _act(subscriber_id, "subscriber.erased", _("Everything that was kept of this phone is deleted."))
 

@@ -92,6 +92,15 @@ def lock(session: Session, batch_id: str) -> RosterImport | None:
         populate_existing=True)).scalar_one_or_none()
 
 
+def lock_after_trail(session: Session, batch_id: str) -> RosterImport | None:
+    """The trail, then the batch, held until the transaction ends; only looked at while somebody works on all of its rows. Whoever
+    has the trail must not wait for that: it may take minutes, and warnings would wait behind. Nobody begins such work without
+    the trail, so that the state that is seen stays."""
+    audit.serialise(session)
+    batch = session.get(RosterImport, batch_id, populate_existing=True)
+    return batch if batch is None or batch.state in (WRITING, UNDOING) else lock(session, batch_id)
+
+
 def note(batch_id: str, **values: Any) -> None:
     """Write down how far it is; whoever does so lives."""
     with transaction() as session:

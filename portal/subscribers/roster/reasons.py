@@ -45,14 +45,13 @@ FILES: dict[str, Any] = {
     "broken": _l("Something went wrong while the list was read. Try again, or tell whoever runs the portal."),
 }
 _DIGITS = re.compile(r"\d(?:[\s\-.]*\d){5,}")
-_CODE = re.compile(r"\d{12}", re.ASCII)
 _LONGEST = 40
 
 
 def about(text: str) -> str:
     """What may be kept of a cell that was not understood: no number that could be dialled, nothing that is not seen."""
     seen = " ".join("".join(c if c.isprintable() else " " for c in text).split())[:_LONGEST]
-    return seen if _CODE.fullmatch(seen) else _DIGITS.sub("…", seen)
+    return _DIGITS.sub("…", seen)
 
 
 def of_row(key: str, about: str) -> str:

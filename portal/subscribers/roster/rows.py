@@ -121,7 +121,8 @@ class Reader:
     def _place(self, text: str) -> str:
         node = lookup.get(text) if codes.is_code(text) else None
         if node is None and text.isascii() and text.isdigit():
-            raise Bad("no_such_code", reasons.about(text))
+            city = current_settings().district[:4]  # a telephone may have the twelve digits of a code as well
+            raise Bad("no_such_code", text if codes.is_code(text) and text.startswith(city) else reasons.about(text))
         found = {node.code} if node is not None else self._named.get(columns.folded(text), set())
         if not found:
             raise Bad("no_such_place", reasons.about(text))

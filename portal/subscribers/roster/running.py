@@ -13,14 +13,14 @@ from datetime import timedelta
 from typing import IO, BinaryIO
 
 from flask import Flask
-from sqlalchemy import delete, select
+from sqlalchemy import delete, exists, select
 from sqlalchemy.exc import DBAPIError
 
 from portal.core import audit
 from portal.core.clock import utcnow
 from portal.core.db import db, transaction
 from portal.core.errors import Conflict
-from portal.subscribers.models import RosterFault, RosterGain, RosterImport
+from portal.subscribers.models import RosterFault, RosterGain, RosterImport, RosterRow
 from portal.subscribers.roster import batches, staging, taking, undoing
 from portal.subscribers.roster.rows import Said
 
@@ -98,8 +98,7 @@ def threads(app: Flask) -> list[threading.Thread]:
 def drop(batch_id: str, actor: audit.Actor) -> None:
     """Throw a list away that nobody took in. Raises Conflict when it is too late."""
     with transaction() as session:
-        audit.serialise(session)
-        batch = batches.lock(session, batch_id)
+        batch = batches.lock_after_trail(session, batch_id)
         if batch is None or batch.state not in (batches.READING, batches.READY):
             raise Conflict(taking.GONE)
         batch.state, batch.ended_at = batches.DROPPED, utcnow()
@@ -137,6 +136,9 @@ def sweep(app: Flask) -> None:
             drop(batch_id, audit.SYSTEM)
         for batch_id in taking.unfinished():
             taking.tell(batch_id)
+        # Whoever ended a list may have been killed before all that had waited of it was deleted.
+        ended = one.where(RosterImport.ended_at.is_not(None), exists().where(RosterRow.import_id == RosterImport.id))
+        for batch_id in db.session.execute(ended).scalars().all():
             staging.clear(batch_id)
         old = select(RosterImport.id).where(RosterImport.started_at < now - _FAULTS_KEPT)
         with transaction() as session:

@@ -146,15 +146,11 @@ def _refuse(batch_id: str, reason: dict[str, Any]) -> None:
     clear(batch_id)
 
 
-def clear(batch_id: str, *, faults: bool = False) -> None:
-    """Delete what waits of a list, a few thousand at a time; `faults`: what was wrong with it too."""
-    for of in (RosterRow, RosterFault) if faults else (RosterRow,):
-        while True:
-            some = select(of.line).where(of.import_id == batch_id).order_by(of.line).limit(CHUNK)
-            lines = db.session.execute(some).scalars().all()
-            if not lines:
-                break
-            with transaction() as session:
-                session.execute(delete(of).where(of.import_id == batch_id, of.line <= lines[-1]).execution_options(
-                    synchronize_session=False))
+def clear(batch_id: str) -> None:
+    """Delete what waits of a list, a few thousand at a time."""
+    some = select(RosterRow.line).where(RosterRow.import_id == batch_id).order_by(RosterRow.line).limit(CHUNK)
+    while lines := db.session.execute(some).scalars().all():
+        with transaction() as session:
+            session.execute(delete(RosterRow).where(RosterRow.import_id == batch_id, RosterRow.line <= lines[-1])
+                            .execution_options(synchronize_session=False))
     db.session.rollback()

@@ -47,8 +47,7 @@ def ask(account: Account | None, batch_id: str, *, skip_bad: bool = False) -> No
     """Somebody says yes. Raises LookupError, Forbidden, and Conflict when the list does not wait any more, or has bad rows that
     nobody said to leave out."""
     with transaction() as session:
-        audit.serialise(session)
-        batch = batches.lock(session, batch_id)
+        batch = batches.lock_after_trail(session, batch_id)
         if batch is None:
             raise LookupError(batch_id)
         if account is not None:
@@ -87,21 +86,20 @@ def take_in(batch_id: str) -> RosterImport:
 
 def alone(session: Session, batch_id: str, state: str) -> RosterImport:
     """The batch in this state, while no other list comes in, with all the time that it needs. Raises Conflict."""
+    batch = batches.lock(session, batch_id)  # before its turn comes: by that others know that somebody is at it
+    if batch is None or batch.state != state:
+        raise Conflict(GONE)
     if session.get_bind().dialect.name == "postgresql":
         session.execute(text("SET LOCAL statement_timeout = 0"))
         over_all_rows(session)
         session.execute(select(func.pg_advisory_xact_lock(_TURN)))
-    batch = batches.lock(session, batch_id)
-    if batch is None or batch.state != state:
-        raise Conflict(GONE)
     return batch
 
 
 def tell(batch_id: str) -> None:
     """How it ended goes into the trail, once."""
     with transaction() as session:
-        audit.serialise(session)
-        batch = batches.lock(session, batch_id)
+        batch = batches.lock_after_trail(session, batch_id)
         if batch is None or batch.told or batch.state in batches.MOVING:
             return
         counts = {name: getattr(batch, name) for name in ("new", "gained", "same", "left", "taken_back", "kept")}

@@ -36,8 +36,7 @@ ERASED = "erased"
 def ask(account: Account, batch_id: str) -> None:
     """Somebody wants it back. Raises LookupError, Forbidden, and Conflict when it is too late for that."""
     with transaction() as session:
-        audit.serialise(session)
-        batch = batches.lock(session, batch_id)
+        batch = batches.lock_after_trail(session, batch_id)
         if batch is None:
             raise LookupError(batch_id)
         require_in(account, SUBSCRIBERS, batch.region_codes or [current_settings().district])

@@ -63,14 +63,16 @@ def test_every_bad_row_is_named_with_its_line_and_reason_and_no_number_is_kept_o
         "12900000001,六联社区,,", "1.38E+10,六联社区,,", ",六联社区,,", "1380000,六联社区,,", "12900000002,月亮社区,,",
         "12900000003,,,", f"12900000004,{street.name_zh},,", "12900000005,440399999999,,", "12900000006,六联社区,巫师,",
         "12900000007,六联社区,,français", "12900000008,六联社区", "12900000009,联系电话 13812345678,,",
-        "0755-84622222,六联社区,,", f"12900000010,六联社区{'长' * 600},,"))
+        "0755-84622222,六联社区,,", f"12900000010,六联社区{'长' * 600},,", "12900000011,075584622222,,",
+        "12900000012,013812345678,,"))
     assert faults(batch) == {
         3: "shortened", 4: "no_phone", 5: "no_such_phone", 6: "no_such_place", 7: "no_place", 8: "too_large_place",
         9: "no_such_code", 10: "no_such_group", 11: "no_such_language", 12: "cells", 13: "no_such_place", 14: "landline",
-        15: "long_cell"}
-    assert (batch.state, batch.rows, batch.bad, batch.people) == ("ready", 14, 13, 1)
+        15: "long_cell", 16: "no_such_code", 17: "no_such_code"}
+    assert (batch.state, batch.rows, batch.bad, batch.people) == ("ready", 16, 15, 1)
     kept = db.session.execute(select(RosterFault.about)).scalars().all()
-    assert not any("1381234" in about for about in kept)
+    assert "440399999999" in kept
+    assert not any("1381234" in about or "84622222" in about for about in kept)
     for language, words in (("zh", "月亮社区"), ("en", "月亮社区")):
         with force_locale(language):
             told = [reasons.of_row(one.reason, one.about) for one in batches.faults(batch.id)]

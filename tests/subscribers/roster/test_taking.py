@@ -6,6 +6,7 @@ import io
 import threading
 from collections.abc import Callable
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from flask import Flask
@@ -181,6 +182,50 @@ def test_how_it_ended_is_told_once_also_when_somebody_was_killed_right_after(
     for _n in range(2):
         running.sweep(settled)
     assert [action for action, _details in trail()] == ["subscribers.take", "subscribers.done"]
+
+
+def test_what_waited_of_a_list_goes_also_when_somebody_was_killed_while_deleting_it(
+        settled: Flask, staged: Callable[..., RosterImport], monkeypatch: pytest.MonkeyPatch) -> None:
+    batch, dropped = staged(rows_of(f"12900000001,{LIULIAN},,")), staged(rows_of(f"12900000002,{LIULIAN},,"))
+    taking.ask(None, batch.id)
+    with monkeypatch.context() as patch:
+        patch.setattr(staging, "clear", lambda batch_id: None)
+        taking.take_in(batch.id)
+        running.drop(dropped.id, audit.SYSTEM)
+    waits = staged(rows_of(f"12900000003,{LIULIAN},,"))
+    running.sweep(settled)
+    db.session.rollback()
+    assert db.session.execute(select(RosterRow.import_id)).scalars().all() == [waits.id]
+
+
+def test_who_says_yes_or_no_again_while_a_list_comes_in_is_answered_at_once_and_keeps_nobody_from_the_trail(
+        settled: Flask, staged: Callable[..., RosterImport], monkeypatch: pytest.MonkeyPatch) -> None:
+    if db.engine.dialect.name != "postgresql":
+        pytest.skip("SQLite has one writer, so that everybody waits for a list there")
+    batch, begun, go_on = staged(rows_of(f"12900000001,{LIULIAN},,")), threading.Event(), threading.Event()
+    widen = taking._widen
+
+    def slowly(*given: Any) -> int:
+        begun.set()
+        go_on.wait(300)
+        return widen(*given)
+
+    monkeypatch.setattr(taking, "_widen", slowly)
+    monkeypatch.setattr(batches, "SILENCE", -batches.SILENCE)
+    taking.ask(None, batch.id)
+    running.take_in(settled, batch.id)
+    try:
+        assert begun.wait(60)
+        for again in (lambda: taking.ask(None, batch.id), lambda: running.drop(batch.id, audit.SYSTEM)):
+            with pytest.raises(Conflict):
+                again()
+        taking.tell(batch.id)
+        assert not running.give_up(batch.id), "somebody is at it"
+    finally:
+        go_on.set()
+    for thread in running.threads(settled):
+        thread.join(60)
+    assert now(batch).state == "done"
 
 
 def test_two_lists_with_the_same_people_at_once_make_each_once(settled: Flask, staged: Callable[..., RosterImport]) -> None:
