@@ -10,7 +10,7 @@ from xml.etree import ElementTree
 import pytest
 import time_machine
 from flask import Flask
-from sqlalchemy import func, select
+from sqlalchemy import func, select, update
 
 from portal.channels.sms import inbound
 from portal.channels.sms.models import InboundText
@@ -97,6 +97,14 @@ def test_what_is_doubtful_is_asked_and_subscribes_nobody(hooks: Flask) -> None:
     assert "没有找到" in call(hooks, form("订阅 火星"))[1]
     assert "例如：订阅 坪山" in call(hooks, form("订阅"))[1]
     assert chosen(hooks) == ("", set(), "")
+
+
+def test_a_place_that_is_no_longer_in_the_tree_does_not_keep_anybody_from_another(hooks: Flask) -> None:
+    call(hooks, form("订阅 六联"))
+    with hooks.app_context(), transaction() as session:
+        session.execute(update(SubscriberRegion).values(region_code="440310999001"))
+    assert "已订阅秀新社区的预警" in call(hooks, form("订阅 秀新"))[1]
+    assert chosen(hooks)[1] == {"440310005002"}
 
 
 def test_a_call_that_comes_twice_or_late_does_nothing_again(hooks: Flask) -> None:

@@ -15,7 +15,6 @@ from flask import Flask, current_app
 from portal import current_settings
 from portal.channels.sms.provider import ACCEPTED, INVALID, OPTED_OUT, Message, Provider, Result
 from portal.channels.sms.registry import make_provider
-from portal.core.db import transaction
 from portal.core.phones import PhoneBook
 from portal.subscribers import wishes
 
@@ -57,11 +56,9 @@ def hand_over(body: str, numbers: Mapping[str, str], *, expires_at: datetime, se
     messages = [Message(ref, numbers[key]) for ref, key in refs.items()]
     _provider(current_app._get_current_object()).send(  # type: ignore[attr-defined]
         body, messages, expires_at=expires_at, callback_url=None, on_result=hear, halted=lambda: time.monotonic() > until)
-    if left := [numbers[key] for key, result in told.items() if result.status == OPTED_OUT]:
-        book: PhoneBook = current_app.extensions["phones"]
-        with transaction() as session:
-            for number in left:
-                wishes.leave(book.index(number), "carrier", book.seal(number), session=session)
+    book: PhoneBook = current_app.extensions["phones"]
+    for number in [numbers[key] for key, result in told.items() if result.status == OPTED_OUT]:
+        wishes.leave(book.index(number), "carrier", book.seal(number))
     return told
 
 

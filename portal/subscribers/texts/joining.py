@@ -8,6 +8,7 @@ from flask_babel import gettext as _
 from sqlalchemy.orm import Session
 
 from portal.core.errors import Invalid
+from portal.regions import lookup
 from portal.subscribers import audiences, wishes
 from portal.subscribers.models import ACTIVE, Subscriber
 from portal.subscribers.texts import places
@@ -57,7 +58,7 @@ def _choose(asked: Asked, session: Session, row: Subscriber | None, *, only: boo
         return _("No such place was found. Text SUB and the name of a community or street, such as: SUB %(place)s",
                  place=places.example())
     before = wishes.of(row) if row is not None and row.status == ACTIVE else None
-    kept = set(before.region_codes) if before is not None else set()
+    kept = {code for code in before.region_codes if lookup.get(code)} if before is not None else set[str]()  # the tree changes
     wanted = places.communities(found.codes)
     try:
         wished = wishes.check({"region_codes": sorted(wanted if only else wanted | kept), "language": asked.language})
