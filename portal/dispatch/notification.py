@@ -38,13 +38,13 @@ class PushChannel:
         for device in ids:
             if device not in devices:
                 report(Ended(device, tallies.OPTED_OUT))
-        gone: list[int] = []
+        gone: list[str] = []
 
         def on_result(result: push.Result) -> None:
             if result.status == push.RETRY:
                 report(Later(result.code, result.retry_after, result.ref if result.unsure else None))
             elif result.status == push.GONE:
-                gone.append(result.ref)
+                gone.append(devices[result.ref][0])
                 report(Ended(result.ref, tallies.OPTED_OUT, "gone"))
             else:
                 report(Ended(result.ref, result.status, result.code))

@@ -11,6 +11,7 @@ import pytest
 from flask import Flask
 from sqlalchemy import func, select
 
+from portal.channels.push import provider as push
 from portal.channels.push import services, store
 from portal.channels.push.encryption import LONGEST
 from portal.channels.push.models import PushDevice
@@ -127,6 +128,24 @@ def test_devices_that_are_gone_or_turned_off_are_written_down_and_not_kept(works
     assert push_service.told(off) == []
     assert store.of(here["endpoint"]) is not None
     assert db.session.scalar(select(func.count()).select_from(PushDevice)) == 1
+
+
+def test_a_browser_that_gets_another_address_while_the_old_one_is_told_to_be_gone_is_kept(
+        workshop, issued, browser, push_service):  # noqa: F811
+    here, new = browser(), push_service.new()[0]
+    issued(target=TARGET)
+    workshop.plan_all()
+
+    class Moves(push.Provider):
+        def send(self, payload, notes, *, on_result, **_rest) -> None:
+            address = services.check(new["endpoint"], (push_service.url,))
+            assert store.renew(here["endpoint"], store.Subscription(address, note(0, new).keys))
+            on_result(push.Result(notes[0].ref, push.GONE, "410"))
+
+        def close(self) -> None: ...
+
+    assert deliver_next(PUSH, PushChannel(Moves()), "test", threading.Event())
+    assert store.of(new["endpoint"]) is not None
 
 
 def test_what_fails_for_a_moment_is_tried_again_until_it_is_taken(workshop, issued, browser, push_service):  # noqa: F811

@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -142,6 +143,26 @@ def test_a_service_that_hangs_is_left_alone_and_the_others_go_on(push_service, m
         assert again[1000].status == ACCEPTED
 
 
+def test_hosts_that_somebody_invented_under_a_star_hold_up_nobody_of_their_service(push_service, made, monkeypatch):
+    """Strangers may enter 500 addresses a day like https://x1.push.apple.com/, where nothing is."""
+    monkeypatch.setattr(health, "FIRST_REST", 60.0)
+    real = services.check
+
+    def all_of_one_service(url: str, _allowed: tuple[str, ...]) -> services.Address:
+        origin = url.rpartition("/p/")[0]
+        return replace(real(url, (origin,)), service="*.one.example")
+
+    monkeypatch.setattr(services, "check", all_of_one_service)
+    sender = made(push_in_flight=8)
+    keys = note(0, push_service.new()[0]).keys
+    invented = [Note(i, f"http://127.0.0.{2 + i}:1/p/x", keys) for i in range(60)]
+    alive = [note(1000 + i, browser) for i, browser in enumerate(push_service.new(30))]
+    results = send(sender, invented + alive)
+    assert {results[1000 + i].status for i in range(30)} == {ACCEPTED}
+    assert {results[i].code for i in range(60)} == {"connection"}
+    assert push_service.all()["most_in_flight"] <= 50
+
+
 def test_where_a_whole_service_hangs_no_device_of_it_is_to_blame(push_service, made):
     with running() as broken:
         broken.behave("*", "hang")
@@ -187,7 +208,8 @@ def test_addresses_at_services_that_the_settings_name_are_taken(url):
     "https://push.apple.com/x", "https://xpush.apple.com/x", "https://127.0.0.1/x", "http://127.0.0.1:9001/x",
     "http://127.0.0.1:9000@evil.example/x", "https://[::1]/x", "file:///etc/passwd", "https://fcm.googleapis.com\\@evil.example/x",
     "https://fcm.googleapis.com/x\r\nHost: evil", "https://fcm.googleapis.com/#x", "https://fcm.googleapis.com/", "", None, 7,
-    "https://fcm.googleapis.com/" + "x" * 1000, "https://fcm.googleapis.com:abc/x"])
+    "https://evil.example%2f.push.apple.com/x", "https://a..push.apple.com/x", "https://x;y.push.apple.com/x",
+    "https://" + "x" * 64 + ".push.apple.com/x", "https://fcm.googleapis.com/" + "x" * 1000, "https://fcm.googleapis.com:abc/x"])
 def test_an_address_anywhere_else_is_refused(url):
     with pytest.raises(services.Refused):
         services.check(url, SERVICES)

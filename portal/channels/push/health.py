@@ -1,11 +1,11 @@
-"""What is known of one push service: how many requests it may have in the air, whether it asks for a pause, whether it lives."""
+"""What is known of one host of a push service: whether it asks for a pause, whether it lives."""
 
 from __future__ import annotations
 
 import asyncio
 import time
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 
 #: Longest pause in seconds that a batch waits out by itself; for more it is given back and tried later.
 LONGEST_PAUSE = 2.0
@@ -16,12 +16,12 @@ FIRST_REST, LONGEST_REST = 4.0, 30.0  # seconds that a service that is down is l
 
 
 class Service:
-    """Lives in the loop's thread only. `places`: most requests in the air."""
+    """Lives in the loop's thread only. `slots`: as many requests as may be in the air; hosts of one entry of the settings share
+    them, and nothing else, since whoever calls our address can invent hosts under a `*.`."""
 
-    def __init__(self, places: int) -> None:
-        self.places = places
+    def __init__(self, slots: asyncio.Semaphore) -> None:
         self.why = ""  # of the present pause, a word or an HTTP status
-        self._slots = asyncio.Semaphore(places)
+        self._slots = slots
         self._asking = asyncio.Lock()
         self._paused_until = 0.0
         self._troubles = self._busy = 0
@@ -33,13 +33,9 @@ class Service:
 
     @asynccontextmanager
     async def turn(self) -> AsyncIterator[None]:
-        """A place in the air. Of a service that was down, one at a time asks whether it lives."""
-        async with self._slots:
-            if self._troubles < TROUBLES:
-                yield
-            else:
-                async with self._asking:
-                    yield
+        """A place in the air. Of a service that was down, one at a time asks whether it lives, and the others hold no place."""
+        async with self._asking if self._troubles >= TROUBLES else nullcontext(), self._slots:
+            yield
 
     def fine(self) -> None:
         self._troubles, self._busy, self._rest = 0, 0, FIRST_REST

@@ -4,6 +4,7 @@ that the settings allow are taken, and of these only addresses of the open netwo
 from __future__ import annotations
 
 import ipaddress
+import re
 import socket
 from dataclasses import dataclass
 from typing import Any
@@ -14,6 +15,7 @@ from aiohttp.abc import ResolveResult
 
 #: Longest address of a subscription; Chrome's and Firefox's have 200 to 400 characters, Windows' up to 800.
 LONGEST = 1000
+_HOST = re.compile(r"(?!.{254})[a-z0-9-]{1,63}(?:\.[a-z0-9-]{1,63})*")
 
 
 class Refused(ValueError):
@@ -41,7 +43,7 @@ def check(url: Any, services: tuple[str, ...]) -> Address:
         raise Refused("no address of a push service") from error
     host = (parts.hostname or "").lower()
     origin = f"{parts.scheme}://{host}" + ("" if port in (None, 443) and parts.scheme == "https" else f":{port or 80}")
-    if not host or "@" in parts.netloc or parts.fragment or not parts.path.strip("/"):
+    if not _HOST.fullmatch(host) or "@" in parts.netloc or parts.fragment or not parts.path.strip("/"):
         raise Refused("no address of a push service")
     for service in services:
         if origin == service or (parts.scheme == "https" and port in (None, 443) and _covers(service, host)):

@@ -106,12 +106,12 @@ def drop(url: str) -> bool:
         return _remove(session, PushDevice.endpoint_hash == _digest(url)) > 0
 
 
-def drop_many(ids: Iterable[int]) -> int:
-    """Devices that a push service says are gone."""
+def drop_many(urls: Iterable[str]) -> int:
+    """Addresses that a push service says are gone; a browser that has another one by now stays."""
     gone = 0
-    for chunk in _chunks(ids):
+    for chunk in _chunks(urls):
         with transaction() as session:
-            gone += _remove(session, PushDevice.id.in_(chunk))
+            gone += _remove(session, PushDevice.endpoint_hash.in_([_digest(url) for url in chunk]))
     return gone
 
 
@@ -206,7 +206,7 @@ def _sealed(subscription: Subscription, digest: bytes) -> bytes:
     return _seal().seal_bytes(keys.public + keys.auth + subscription.address.url.encode(), _seat(digest))
 
 
-def _chunks(ids: Iterable[int]) -> Iterator[list[int]]:
-    stream = iter(ids)
+def _chunks(many: Iterable[Any]) -> Iterator[list[Any]]:
+    stream = iter(many)
     while chunk := list(islice(stream, CHUNK)):
         yield chunk

@@ -7,7 +7,6 @@ in a row none: what is meant for it is given back at once, and one request now a
 from __future__ import annotations
 
 import asyncio
-import logging
 import ssl
 import threading
 from collections import OrderedDict, deque
@@ -28,8 +27,6 @@ from portal.config import Settings
 from portal.core import keys
 from portal.core.clock import utcnow
 
-log = logging.getLogger(__name__)
-
 #: Seconds that the last ones of a batch are waited for when nothing else of it is left; more where answers take longer.
 GRACE = 1.0
 STEP = 0.05  # seconds between two looks at `halted`
@@ -39,6 +36,8 @@ READ = 1024  # bytes of an answer that are read, so that the connection may be u
 #: How often an endpoint may leave us waiting, while others of its service answer, until it is given up.
 STRIKES = 3
 STRIKES_KEPT = 10_000
+#: Hosts of which something is known.
+HOSTS_KEPT = 1000
 
 
 class WebPush:
@@ -48,6 +47,8 @@ class WebPush:
         self._services, self._timeout = settings.push_services, settings.push_timeout
         self._vapid = Vapid(keys.push_key(settings), contact(settings))
         self._places = settings.push_in_flight
+        self._share = max(1, self._places // 2)  # of one service
+        self._slots: dict[str, asyncio.Semaphore] = {}
         self._known: dict[str, Service] = {}
         self._strikes: OrderedDict[int, int] = OrderedDict()
         self._starting = threading.Lock()
@@ -93,13 +94,18 @@ class WebPush:
             except services.Refused:  # the settings have changed since it came in
                 call.put(Result(note.ref, FAILED, "service"))
             else:
-                waiting.setdefault(address.service, deque()).append((note, address))
+                waiting.setdefault(address.origin, deque()).append((note, address))
         workers: list[asyncio.Future[None]] = []
-        for name, queue in waiting.items():
-            service = self._known.setdefault(name, Service(max(1, self._places // 2)))
-            workers += [asyncio.ensure_future(self._work(call, service, queue))
-                        for _ in range(min(len(queue), service.places))]
+        for queue in waiting.values():
+            service = self._service(queue[0][1])
+            workers += [asyncio.ensure_future(self._work(call, service, queue)) for _ in range(min(len(queue), self._share))]
         await self._wait(call, workers, waiting)
+
+    def _service(self, address: services.Address) -> Service:
+        if address.origin not in self._known and len(self._known) >= HOSTS_KEPT:
+            self._known.clear()
+        slots = self._slots.setdefault(address.service, asyncio.Semaphore(self._share))
+        return self._known.setdefault(address.origin, Service(slots))
 
     async def _wait(self, call: _Call, workers: list[asyncio.Future[None]], waiting: dict[str, deque]) -> None:
         left: set[asyncio.Future[None]] = set(workers)
