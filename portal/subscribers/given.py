@@ -49,7 +49,7 @@ def _over(people: Any, source: str) -> Select[*tuple[Any, ...]]:
     return (select(Given.subscriber_id).join(Subscriber, Subscriber.id == Given.subscriber_id)
             .where(Given.source == source, ~still).order_by(Given.subscriber_id).limit(CHUNK)
             # Before what is given to them, as whoever chooses for themselves locks it: else each waits for the other.
-            .with_for_update(of=Subscriber))
+            .with_for_update(of=Subscriber, key_share=True))
 
 
 def _unknown(people: Any) -> Select[*tuple[Any, ...]]:
