@@ -86,7 +86,7 @@ def index() -> Any:
 
 
 def _found(number: int) -> DangerReport:
-    """The report that the account may see; that another exists is not told."""
+    """The report that the account may see. Raises Forbidden, which tells no more than that there is one of this number."""
     report = listing.get(number) if number <= LARGEST_NUMBER else None
     if report is None:
         abort(404)

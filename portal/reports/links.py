@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 
 from flask import url_for
 from flask_babel import gettext as _
@@ -14,14 +15,14 @@ from portal.core.clock import utcnow
 from portal.core.errors import Forbidden, Invalid
 from portal.core.i18n import select_language
 from portal.identity.models import Account
-from portal.identity.rights import DRAFTER, require, tiers_for
+from portal.identity.rights import DRAFTER, may, require, tiers_for
 from portal.reports import listing, place, seals, triage
 from portal.reports.kinds import KINDS
 from portal.reports.models import DangerReport
 from portal.shelters.models import Obstruction
 from portal.shelters.office.obstruction_form import AREA, POINT, Typed
 from portal.shelters.office.origins import ORIGINS, Origin
-from portal.warnings import drafts, hazards, words
+from portal.warnings import drafts, hazards, target, words
 from portal.warnings.models import ALERT, Draft
 
 ORIGIN = "report"
@@ -72,7 +73,8 @@ def draft_tiers(account: Account, report: DangerReport) -> list[str]:
 
 
 def make_draft(account: Account, report: DangerReport, hazard: str, tier: str) -> Draft:
-    """The draft of a warning about what was reported, with the template's words: a circle around the point, or the community.
+    """The draft of a warning about what was reported, with the template's words: a circle around the point, or the community
+    (see :func:`_aim`).
     Nothing of the reporter's words is in it. Raises Invalid, Forbidden, Conflict."""
     known = hazards.catalogue().get(hazard)
     if known is None:
@@ -82,15 +84,22 @@ def make_draft(account: Account, report: DangerReport, hazard: str, tier: str) -
     require(account, DRAFTER, [report.region_code], tier)
     if not triage.may(account, report):
         raise Forbidden(_("Your account has no duty that allows this."))
-    expires, settings = utcnow() + timedelta(hours=DRAFT_HOURS), current_settings()
-    circle = {"type": "Circle", "center": [report.longitude, report.latitude], "radius": DRAFT_METRES}
-    aim = {"regions": [report.region_code], "area": None, "audiences": []} if report.longitude is None else \
-        {"regions": [], "area": circle, "audiences": []}
+    expires, settings, aim = utcnow() + timedelta(hours=DRAFT_HOURS), current_settings(), _aim(account, report, tier)
     written = words.first(ALERT, known, tier, [report.region_code], onset=None, expires=expires, exercise=False,
                           settings=settings)
     content = drafts.Content(kind=ALERT, warning_id=None, exercise=False, hazard=hazard, tier=tier, target=aim, onset=None,
                              expires=expires, words=written)
     return drafts.create(account, content, also=lambda session, made: _linked(session, account, report, made))
+
+
+def _aim(account: Account, report: DangerReport, tier: str) -> dict[str, Any]:
+    """The circle, where the report has a point and the account's duty covers all that the circle touches; else the community."""
+    if report.longitude is not None:
+        circle = {"type": "Circle", "center": [report.longitude, report.latitude], "radius": DRAFT_METRES}
+        aim: dict[str, Any] = {"regions": [], "area": circle, "audiences": []}
+        if may(account, DRAFTER, target.region_codes(aim), tier):
+            return aim
+    return {"regions": [report.region_code], "area": None, "audiences": []}
 
 
 def _linked(session: Session, account: Account, report: DangerReport, made: Draft) -> None:

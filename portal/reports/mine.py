@@ -128,8 +128,7 @@ def say(report: DangerReport, words: str) -> None:
             raise Invalid.one("say", _l("Nothing more can be added to this report. Send a new one if the danger is a new one."))
         add(session, row, "said", words)
         _wake(session, row)
-        if row.state == DUPLICATE and row.duplicate_of is not None:
-            main = locked(session, row.duplicate_of)
+        if row.state == DUPLICATE and (main := session.get(DangerReport, row.duplicate_of, with_for_update=True)) is not None:
             add(session, main, "note", about=f"said:{row.number}")
             _wake(session, main)
         note(session, row, "report.said")
@@ -145,10 +144,17 @@ def _wake(session: Session, row: DangerReport) -> None:
 
 def number_to_prove(report: DangerReport, phone: str) -> str:
     """The telephone that was typed, the report's own where nothing was, in E.164. Raises Invalid."""
+    if report.erased_at is not None:
+        raise _erased()
     number = _number(phone) if phone.strip() else seals.phone_of(report)
     if not number:
         raise Invalid.one("phone", _l("Write your mobile number."))
     return number
+
+
+def _erased() -> Invalid:
+    return Invalid.one("", _l("What you wrote was erased, and your telephone with it. If there is more to say, send a new"
+                              " report."))
 
 
 def send_code(number: str, language: str) -> None:
@@ -171,6 +177,8 @@ def prove(report: DangerReport, number: str, code: str) -> None:
                                      " new one."))
     with transaction() as session:
         row = locked(session, report.id)
+        if row.erased_at is not None:  # nothing would erase the telephone once more
+            raise _erased()
         row.phone_sealed, row.phone_index, row.phone_proved_at = seals.book().seal(number), seals.book().index(number), utcnow()
         row.doubtful = False
         add(session, row, "proved")

@@ -19,6 +19,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from portal.channels.sms import codes as texts
 from portal.core.clock import utcnow
+from portal.core.db import db
 from portal.core.errors import Invalid, Problem
 from portal.core.i18n import LANGUAGES, select_language
 from portal.identity.limits import address, limiter
@@ -136,9 +137,10 @@ def send() -> Any:
     except place.Doubt as doubt:
         return _refuse(sent.fields, doubt.problems, 422, doubt.offered)
     except Invalid as refusal:
-        return _refuse(sent.fields, refusal.problems, 429 if isinstance(refusal, taking.Full) else 422)
+        return _refuse(sent.fields, refusal.problems, 429 if isinstance(refusal, taking.Full | photo.Busy) else 422)
     except AWAY as error:
         current_app.logger.error("a report could not be kept: %s", type(error).__name__)
+        db.session.rollback()  # it may have gone in the middle of something: the form reads the communities once more
         return _refuse(sent.fields, [Problem("", _(
             "The system cannot keep reports at the moment. Your words are still here: send them again in a few minutes (it is"
             " never kept twice), photos chosen once more; if somebody is in danger, call 119 or 110 now."))], 503)

@@ -13,17 +13,19 @@ from typing import Any
 
 from flask_babel import lazy_gettext as _l
 
-from portal.core.errors import Invalid
+from portal.core.errors import Invalid, Problem
 from portal.reports import photo_child
 
 MOST = 3
 #: Bytes of one photo as it is sent.
 LARGEST = 12 * 2**20
-#: What making one anew may take; and how many are made at once, and wait for that, by one process.
+#: What making one anew may take; and how many are made at once by one process, and wait for that: whoever waits holds one of
+#: its threads, and the others must go on answering.
 MEMORY, SECONDS = 900 * 2**20, 10
-AT_ONCE, PATIENCE = 2, 30.0
+AT_ONCE, MOST_WAITING, PATIENCE = 2, 2, 30.0
 
 _room = threading.BoundedSemaphore(AT_ONCE)
+_inside = threading.BoundedSemaphore(AT_ONCE + MOST_WAITING)
 _CHILD = Path(photo_child.__file__)
 
 WORDS: dict[str, Any] = {
@@ -39,6 +41,10 @@ WORDS: dict[str, Any] = {
 }
 
 
+class Busy(Invalid):
+    """More photos come in than can be made anew: nothing is wrong with this one, and it may be sent again."""
+
+
 @dataclass(frozen=True)
 class Photo:
     """A photo as it is kept: JPEG bytes, the small one for lists beside it."""
@@ -50,19 +56,25 @@ class Photo:
 
 
 def make(body: bytes) -> Photo:
-    """The photo made anew: nothing of the file comes through but what is seen. Raises Invalid at `photos`."""
+    """The photo made anew: nothing of the file comes through but what is seen. Raises Invalid at `photos`, Busy."""
     if len(body) > LARGEST:
         raise _bad("large")
     try:
         photo_child.kind_of(body)  # before a process is begun for it
     except photo_child.Fault as fault:
         raise _bad(fault.key) from fault
-    if not _room.acquire(timeout=PATIENCE):
-        raise _bad("busy")
+    if not _inside.acquire(blocking=False):
+        raise _busy()
     try:
-        return _read(_child(body))
+        if not _room.acquire(timeout=PATIENCE):
+            raise _busy()
+        try:
+            done = _child(body)
+        finally:
+            _room.release()
     finally:
-        _room.release()
+        _inside.release()
+    return _read(done)
 
 
 def _child(body: bytes) -> subprocess.CompletedProcess[bytes]:
@@ -85,6 +97,10 @@ def _read(done: subprocess.CompletedProcess[bytes]) -> Photo:
         told = json.loads(done.stdout)
         raise _bad(str(told["fault"]), int(told["number"]))
     raise _bad("damaged")  # its time was up, or the file broke the program that reads it
+
+
+def _busy() -> Busy:
+    return Busy([Problem("photos", WORDS["busy"])])
 
 
 def _bad(key: str, number: int = 0) -> Invalid:

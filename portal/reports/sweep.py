@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 from flask import Flask
-from sqlalchemy import and_, delete, or_, select
+from sqlalchemy import and_, delete, func, or_, select
 
 from portal.core import audit
 from portal.core.clock import utcnow
@@ -34,20 +34,22 @@ def _some(days: int) -> int:
     now = utcnow()
     old = and_(DangerReport.state.in_(CLOSED), DangerReport.state != SPAM, DangerReport.erased_at.is_(None),
                DangerReport.state_at < now - timedelta(days=days))
-    spam = and_(DangerReport.state == SPAM, DangerReport.state_at < now - timedelta(days=SPAM_DAYS))
+    latest = select(func.max(DangerReport.number)).scalar_subquery()  # its row stays, or the next report would get its number
+    spam = and_(DangerReport.state == SPAM, DangerReport.state_at < now - timedelta(days=SPAM_DAYS),
+                or_(DangerReport.erased_at.is_(None), DangerReport.number < latest))
     due = select(DangerReport).where(or_(old, spam)).order_by(DangerReport.number).limit(AT_ONCE)
     with transaction() as session:
         audit.serialise(session)
-        rows = list(session.scalars(due.with_for_update()))
+        rows, last = list(session.scalars(due.with_for_update())), session.scalar(select(func.max(DangerReport.number)))
+        gone = [row.id for row in rows if row.state == SPAM and row.number != last]
         for row in rows:
             mine.erase(session, row)
-            if row.state == SPAM:
+            if row.id in gone:
                 mine.note(session, row, "report.delete")
             else:
                 mine.add(session, row, "erased")
                 mine.note(session, row, "report.erase")
         session.flush()
-        gone = [row.id for row in rows if row.state == SPAM]
         session.execute(delete(DangerReport).where(DangerReport.id.in_(gone)))
     return len(rows)
 

@@ -118,7 +118,8 @@ def _tell(session: Session, row: DangerReport) -> None:
         with force_locale(one.language):
             body = _("There is an answer to your report no. %(number)d. Read it with your code: %(url)s", number=one.number,
                      url=f"{current_settings().base_url}/report/follow")
-        notices.queue(session, f"{mine.notice_ref(one)}{row.version}", one.phone_sealed, body, utcnow() + TELL_UNTIL)
+        # Of which report the answer is, and which of its: one that was merged had answers of its own before.
+        notices.queue(session, f"{mine.notice_ref(one)}{row.number}.{row.version}", one.phone_sealed, body, utcnow() + TELL_UNTIL)
 
 
 def merge(account: Account, report_id: uuid.UUID, version: int, into_number: int) -> DangerReport:

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import io
+import subprocess
+import threading
+import time
 import uuid
 from contextvars import Context
 from datetime import timedelta
@@ -15,13 +18,14 @@ from hypothesis import strategies as st
 from sqlalchemy import func, select, update
 
 from portal import create_app
+from portal.channels.sms import codes as texts
 from portal.config import Settings
 from portal.core.audit import AuditEntry
 from portal.core.clock import utcnow
 from portal.core.db import db, transaction
 from portal.core.errors import Invalid
 from portal.identity.limits import limiter
-from portal.reports import codes, mine, pages, seals, sweep, taking, uploads
+from portal.reports import codes, mine, pages, photo, photo_child, seals, sweep, taking, uploads
 from portal.reports.models import DangerReport, ReportEvent, ReportPhoto
 from tests import district
 from tests.reports.conftest import PHONE, POINT, Resident, fresh, jpeg, last_code, text_of, typed
@@ -186,6 +190,40 @@ def test_a_flood_is_bounded_per_address_per_phone_and_for_the_whole_site(
     assert [resident.send(kind="").status_code for _n in range(4)] == [422, 422, 422, 429]
 
 
+def test_photos_that_take_long_leave_the_server_threads_to_answer_with(portal: Flask, resident: Resident,
+                                                                      monkeypatch: pytest.MonkeyPatch) -> None:
+    assert portal.extensions["anlan"].web_threads / 2 >= photo.AT_ONCE + photo.MOST_WAITING
+    begun, go_on, told = threading.Semaphore(0), threading.Event(), list[int]()
+
+    def slowly(_body: bytes) -> subprocess.CompletedProcess[bytes]:
+        begun.release()
+        go_on.wait(300)
+        return subprocess.CompletedProcess([], photo_child.FAULT, b'{"fault": "damaged", "number": 0}')
+
+    monkeypatch.setattr(photo, "_child", slowly)
+    monkeypatch.setattr(photo, "PATIENCE", 300.0)
+    page = resident.get("/report/")
+    crowd = [threading.Thread(target=lambda: told.append(Resident(portal).send(photos=[jpeg()]).status_code))
+             for _n in range(photo.AT_ONCE + photo.MOST_WAITING)]
+    for one in crowd:
+        one.start()
+    try:
+        for _n in range(photo.AT_ONCE):
+            assert begun.acquire(timeout=60)
+        until = time.monotonic() + 60
+        while photo._inside._value and time.monotonic() < until:
+            time.sleep(0.01)
+        answer = resident.send(page, photos=[jpeg()], words="One photo too many")
+    finally:
+        go_on.set()
+    for one in crowd:
+        one.join(60)
+    assert answer.status_code == 429  # a script keeps it, and sends it again
+    assert "Try again in a minute" in text_of(answer)
+    assert "One photo too many" in answer.text
+    assert told == [422] * len(crowd)
+
+
 def test_when_no_more_photos_can_be_kept_the_words_are_taken_alone(portal: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(portal.extensions, "anlan", portal.extensions["anlan"].model_copy(update={"report_photos": 0}))
     taken = taking.take(typed(), [jpeg()])
@@ -249,6 +287,12 @@ def test_a_reporter_adds_something_takes_the_number_away_and_withdraws(portal: F
     assert db.session.scalar(select(func.count()).where(ReportPhoto.report_id == gone.id)) == 0
     assert db.session.scalars(select(ReportEvent.words_sealed).where(ReportEvent.report_id == gone.id)).all().count(None) == 3
     assert "metre deep" not in resident.get("/report/mine/").text
+    assert resident.post(at + "code", resident.fields(resident.get("/report/mine/"), "/forget") | {
+        "phone": "12900000022"}).status_code == 422
+    texts.send_code("+8612900000022", mine.PURPOSE, "en")
+    with pytest.raises(Invalid):  # nothing would erase the telephone a second time
+        mine.prove(gone, "12900000022", last_code("+8612900000022"))
+    assert fresh(gone).phone_sealed is None
     assert resident.act(at + "forget").status_code == 302
     assert resident.get("/report/mine/").headers["Location"] == "/report/follow"
 
@@ -267,6 +311,16 @@ def test_old_reports_lose_their_words_and_spam_goes_as_a_whole(portal: Flask) ->
     assert db.session.scalar(select(DangerReport).where(DangerReport.number == number)) is None
     assert fresh(waiting).words_sealed is not None
     assert Context().run(sweep.sweep, portal) == 0
+    last = taking.take(typed(), [jpeg()]).report
+    with transaction() as session:
+        session.execute(update(DangerReport).where(DangerReport.id == last.id).values(
+            state="spam", state_at=utcnow() - timedelta(days=31)))
+    assert [Context().run(sweep.sweep, portal) for _again in range(2)] == [1, 0]
+    assert (fresh(last).words_sealed, fresh(last).photos) == (None, 0)
+    key = last.id
+    assert taking.take(typed()).report.number == last.number + 1  # the trail calls no two reports alike
+    assert Context().run(sweep.sweep, portal) == 1
+    assert db.session.get(DangerReport, key) is None
 
 
 def test_without_a_database_there_is_a_form_and_the_words_stay(tmp_path: Path) -> None:

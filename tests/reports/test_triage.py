@@ -10,7 +10,7 @@ from typing import Any
 import lxml.html
 import pytest
 from flask import Flask
-from sqlalchemy import func, select, update
+from sqlalchemy import delete, func, select, update
 from werkzeug.datastructures import MultiDict
 
 from portal.channels.sms.models import SmsNotice
@@ -20,7 +20,8 @@ from portal.core.db import db, transaction
 from portal.core.errors import Conflict, Forbidden, Invalid
 from portal.identity.models import Account
 from portal.identity.rights import ADMINISTRATOR, DRAFTER, SHELTERS
-from portal.reports import listing, mine, states, taking, triage
+from portal.regions import lookup
+from portal.reports import links, listing, mine, states, taking, triage
 from portal.reports.models import NEW, STATES, DangerReport
 from portal.shelters.models import Obstruction
 from portal.shelters.roads import obstructions
@@ -200,6 +201,29 @@ def test_a_draft_is_begun_with_a_report_within_the_duty_and_without_its_words(po
     refused = desk.send(f"/desk/reports/{here.number}/draft", sent)
     assert refused.status_code in (403, 422)
     assert fresh(here).draft_id is None
+
+
+def test_a_draft_near_the_border_of_a_duty_aims_at_the_community(portal: Flask, officer: Account) -> None:
+    one = report(point=POINT, community="")
+    own = district.office("community", (DRAFTER, one.region_code, "yellow"))
+    assert links.make_draft(officer, one, "11A02", "yellow").target["area"]["center"] == [114.346, 22.691]
+    area = {"type": "Circle", "center": [114.346, 22.691], "radius": links.DRAFT_METRES}
+    assert len(lookup.touched_by(area)) > 1, "the circle reaches into other communities"
+    aim = links.make_draft(own, fresh(one), "11A02", "yellow").target
+    assert (aim["regions"], aim["area"]) == ([one.region_code], None)
+
+
+def test_who_was_answered_before_the_merging_is_told_of_the_answer_after_it(portal: Flask, officer: Account) -> None:
+    first, second = proved(kind="tree"), proved(kind="tree")
+    triage.answer(officer, second.id, "We are looking")
+    triage.merge(officer, second.id, fresh(second).version, first.number)
+    before = fresh(second).version
+    while fresh(first).version < before:
+        triage.answer(officer, first.id, "It is being cut up")  # each at a version that the other had before
+    assert notices(second) == 1 + notices(first)
+    with transaction() as session:
+        session.execute(delete(DangerReport).where(DangerReport.id == first.id))  # as spam is, in the end
+    mine.say(fresh(second), "it still lies there")
 
 
 def test_handing_over_leaves_it_with_those_who_look_after_the_place(portal: Flask, officer: Account, street: Account,
