@@ -22,7 +22,7 @@ from portal.config import Settings
 from portal.core.clock import utcnow
 from portal.core.db import db, transaction
 from portal.regions.importer import import_files
-from portal.shelters.models import RiskPoint
+from portal.shelters.models import Obstruction, RiskPoint
 from portal.site.publish import publish
 from portal.warnings.models import ALERT, CANCEL, UPDATE, Bulletin
 from tests.chromium import assert_accessible
@@ -30,6 +30,9 @@ from tests.site.records import AREAS, WORDS, record
 
 REGIONS = Path(__file__).resolve().parents[2] / "content" / "regions"
 LIULIAN, MIDDLE = "440310001001", {"longitude": 114.3270, "latitude": 22.7129, "accuracy": 20}
+#: An obstruction of two parts.
+TWO_AREAS = {"type": "MultiPolygon", "coordinates": [
+    [[[lon, 22.65], [lon + .001, 22.65], [lon + .001, 22.651], [lon, 22.65]]] for lon in (114.40, 114.42)]}
 expect.set_options(timeout=30_000)
 PHONE = {"width": 390, "height": 844}
 PAGES = ("/", "/warnings/20261122-01/", "/warnings/20261121-01/", "/archive/", "/about/")
@@ -74,6 +77,9 @@ def server(tmp_path_factory: pytest.TempPathFactory, sqlite_template: Path) -> I
         with transaction() as session:
             session.add(RiskPoint(code="N1", region_code=LIULIAN, kind="waterlogging", name_zh="同富路低洼处",
                                   name_en="Low end of Tongfu Road", longitude=MIDDLE["longitude"], latitude=MIDDLE["latitude"]))
+            session.add(Obstruction(
+                kind="waterlogging", name_zh="两处积水", name_en="Two floods", geometry=TWO_AREAS, effect="cuts", source="desk",
+                begins_at=utcnow(), region_codes=[LIULIAN], created_by="test", created_at=utcnow(), changed_at=utcnow()))
     publish(app)
     counted = Server(app)
     served = create_server(counted, host="127.0.0.1", port=0)
@@ -275,10 +281,12 @@ def test_layers_of_the_map_are_switched_and_the_lists_say_the_same_without_scrip
     expect(page.locator(".leaflet-popup-content a")).to_have_text("同富路低洼处")
     page.get_by_role("checkbox", name="易涝点").uncheck()
     expect(signs).to_have_count(0)
-    assert page.locator("#district-map path.leaflet-interactive").count() == len(WARNINGS)
+    expect(page.locator("#district-map .sign-cuts")).to_have_count(1)
+    expect(page.locator("[data-map-lacking]")).to_be_hidden()
+    assert page.locator("#district-map path.leaflet-interactive").count() == len(WARNINGS) + 1
     plain = phone(java_script_enabled=False)
     plain.goto(f"{server.address}/en/map/")
-    plain.get_by_text("Liulian Community").first.click()
+    plain.locator("summary", has_text="Liulian Community").click()
     expect(plain.locator("main details strong", has_text="Low end of Tongfu Road")).to_be_visible()
     expect(plain.locator("svg.map")).to_be_visible()
 

@@ -240,6 +240,10 @@ def test_a_warning_past_its_time_is_marked_by_the_screens_own_clock(wall: Wall, 
     screen.clock.run_for(1_500)
     expect(screen.locator("[data-alarm]").first).to_have_class(re.compile("is-past"))
     expect(screen.locator("[data-silence]")).to_be_visible()
+    screen.clock.fast_forward("24:00:00")
+    screen.clock.run_for(1_500)
+    for place in ("[data-contact]", "[data-silence]"):  # of another day: with its day
+        expect(screen.locator(place)).to_contain_text(re.compile(r"\d+/\d+ \d\d:\d\d"))
 
 
 def test_pages_that_are_no_longer_renewed_are_no_contact(wall: Wall, screen: Page) -> None:
@@ -256,11 +260,18 @@ def test_the_nearest_open_shelters_come_first_and_one_that_is_unsafe_never(wall:
     listed = SimpleNamespace(near=[114.30, 22.67], far=[114.50, 22.90])
     screen.route("**/fields/shelters.json", lambda route: route.fulfill(json={"shelters": [
         shelter("远处开放", listed.far), shelter("近处未开", listed.near, open=False, status="standby"),
-        shelter("近处危险", listed.near, status="unsafe", open=False), shelter("近处开放", listed.near)]}))
+        shelter("近处危险", listed.near, status="unsafe", open=False), shelter("近处久未报", listed.near, stale=True),
+        shelter("近处开放", listed.near)]}))
     screen.goto(wall.url("440310003000"))
     items = screen.locator("[data-near] li")
     expect(items).to_have_count(3)
     assert [text.split(" ")[0] for text in items.all_inner_texts()] == ["近处开放", "远处开放", "近处未开"]
+    screen.route("**/fields/shelters.json", lambda route: route.fulfill(json={"shelters": [
+        shelter("近处久未报", listed.near, stale=True)]}))
+    screen.clock.run_for(61_000)
+    expect(items).to_have_count(1)
+    expect(items).to_contain_text("待核实")  # nobody is sent to a door of which nothing was heard for long
+    expect(items).not_to_contain_text("开放中")
 
 
 def test_after_a_power_cut_without_a_network_it_shows_what_it_kept_and_since_when(wall: Wall, chromium: Browser) -> None:

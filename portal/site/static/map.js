@@ -86,8 +86,8 @@
       var look = { color: "#a3121c", weight: 5, dashArray: "8 6", fillOpacity: 0.2 };
       if (shape.type !== "Point") L.geoJSON(shape, { style: look }).bindPopup(told(lines)).addTo(groups.cuts);
       else if (one.radius > 0) L.circle(flip(shape.coordinates), L.extend({ radius: one.radius }, look)).bindPopup(told(lines)).addTo(groups.cuts);
-      var middle = shape.type === "Point" ? shape.coordinates : shape.type === "LineString"
-        ? shape.coordinates[Math.floor(shape.coordinates.length / 2)] : shape.coordinates[0][0];
+      var middle = shape.type === "LineString" ? shape.coordinates[Math.floor(shape.coordinates.length / 2)] : shape.coordinates;
+      while (Array.isArray(middle[0])) middle = middle[0];  // a part, its outline, the first point of that
       put("cuts", middle, lines);
     });
     var age = document.querySelector("[data-map-age]"), offline = window.AnlanOffline;

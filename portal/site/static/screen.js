@@ -9,10 +9,15 @@
   function script(page) { var found = page.querySelector("script[src]"); return found ? found.getAttribute("src") : ""; }
   function words(key, language, fill) { return (body.getAttribute("data-" + key + "-" + language) || "").replace("#", fill || ""); }
   function clock(moment) {
-    return new Intl.DateTimeFormat("zh-CN", { hour: "2-digit", minute: "2-digit", hour12: false, timeZone: zone }).format(moment);
+    return new Intl.DateTimeFormat("zh-CN", { hour: "2-digit", minute: "2-digit", hourCycle: "h23", timeZone: zone }).format(moment);
   }
   function day(moment) {
     return new Intl.DateTimeFormat("zh-CN", { month: "long", day: "numeric", weekday: "short", timeZone: zone }).format(moment);
+  }
+  // A moment of another day with its day: a screen may stay alone for long.
+  function since(moment) {
+    var date = new Intl.DateTimeFormat("zh-CN", { month: "numeric", day: "numeric", timeZone: zone });
+    return (date.format(moment) === date.format(Date.now()) ? "" : date.format(moment) + " ") + clock(moment);
   }
   function bilingual(element, key, fill) {
     element.textContent = "";
@@ -37,11 +42,11 @@
       all("[data-live]", item).forEach(function (part) { part.hidden = true; });
     });
     var silence = document.querySelector("[data-silence]"), none = document.querySelector("[data-none]");
-    var lost = now - heard >= SILENT, stale = !lost && made !== null && now - made >= STALE, since = clock(lost ? heard : made || heard);
-    document.querySelector("[data-contact]").textContent = clock(heard);
+    var lost = now - heard >= SILENT, stale = !lost && made !== null && now - made >= STALE, from = since(lost ? heard : made || heard);
+    document.querySelector("[data-contact]").textContent = since(heard);
     if (lost || stale) {
-      bilingual(silence, lost ? "lost" : "stale", since);
-      if (none) bilingual(none, "calm-then", since);  // nobody knows whether it is still so
+      bilingual(silence, lost ? "lost" : "stale", from);
+      if (none) bilingual(none, "calm-then", from);  // nobody knows whether it is still so
     }
     if (silence.hidden !== !(lost || stale)) {
       silence.hidden = !(lost || stale);
@@ -99,12 +104,16 @@
     if (middle.length !== 2) return;
     ask("/fields/shelters.json").then(function (text) {
       var near = JSON.parse(text).shelters.filter(function (s) { return s.at && s.status !== "unsafe"; });
-      near.forEach(function (s) { s.away = metres(middle, s.at); });
-      near.sort(function (a, b) { return (b.open ? 1 : 0) - (a.open ? 1 : 0) || a.away - b.away; });
+      near.forEach(function (s) {
+        s.away = metres(middle, s.at);
+        s.sure = s.open && !s.stale;  // what was said too long ago is not "now"
+      });
+      near.sort(function (a, b) { return (b.sure ? 1 : 0) - (a.sure ? 1 : 0) || a.away - b.away; });
       var list = section.querySelector("ul");
       list.textContent = "";
       near.slice(0, 3).forEach(function (s) {
-        var item = document.createElement("li"), name = document.createElement("strong"), state = s.open ? "open" : s.status === "full" ? "full" : "not-open";
+        var item = document.createElement("li"), name = document.createElement("strong");
+        var state = s.sure ? "open" : s.open ? "unsure" : s.status === "full" && !s.stale ? "full" : "not-open";
         name.lang = "zh-CN";
         name.textContent = s.zh;
         item.appendChild(name);
