@@ -41,6 +41,7 @@ ASSETS = {
 DEBIAN = {
     "postgresql": ("/usr/lib/postgresql/*/bin/initdb",),
     "mosquitto": ("/usr/sbin/mosquitto", "/usr/bin/mosquitto"),
+    "nginx-light": ("/usr/sbin/nginx",),
     "chromium": ("/usr/bin/chromium",),
     "espeak-ng": ("/usr/bin/espeak-ng",),
     "fonts-noto-cjk": ("/usr/share/fonts/opentype/noto/NotoSansCJK-Regular.ttc",),
