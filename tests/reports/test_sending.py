@@ -320,6 +320,7 @@ def test_old_reports_lose_their_words_and_spam_goes_as_a_whole(portal: Flask) ->
     key = last.id
     assert taking.take(typed()).report.number == last.number + 1  # the trail calls no two reports alike
     assert Context().run(sweep.sweep, portal) == 1
+    db.session.rollback()
     assert db.session.scalar(select(DangerReport.id).where(DangerReport.id == key)) is None
 
 
