@@ -21,8 +21,10 @@ from pathlib import Path
 from typing import Any
 
 from flask import Flask, current_app
+from sqlalchemy.exc import OperationalError
 
 from portal.api import fill as api
+from portal.api.records import BASE as API
 from portal.channels.push import shown as notifications
 from portal.config import Settings
 from portal.core.clock import utcnow
@@ -45,7 +47,7 @@ from portal.warnings.models import IN_FORCE, UPDATE, Warning
 
 logger = logging.getLogger(__name__)
 
-HTML, XML = "text/html; charset=utf-8", "application/xml; charset=utf-8"
+HTML = "text/html; charset=utf-8"
 CAP, ATOM = "application/cap+xml; charset=utf-8", "application/atom+xml; charset=utf-8"
 RSS = "application/rss+xml; charset=utf-8"
 GEOJSON, JSON = "application/geo+json", "application/json"
@@ -158,6 +160,7 @@ class Publishing:
             settings.timezone,
             settings.demo,
             settings.sms_provider,
+            settings.twilio_from,
             bool(settings.push_services),
             lookup.current().token,  # outlines and names of regions are on the maps
         ]
@@ -282,7 +285,7 @@ class Publishing:
         for warning in self.warnings:
             try:
                 self._warning(warning)
-            except OSError:
+            except (OSError, OperationalError):  # the disk, the database: it is not this warning
                 raise
             except Exception:
                 if self.state_of(warning) == IN_FORCE:
@@ -359,7 +362,7 @@ class Publishing:
 
 def _pages_of(warning: Warning, heads: Iterable[Head]) -> set[str]:
     pages = {f"/{language}/warnings/{warning.number}/{end}" for language in LANGUAGES for end in ("", "history/")}
-    return pages | {f"/cap/{head.identifier}.xml" for head in heads}
+    return pages | {f"{API}/warnings/{warning.number}.json"} | {f"/cap/{head.identifier}.xml" for head in heads}
 
 
 def _cap_bytes(story: Callable[[], Story], at: int) -> bytes:

@@ -7,6 +7,7 @@ from datetime import timedelta
 
 import pytest
 from flask import Flask
+from sqlalchemy.exc import OperationalError
 
 from portal.core.clock import utcnow
 from portal.site import assets, standing
@@ -47,6 +48,12 @@ def test_a_past_warning_that_can_no_longer_be_rendered_holds_no_other_back(site:
             raise KeyError("a word that this version no longer knows")
         return whole(self, story, language, path)
 
+    asked: list[str] = []
+
+    def lost(self: publisher.Renderer, story: publisher.Story, language: str, path: str) -> bytes:
+        asked.append(story.warning.number)
+        raise OperationalError("select", {}, Exception("the server closed the connection"))
+
     broken = {"20251101-01"}
     monkeypatch.setattr(publisher.Renderer, "warning", picky)
     monkeypatch.setattr(publisher, "code_version", lambda: "an upgrade")
@@ -54,12 +61,18 @@ def test_a_past_warning_that_can_no_longer_be_rendered_holds_no_other_back(site:
         record("20261125-01", tier="red")
     publish(site)
     assert client.get("/zh/warnings/20251101-01/").data == before
+    assert client.get("/api/v1/warnings/20251101-01").status_code == 200
     assert client.get("/zh/warnings/20261125-01/").status_code == 200
     assert "/zh/warnings/20261125-01/" in client.get("/zh/").text
     with site.test_request_context():
         found = standing.look(site.extensions["anlan"], utcnow())
         assert (found.trouble, found.broken) == (standing.BROKEN, ("20251101-01",))
         assert "20251101-01" in standing.words(found, site.extensions["anlan"])[0]
+    monkeypatch.setattr(publisher.Renderer, "warning", lost)
+    with pytest.raises(OperationalError):  # not this warning: none is asked for after it, and none is called broken
+        publish(site)
+    assert asked == ["20251101-01"]
+    monkeypatch.setattr(publisher.Renderer, "warning", picky)
     broken.clear()
     publish(site)
     assert standing.look(site.extensions["anlan"], utcnow()).trouble == ""
@@ -67,3 +80,10 @@ def test_a_past_warning_that_can_no_longer_be_rendered_holds_no_other_back(site:
     with pytest.raises(KeyError):
         publish(site, everything=True)
     assert client.get("/zh/warnings/20261125-01/").status_code == 200
+
+
+def test_a_number_that_changed_is_not_taken_over(site: Flask) -> None:
+    publish(site)
+    site.extensions["anlan"] = site.extensions["anlan"].model_copy(update={"twilio_from": "+15005550006"})
+    publish(site)
+    assert "sms:+15005550006" in site.test_client().get("/zh/subscribe/").text
