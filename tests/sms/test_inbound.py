@@ -12,8 +12,8 @@ import time_machine
 from flask import Flask
 from sqlalchemy import func, select, update
 
-from portal.channels.sms import inbound
-from portal.channels.sms.models import InboundText
+from portal.channels.sms import inbound, notices
+from portal.channels.sms.models import InboundText, SmsNotice
 from portal.channels.sms.provider import Inbound
 from portal.core.clock import utcnow
 from portal.core.db import db, transaction
@@ -151,6 +151,27 @@ def test_where_the_carrier_answers_by_itself_we_act_and_keep_quiet(hooks: Flask)
     assert chosen(hooks)[0] == "opted_out"
     assert "帮助" in call(hooks, form("订阅 六联"))[1]
     assert chosen(hooks)[:2] == ("active", {"440310001001"})
+
+
+def test_where_the_carrier_does_not_answer_by_itself_we_do(make_app: Callable[..., Flask]) -> None:
+    app = make_app(**TWILIO, twilio_answers_keywords=False)
+    with app.app_context():
+        demo.seed()
+    assert call(app, form("STOP", OTHER))[1].startswith("You have left")
+    assert call(app, form("HELP", OTHER))[1].startswith("SUB ")
+    assert call(app, form("ARRET", OTHER, OptOutType="STOP")) == (200, ""), "unless it says that it did"
+
+
+def test_who_erases_by_text_is_welcomed_no_more(hooks: Flask) -> None:
+    call(hooks, form("订阅 坑梓"))
+    with hooks.app_context():
+        row = wishes.find(hooks.extensions["phones"].index(PHONE))
+        with transaction() as session:
+            for ref in (f"welcome.{row.id}.2026-01-01", f"welcome.{row.id}1.2026-01-01"):
+                assert notices.queue(session, ref, row.phone_sealed, "welcome", utcnow() + timedelta(hours=1))
+    call(hooks, form("删除"))
+    with hooks.app_context():
+        assert db.session.scalars(select(SmsNotice.ref)).all() == [f"welcome.{row.id}1.2026-01-01"]
 
 
 def test_who_leaves_without_having_been_here_is_remembered(hooks: Flask) -> None:
