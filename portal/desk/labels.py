@@ -60,8 +60,8 @@ DEVICES = {
     "unknown": _l("never heard of"),
 }
 
-#: What carriers, devices and our own channels say, in words. Numbers are Twilio's, see
-#: https://www.twilio.com/docs/api/errors; the others are words of our own.
+#: What carriers, devices and our own channels say, in words. Numbers of three figures are what push services answer (HTTP), those
+#: of five are Twilio's, see https://www.twilio.com/docs/api/errors; the others are words of our own.
 ERRORS = {
     "broker": _l("no connection to the broker of the loudspeakers"),
     "offline": _l("devices are offline"),
@@ -90,6 +90,10 @@ ERRORS = {
     "restarts": _l("the device broke down again and again"),
     "sound": _l("the device cannot play sound"),
     "amplifier": _l("the amplifier has a fault"),
+    **dict.fromkeys(("401", "403"), _l("the carrier refuses our account: an administrator must check its key")),
+    "429": _l("too many messages at once; the carrier asks us to slow down"),
+    "500": _l("the carrier has a fault of its own"),
+    **dict.fromkeys(("502", "503", "504"), _l("the carrier is not available")),
     "20003": _l("the carrier refuses our account: an administrator must check its key"),
     "20429": _l("too many messages at once; the carrier asks us to slow down"),
     "20500": _l("the carrier has a fault of its own"),

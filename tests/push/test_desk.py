@@ -55,12 +55,13 @@ def test_officers_see_how_many_devices_there_are_what_they_show_and_what_became_
     bulletin = issue.issue(boss, draft.id, version=draft.version, content_hash=draft.content_hash)
     for dispatch_id in plan.waiting_dispatches(db.session):
         list(plan.plan(dispatch_id))
-    answers = Answers((push.ACCEPTED, ""), (push.GONE, "410"), (push.FAILED, "timeout"))
+    answers = Answers((push.ACCEPTED, ""), (push.GONE, "410"), (push.FAILED, "403"))
     assert deliver_next(PUSH, PushChannel(answers), "test", threading.Event())
     stop.sweep()
     page = officer.get(f"/desk/warnings/{bulletin.warning_number}/").text
     for words in ("Notifications on devices", "taken by the push service", "turned off on the device",
-                  "the browser does not take notifications any more", "1 recipient could not be reached."):
+                  "the browser does not take notifications any more", "an administrator must check its key (403)",
+                  "1 recipient could not be reached."):
         assert words in page
     found = next(p for p in progress.of_bulletin(bulletin.id) if p.dispatch.channel == PUSH)
     assert (found.planned, found.accepted, found.ends["opted_out"], found.ends["failed"]) == (3, 1, 1, 1)

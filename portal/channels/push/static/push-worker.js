@@ -49,7 +49,7 @@
     });
   }
   function show(message) {
-    var urgent = (message.tier === "red" || message.tier === "orange") && message.kind !== "cancel";
+    var urgent = (message.tier === "red" || message.tier === "orange") && message.kind !== "cancel" && message.drill !== true;
     return self.registration.showNotification(text(message.title, 200), {
       body: text(message.body, 1000), lang: text(message.lang, 20), tag: text(message.id, 80) || "anlan", renotify: true,
       requireInteraction: urgent, timestamp: typeof message.sent === "number" ? message.sent * 1000 : Date.now(),
