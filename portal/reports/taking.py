@@ -97,6 +97,7 @@ def take(typed: Typed, files: Sequence[bytes] = ()) -> Taken:
     checked = _check(typed, now)
     _refuse_more(checked.phone, now)  # before photos cost anything; asked once more where it is written
     room = max(0, current_settings().report_photos - _photos_kept()) if files else 0
+    db.session.rollback()  # photos may take long, and nobody must wait for this connection meanwhile
     checked.photos = _made(files[:room])
     try:
         with transaction() as session:

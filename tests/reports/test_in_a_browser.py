@@ -142,6 +142,16 @@ def test_a_danger_is_reported_without_a_network_and_answered(portal_: Served, wi
     page.wait_for_url("**/report/mine/")
     assert [words for _r, words, _s in portal_.reports()] == ["下穿通道积水到膝盖", "Now the cellar is full of water"]
 
+    page.goto(f"{portal_.address}/report/")
+    page.evaluate("void (IDBObjectStore.prototype.put = () => { throw new Error('this browser keeps nothing') })")
+    fill(page, "A tree lies on the road")
+    page.fill("#place", "Ring road 9")
+    page.set_input_files("#photos", [str(photo)])
+    page.locator("#photo-list img").wait_for()
+    page.click("#send")
+    page.wait_for_url("**/report/mine/**")
+    assert [(words, sizes) for _r, words, sizes in portal_.reports()][2:] == [("A tree lies on the road", [(1600, 1200)])]
+
     for size in (PHONE, DESKTOP):
         desk = window(size, "en")
         desk.context.add_cookies([portal_.cookie()])  # type: ignore[list-item]

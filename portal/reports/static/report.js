@@ -75,7 +75,6 @@
   }
   function list() {
     const place = document.getElementById("photo-list");
-    for (const old of place.querySelectorAll("img")) URL.revokeObjectURL(old.dataset.url);
     place.replaceChildren(...photos.map((photo, n) => {
       const li = make("li"), reader = new FileReader(), image = make("img", "", { alt: "" });
       reader.onload = () => { image.src = reader.result; };  // as data:, which the page's rules allow
@@ -156,7 +155,14 @@
     try {
       const kept = await box.add(item);
       if (kept === "full") { await show(words.full); panel.scrollIntoView(); return; }
-      if (kept === "failed") { form.elements.ref.value = ref; form.submit(); return; }  // as without a script
+      if (kept === "failed") {  // as without a script
+        const files = new DataTransfer();
+        photos.forEach((photo, n) => files.items.add(new File([photo], `${n}.jpg`, { type: photo.type })));
+        form.elements.photos.files = files.files;
+        form.elements.ref.value = ref;
+        form.submit();
+        return;
+      }
       await show(words.sending);
       panel.scrollIntoView();
       const outcome = await flush(), mine = (await box.all()).find((one) => one.ref === item.ref);

@@ -146,6 +146,15 @@ def test_a_phone_is_found_by_its_number_shown_masked_ended_and_erased_and_each_l
     assert [tuple(one) for one in kinds] == [("subscribed", "demo"), ("opted_out", "desk"), ("erased", "desk")]
 
 
+def test_who_would_end_the_texts_of_one_phone_after_another_is_stopped(keeper: Account, seat: Callable[..., Any]) -> None:
+    one, browser = district.subscriber(PHONE, LIULIAN), seat(keeper)
+    for act in ("stop", "erase"):
+        form = browser.form(browser.get(f"{TOP}{one}/"), act)
+        met = [browser.send(f"{TOP}{one}/{act}", {**form, "way": ""}).status_code for _n in range(31)]
+        assert met == [422] * 30 + [429], act
+    assert person().status == "active"
+
+
 def test_nobody_sees_beyond_the_own_region_and_a_viewer_sees_figures_alone(
         settled: Flask, keeper: Account, seat: Callable[..., Any], brought: Callable[..., TestResponse]) -> None:
     one = district.subscriber(PHONE, KENGZI)
