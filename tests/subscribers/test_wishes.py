@@ -114,6 +114,13 @@ def test_an_unknown_phone_that_leaves_is_remembered_and_no_list_brings_it_in(dis
     assert reached() == [row().id]
 
 
+def test_who_leaves_has_left_also_where_the_carrier_did_not_know_the_number(district: Flask) -> None:
+    store.mark_invalid([choose()])
+    assert wishes.leave(phone()[0], "sms")
+    assert row().status == "opted_out"
+    assert not wishes.leave(phone()[0], "sms"), "that is no news"
+
+
 def test_what_is_lent_or_given_by_the_office_is_neither_shown_as_chosen_nor_lost(district: Flask) -> None:
     duty = mask_of(["responsible", "residents"])
     store.add_many([NewSubscriber(NUMBER, "zh", duty, (FIRST,), "roster")])

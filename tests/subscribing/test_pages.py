@@ -16,7 +16,7 @@ from sqlalchemy import select, update
 
 from portal.channels.sms import codes, notices, segments
 from portal.channels.sms import kept as sms
-from portal.channels.sms.models import OneTimeCode
+from portal.channels.sms.models import OneTimeCode, SmsNotice
 from portal.core import audit
 from portal.core.clock import utcnow
 from portal.core.db import db, transaction
@@ -80,6 +80,11 @@ def test_the_welcome_says_how_to_leave_once_and_in_two_segments(phone: Phone) ->
     phone.choose(region_codes=[LIULIAN])
     notices.send_due(phone.app)
     (welcome, _code) = phone.texts()
+    with transaction() as session:  # as if it were another day
+        session.execute(update(SmsNotice).values(ref=SmsNotice.ref + ".before"))
+    phone.choose(region_codes=[LIULIAN, OTHER])
+    notices.send_due(phone.app)
+    assert len(phone.texts()) == 2, "who changes what they are told is welcomed already"
     assert "Reply STOP" in welcome
     assert "https://warn.example/subscribe/" in welcome
     for node in lookup.current().nodes.values():
