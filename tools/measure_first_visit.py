@@ -129,7 +129,7 @@ def main() -> None:
         print(f"{'':26}" + f"{'median / slowest ms':>22}" * 2 + f"{'median ms':>18}")
         with sync_playwright() as playwright:
             browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-            visit(browser, address + BARE, 1)  # the browser itself starts up
+            visit(browser, address + page, 1)  # the browser itself starts up, and finds its Chinese letters
             slowest = {}
             for name, path in (("bare page, same bytes", BARE), ("warning, Chinese", page),
                                ("warning, English", "/en" + page[3:]), ("front page", "/zh/")):
