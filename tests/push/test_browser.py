@@ -46,8 +46,22 @@ SUBSCRIBING = """
   };
 })();
 """
+#: In the worker: how many messages it has done with. What is shown would vanish by itself after some time, as long as nobody asks
+#: for it to stay; here all stay, and what was asked for is noted.
+WATCHED = """() => {
+  self.done = 0;
+  const wait = ExtendableEvent.prototype.waitUntil, show = ServiceWorkerRegistration.prototype.showNotification;
+  ExtendableEvent.prototype.waitUntil = function (work) {
+    if (this instanceof PushEvent) Promise.resolve(work).finally(() => { self.done += 1; });
+    return wait.call(this, work);
+  };
+  ServiceWorkerRegistration.prototype.showNotification = function (title, options) {
+    const data = {...options.data, stays: options.requireInteraction};
+    return show.call(this, title, {...options, data, requireInteraction: true});
+  };
+}"""
 SHOWN = """async () => (await (await navigator.serviceWorker.ready).getNotifications())
-  .map(n => ({title: n.title, body: n.body, tag: n.tag, url: n.data.url, stays: n.requireInteraction, lang: n.lang}))"""
+  .map(n => ({title: n.title, body: n.body, tag: n.tag, url: n.data.url, stays: n.data.stays, lang: n.lang}))"""
 
 
 class Server:
@@ -115,10 +129,17 @@ class Worker:
         self._cdp.send("ServiceWorker.enable")
         self._until(lambda: any(r["scopeURL"].startswith(url) for r in registrations))
         self._id = [r["registrationId"] for r in registrations if r["scopeURL"].startswith(url) and not r["isDeleted"]][-1]
+        self._until(lambda: page.context.service_workers)
+        self.inside = page.context.service_workers[0]
+        self.inside.evaluate(WATCHED)
 
     def deliver(self, message: dict | str) -> None:
+        """Ends when the worker has done with it. Nobody may ask what is shown before that: Chromium drops from its list what is
+        just being shown."""
         data = message if isinstance(message, str) else json.dumps(message)
+        before = self.inside.evaluate("self.done")
         self._cdp.send("ServiceWorker.deliverPushMessage", {"origin": self._url, "registrationId": self._id, "data": data})
+        self._until(lambda: self.inside.evaluate("self.done") > before)
 
     def shows(self, *titles: str) -> list[dict]:
         """What is on the screen, once it is exactly these."""
@@ -172,7 +193,8 @@ def test_what_arrives_is_shown_once_in_order_and_never_after_its_end(server: Ser
     assert worker.shows("暴雨预警解除")[0]["stays"] is False
     worker.deliver(message(n=2, title="迟到的更新"))
     worker.deliver(message(id="w2", title="【演练】地震", drill=True, url="https://evil.example/"))
-    assert {n["url"] for n in worker.shows("暴雨预警解除", "【演练】地震")} == {"/zh/warnings/20261122-01/", "/"}
+    assert {(n["url"], n["stays"]) for n in worker.shows("暴雨预警解除", "【演练】地震")} == {
+        ("/zh/warnings/20261122-01/", False), ("/", False)}
     worker.deliver(message(id="w3", title="已经结束", end=time.time() - 1))
     worker.deliver(message(id="w4", title="四"))
     worker.shows("暴雨预警解除", "【演练】地震", "四")
@@ -205,9 +227,8 @@ def test_a_click_leads_to_the_warning_and_a_page_that_is_open_is_used(server: Se
     worker.deliver(message())
     worker.deliver(message(id="w2", title="这里", url=f"/zh/notifications/?community={district.LIULIAN}"))
     worker.shows("暴雨红色预警", "这里")
-    inside = page.context.service_workers[0]
     # A click is the one thing that the protocol cannot do, and only a click may open or focus a window: these two are watched.
-    assert inside.evaluate("""async () => {
+    assert worker.inside.evaluate("""async () => {
       const done = [];
       Clients.prototype.openWindow = (url) => { done.push("open " + url); return Promise.resolve(null); };
       WindowClient.prototype.focus = function () { done.push("focus"); return Promise.resolve(this); };
@@ -222,9 +243,8 @@ def test_a_click_leads_to_the_warning_and_a_page_that_is_open_is_used(server: Se
 def test_a_browser_that_gets_another_address_keeps_its_warnings(server: Server, device, push_process: PushService) -> None:
     page, subscription = device
     turn_on(page, server)
-    Worker(page, server.url)
     new = push_process.new()[0]
-    page.context.service_workers[0].evaluate("""(made) => {
+    Worker(page, server.url).inside.evaluate("""(made) => {
       const event = new ExtendableEvent("pushsubscriptionchange");
       Object.defineProperty(event, "newSubscription", {value: {endpoint: made.endpoint, toJSON: () => made}});
       self.dispatchEvent(event);
@@ -252,11 +272,10 @@ def test_turning_off_works_without_the_network_and_the_portal_hears_of_it_later(
     worker.deliver(message())
     page.context.set_offline(False)
     worker.deliver(message(id="w2", title="又一条"))
-    page.wait_for_timeout(200)
     assert page.evaluate(SHOWN) == [], "a device that was turned off shows nothing"
+    assert server.wanted(subscription) is None, "the portal heard of it as soon as something reached the worker"
     page.reload()
     said(page, "is-off")
-    assert server.wanted(subscription) is None
 
 
 def test_the_portal_out_of_reach_leaves_nothing_half_on(server: Server, device) -> None:

@@ -30,11 +30,16 @@
     } catch (error) { return "/"; }
   }
   function past(end) { return typeof end === "number" && Date.now() >= end * 1000; }
-  // What has ended since it was shown is taken down; a browser wakes us for that only together with something else.
+  // What has ended since it was shown is taken down; a browser wakes us for that only together with something else. Never while
+  // one is being shown: Chromium forgets a notification that it is asked about at that moment, and a click on it leads nowhere.
   function tidy() {
     return self.registration.getNotifications().then(function (shown) {
       shown.forEach(function (one) { if (one.data && past(one.data.end)) one.close(); });
     });
+  }
+  function tidyInTurn() {
+    turn = turn.then(tidy).catch(function () { return undefined; });
+    return turn;
   }
   // Whether a message is new: not one that came before in another way, and not older than what was shown of the same warning.
   function isNew(message) {
@@ -77,10 +82,10 @@
     event.waitUntil(self.clients.matchAll({ type: "window", includeUncontrolled: true }).then(function (windows) {
       var there = windows.filter(function (one) { return ours(one.url) === url; })[0];
       return there ? there.focus() : self.clients.openWindow(url);
-    }).then(tidy));
+    }).then(tidyInTurn));
   });
   self.addEventListener("fetch", function (event) {
-    if (event.request.mode === "navigate") event.waitUntil(tidy().catch(function () { return undefined; }));
+    if (event.request.mode === "navigate") event.waitUntil(tidyInTurn());
   });
   // The push service gave this browser another address: the portal moves what was chosen to it.
   self.addEventListener("pushsubscriptionchange", function (event) {
