@@ -58,6 +58,7 @@ def remade(body: bytes) -> tuple[int, int, bytes, bytes]:
     if kind == "JPEG":
         image.draft("RGB", (SIDE, SIDE))
     image.load()
+    image = _eight_bits(image)
     image.thumbnail((SIDE, SIDE), reducing_gap=2.0)
     with contextlib.suppress(Exception):  # what says how the phone was held may be anything; the photo then stays as it lies
         image = ImageOps.exif_transpose(image)
@@ -76,6 +77,12 @@ def _bounded(image: Any, kind: str) -> None:
         raise Fault("tiny")
 
 
+def _eight_bits(image: Any) -> Any:
+    """Of sixteen bits a pixel the upper eight, which alone can be made smaller."""
+    deep = image.mode.startswith("I") or image.mode == "F"
+    return image.convert("F").point(lambda v: v / 256).convert("L") if deep else image
+
+
 def _on_white(image: Any) -> Any:
     """The pixels alone, in a new picture; what is seen through is white."""
     from PIL import Image
@@ -84,8 +91,6 @@ def _on_white(image: Any) -> Any:
     if image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info:
         image = image.convert("RGBA")
         clean.paste(image, mask=image.getchannel("A"))
-    elif image.mode.startswith("I") or image.mode == "F":  # sixteen bits a pixel: the upper eight
-        clean.paste(image.convert("F").point(lambda v: v / 256).convert("L"))
     else:
         clean.paste(image.convert("RGB"))
     return clean

@@ -66,9 +66,9 @@ def test_nothing_but_what_is_seen_comes_through() -> None:
 @pytest.mark.parametrize(("form", "mode"), [("PNG", "RGBA"), ("PNG", "P"), ("PNG", "I;16"), ("PNG", "1"), ("WEBP", "RGB"),
                                             ("JPEG", "L"), ("JPEG", "CMYK")])
 def test_every_form_that_phones_send_becomes_a_plain_jpeg(form: str, mode: str) -> None:
-    width, height, body, small = photo_child.remade(encoded(Image.new(mode, (400, 300)), form))
+    width, height, body, small = photo_child.remade(encoded(Image.new(mode, (2000, 1500)), form))
     image = Image.open(io.BytesIO(body))
-    assert (image.format, image.mode, image.size) == ("JPEG", "RGB", (width, height)) == ("JPEG", "RGB", (400, 300))
+    assert (image.format, image.mode, image.size) == ("JPEG", "RGB", (width, height)) == ("JPEG", "RGB", (1600, 1200))
     assert max(Image.open(io.BytesIO(small)).size) <= photo_child.SMALL
 
 

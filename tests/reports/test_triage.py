@@ -14,6 +14,7 @@ from sqlalchemy import delete, func, select, update
 from werkzeug.datastructures import MultiDict
 
 from portal.channels.sms.models import SmsNotice
+from portal.core import audit
 from portal.core.audit import AuditEntry
 from portal.core.clock import utcnow
 from portal.core.db import db, transaction
@@ -201,6 +202,7 @@ def test_a_draft_is_begun_with_a_report_within_the_duty_and_without_its_words(po
     refused = desk.send(f"/desk/reports/{here.number}/draft", sent)
     assert refused.status_code in (403, 422)
     assert fresh(here).draft_id is None
+    assert list(audit.verify(db.session)) == []
 
 
 def test_a_draft_near_the_border_of_a_duty_aims_at_the_community(portal: Flask, officer: Account) -> None:

@@ -20,8 +20,10 @@ from portal.core.db import db
 from portal.identity import passwords
 from portal.identity.models import Account
 from portal.identity.rights import DRAFTER, SUBSCRIBERS, VIEWER
+from portal.run import LARGEST_BODY
 from portal.subscribers import store
 from portal.subscribers.models import ConsentEvent, Subscriber
+from portal.subscribers.office import import_pages
 from portal.subscribers.roster import batches
 from tests import district
 from tests.shelters.one_database import database_url  # noqa: F401  (nothing here is a matter of the database)
@@ -91,6 +93,11 @@ def test_a_form_that_lacks_something_says_what_and_keeps_what_was_typed(
     assert "Thrown away" in words(browser.get(page.request.path))
     assert "not CSV" not in words(page)
     assert "This is a workbook" in words(brought(browser, b"PK\x03\x04"))
+
+
+def test_a_list_as_large_as_the_page_says_gets_through_the_web_server(keeper: Account, seat: Callable[..., Any]) -> None:
+    assert import_pages.MOST_BYTES + 2**16 < LARGEST_BODY
+    assert f"At most {import_pages.MOST_BYTES // 2**20} MB" in words(seat(keeper).get(f"{TOP}import"))
 
 
 def test_a_page_shows_how_far_a_list_is_and_no_more_than_four_wait_at_once(
