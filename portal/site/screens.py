@@ -22,7 +22,7 @@ from portal.guides.shelf import Shelf
 from portal.guides.values import BEFORE
 from portal.regions import codes, lookup
 from portal.shelters.public.one import qr
-from portal.site.stories import Story, headline, word
+from portal.site.stories import Story, hazard_name, headline, word
 from portal.warnings.hazards import Phrase
 from portal.warnings.models import IN_FORCE, Warning
 
@@ -101,8 +101,9 @@ def in_force_at(code: str, live: Iterable[Warning]) -> list[Warning]:
 def tip_of(shelf: Shelf, day: date) -> Phrase | None:
     """What to prepare: another sentence of the safety guides each day, the same on all screens."""
     tips = [tip for tip in _tips(shelf) if all(len(tip[language]) <= LONGEST_TIP[language] for language in LANGUAGES)]
-    # A prime step walks through all of them, and neighbours in one guide do not follow each other.
-    return tips[day.toordinal() * 101 % len(tips)] if tips else None
+    # A prime step that does not divide their number walks through all of them; neighbours in one guide do not follow each other.
+    step = 101 if len(tips) % 101 else 103
+    return tips[day.toordinal() * step % len(tips)] if tips else None
 
 
 def _tips(shelf: Shelf) -> list[Phrase]:
@@ -126,7 +127,7 @@ def _screen(publishing: Publishing, node: lookup.Node, here: Sequence[Warning], 
     return publishing.page(
         "site/screen.html", LANGUAGES[0], path_of(node.code), node=node, stories=[publishing.story_of(w) for w in here], tip=tip,
         middle=middle, say=said, brief=partial(_brief, zone=publishing.settings.timezone), headline_in=headline, word_in=word,
-        most_steps=MOST_STEPS, qr=qr(publishing.settings.base_url + target))
+        hazard_in=hazard_name, most_steps=MOST_STEPS, qr=qr(publishing.settings.base_url + target))
 
 
 def _brief(moment: datetime, zone: str) -> str:

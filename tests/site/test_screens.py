@@ -29,6 +29,7 @@ from portal.regions import codes
 from portal.regions.importer import import_files
 from portal.site import screens
 from portal.site.publish import publish
+from portal.warnings.hazards import Phrase
 from portal.warnings.models import Warning
 from tests.chromium import AXE, assert_accessible
 from tests.district import DISTRICT, KENGZI, LIULIAN, PINGSHAN
@@ -69,6 +70,14 @@ def test_there_is_another_tip_each_day_from_the_safety_guides_and_each_fits_on_a
         assert re.search(r"[\u4e00-\u9fff]", tip.zh)
         assert not re.search(r"[\u4e00-\u9fff*`]", tip.en)
     assert screens.tip_of(shelf.Shelf("", ()), first) is None
+
+
+def test_each_tip_has_its_day_whatever_their_number(monkeypatch: pytest.MonkeyPatch) -> None:
+    for number in (1, 2, 100, 101, 103, 202):
+        tips = [Phrase(f"提示{n}", f"Tip {n}") for n in range(number)]
+        monkeypatch.setattr(screens, "_tips", lambda _shelf, tips=tips: tips)
+        told = {screens.tip_of(shelf.Shelf("", ()), date(2026, 11, 25) + timedelta(days=n)) for n in range(number)}
+        assert len(told) == number
 
 
 def test_only_the_screens_that_a_warning_concerns_are_made_again(site: Flask) -> None:
@@ -200,6 +209,16 @@ def test_it_is_calm_where_nothing_is_in_force_and_a_new_warning_comes_by_itself(
     screen.clock.run_for(10_500)
     expect(screen.locator("[data-alarm]")).to_contain_text("橙色预警")
     assert screen.evaluate("window.same") is True, "the page was put in place, not loaded again"
+
+
+def test_after_an_upgrade_it_is_loaded_again_also_when_only_its_style_is_another(wall: Wall, screen: Page) -> None:
+    url = wall.url("440310003000")
+    screen.goto(url)
+    text = screen.request.get(url).text()
+    screen.route(url, lambda route: route.fulfill(
+        content_type="text/html; charset=utf-8", body=re.sub(r"/screen-\w+\.css", "/screen-0000000000.css", text)))
+    screen.clock.run_for(10_500)
+    expect(screen.locator("link[href*='screen-0000000000']")).to_have_count(1)
 
 
 def test_without_a_connection_it_stays_as_it_was_says_since_when_and_comes_back(wall: Wall, screen: Page) -> None:

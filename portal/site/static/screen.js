@@ -3,10 +3,12 @@
 (function () {
   "use strict";
   var EVERY = 10000, LATE = 10000, SILENT = 60000, STALE = 20 * 60000, TURN = 15000;
-  var body = document.body, zone = body.getAttribute("data-zone"), heard = Date.parse(document.documentElement.getAttribute("data-kept")) || Date.now(), made = null, at = 0, asset = script(document);
+  var body = document.body, zone = body.getAttribute("data-zone"), heard = Date.parse(document.documentElement.getAttribute("data-kept")) || Date.now(), made = null, at = 0, parts = files(document);
 
   function all(selector, root) { return Array.prototype.slice.call((root || document).querySelectorAll(selector)); }
-  function script(page) { var found = page.querySelector("script[src]"); return found ? found.getAttribute("src") : ""; }
+  function files(page) {
+    return all("script[src], link[rel='stylesheet']", page).map(function (item) { return item.getAttribute("src") || item.getAttribute("href"); }).join(" ");
+  }
   function words(key, language, fill) { return (body.getAttribute("data-" + key + "-" + language) || "").replace("#", fill || ""); }
   function clock(moment) {
     return new Intl.DateTimeFormat("zh-CN", { hour: "2-digit", minute: "2-digit", hourCycle: "h23", timeZone: zone }).format(moment);
@@ -79,7 +81,7 @@
   function replace(text) {
     var page = new DOMParser().parseFromString(text, "text/html"), fresh = page.getElementById("main"), old = document.getElementById("main");
     if (!fresh) throw new Error("no page");
-    if (script(page) !== asset) { location.reload(); return; }  // the portal was upgraded
+    if (files(page) !== parts) { location.reload(); return; }  // the portal was upgraded
     // The same page again puts back what this device had marked: its words are those of the server now.
     var next = document.importNode(fresh, true);
     if (old.getAttribute("data-alarms") !== fresh.getAttribute("data-alarms")) at = 0;
