@@ -146,8 +146,8 @@ def _time_problems(content: Content, *, complete: bool, settings: Settings, now:
 
 
 def create(account: Account, content: Content, *, also: Callable[[Session, Draft], None] | None = None) -> Draft:
-    """A new draft of `content`, in the state of being edited. `also` is called in the same transaction. Raises Invalid, Forbidden,
-    Conflict."""
+    """A new draft of `content`, in the state of being edited. `also` is called in the same transaction.
+    Raises Invalid, Forbidden, Conflict."""
     now = utcnow()
     with transaction() as session:
         if content.kind != ALERT:

@@ -8,6 +8,7 @@ from typing import Any
 
 from flask_babel import gettext as _
 
+from portal import current_settings
 from portal.channels.push import store as devices
 from portal.channels.speakers import registry
 from portal.config import TIERS
@@ -111,6 +112,6 @@ def reach(target: dict[str, Any], matter: Matter | None = None) -> Reach:
         mask = audience_mask(target)
         subscribers, quiet = store.count_told(places, mask, matter) if matter else (store.count_in(places, mask), 0)
     told = 0
-    if "push" in target["channels"] and to_residents(target):
+    if "push" in target["channels"] and current_settings().push_services and to_residents(target):
         told = devices.count_in(places, matter.tier if matter else len(TIERS) - 1)
     return Reach(lookup.population_of(places), subscribers, horns, places, quiet, told)

@@ -278,6 +278,19 @@ def test_turning_off_works_without_the_network_and_the_portal_hears_of_it_later(
     said(page, "is-off")
 
 
+def test_who_turns_notifications_on_again_is_told_also_on_a_full_disk(server: Server, device) -> None:
+    page, _subscription = device
+    turn_on(page, server)
+    page.get_by_role("button", name="关闭通知").click()
+    said(page, "off")
+    page.evaluate("""() => { Cache.prototype.put = () => Promise.reject(new DOMException("full", "QuotaExceededError")); }""")
+    page.locator("[data-push-on]").click()
+    said(page, "on")
+    worker = Worker(page, server.url)
+    worker.deliver(message())
+    worker.shows("暴雨红色预警")
+
+
 def test_the_portal_out_of_reach_leaves_nothing_half_on(server: Server, device) -> None:
     page, subscription = device
     page.goto(f"{server.url}/en/notifications/?community={district.LIULIAN}")

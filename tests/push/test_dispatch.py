@@ -22,9 +22,11 @@ from portal.dispatch import progress, stop
 from portal.dispatch.deliver import deliver_next
 from portal.dispatch.models import PUSH
 from portal.dispatch.notification import PushChannel, payload
+from portal.warnings import target
 from portal.warnings.models import CANCEL, UPDATE
 from tests import district
 from tests.dispatch.conftest import Workshop, dispatch_of, issued  # noqa: F401
+from tests.push.browsers import device
 from tests.push.service import PushService, note
 from tests.shelters.one_database import database_url  # noqa: F401
 
@@ -228,3 +230,5 @@ def test_where_no_push_service_is_named_nothing_is_planned_for_devices(make_app:
         draft = district.submitted(district.drafter(), target=TARGET)
         bulletin = issue.issue(district.approver(), draft.id, version=draft.version, content_hash=draft.content_hash)
         assert {p.dispatch.channel for p in progress.of_bulletin(bulletin.id)} == {"web"}
+        device((district.LIULIAN,))
+        assert target.reach(target.normalise(TARGET, complete=True)).devices == 0, "the desk promises none"

@@ -18,10 +18,11 @@
     status.textContent = text || word(name);
     status.setAttribute("data-said", name);
   }
+  // On a full disk nothing is better than what was there: an "off" that stays would hide every warning from now on.
   function remember(state) {
     return caches.open(STORE).then(function (cache) {
       return cache.put(STATE, new Response(JSON.stringify(state), { headers: { "content-type": "application/json" } }));
-    }).catch(function () { return undefined; });
+    }).catch(function () { return caches.delete(STORE); }).catch(function () { return undefined; });
   }
   function later(endpoint) {
     try { if (endpoint) window.localStorage.setItem(LATER, endpoint); else window.localStorage.removeItem(LATER); }
