@@ -49,11 +49,13 @@ def letters(syllable: str) -> str:
 
 
 _BEGINNINGS = (("zh", "z"), ("ch", "c"), ("sh", "s"), ("n", "l"), ("r", "l"), ("hu", "f"))
+_SHORTENED = {"hu": "fu", "hui": "fei", "hun": "fen"}  # as spelled, beside hua and fa, huang and fang
 
 
 @lru_cache(maxsize=4000)
 def alike(syllable: str) -> str:
     """What a syllable sounds like in the south, where z and zh, n and l, f and hu, in and ing are often one."""
+    syllable = _SHORTENED.get(syllable, syllable)
     for written, said in _BEGINNINGS:
         if syllable.startswith(written):
             syllable = said + syllable[len(written):]

@@ -53,7 +53,7 @@ def test_a_street_is_found_by_code_name_pinyin_sound_slip_and_address(text: str)
     ("坑梓街道秀新", XIUXIN),
     ("坪山区坑梓街道秀新社区", XIUXIN), ("坑梓街道秀新社区人民路12号", XIUXIN), ("kengzi xiuxin", XIUXIN), ("秀心", XIUXIN),
     ("坪山", "440310001000"), ("坪山区", "440310000000"), ("坪山新区", "440310000000"), ("沙塘", "440310002004"),
-    ("竹坑", "440310006003"), ("zukeng", "440310006003"),
+    ("竹坑", "440310006003"), ("zukeng", "440310006003"), ("沙福", "440310003003"),
 ])
 def test_the_kind_of_place_and_what_it_lies_in_are_heeded(text: str, code: str) -> None:
     assert meant(text) == code
