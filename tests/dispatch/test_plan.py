@@ -8,9 +8,10 @@ import pytest
 from sqlalchemy import select
 
 from portal.core.db import db
-from portal.dispatch import plan, progress
+from portal.dispatch import plan, progress, stop
 from portal.dispatch.models import Batch, Outcome
 from portal.dispatch.recipients import unpack
+from portal.identity.rights import APPROVER
 from portal.regions import codes, lookup
 from portal.subscribers import store
 from portal.subscribers.audiences import mask_of
@@ -70,6 +71,23 @@ def test_the_plan_is_the_target_and_everybody_is_in_it_once(workshop, issued, se
         assert Counter(found).most_common(1)[0][1] == 1 if found else True
         assert set(found) == expected(regions, audiences)
         assert progress.of_bulletin(bulletin.id)[0].planned == len(found)
+
+
+def test_what_is_stopped_while_it_is_planned_is_planned_no_further_and_stays_stopped(workshop, issued, monkeypatch):
+    monkeypatch.setattr(plan, "SLICE", 1)
+    district.subscribers(300)
+    bulletin = issued()
+    steps = plan.plan(dispatch_of(bulletin).id)
+    assert next(steps)
+    before = len(planned(bulletin))
+    assert 0 < before < 300
+    stop.stop(district.office("boss", (APPROVER, district.DISTRICT, "red")), dispatch_of(bulletin).id)
+    assert list(steps) == []
+    assert list(plan.plan(dispatch_of(bulletin).id)) == [], "nor by whoever takes it up again"
+    workshop.finish()
+    assert len(planned(bulletin)) == before
+    sms = next(p for p in progress.of_bulletin(bulletin.id) if p.dispatch.channel == "sms")
+    assert (sms.dispatch.state, sms.ends) == ("stopped", {"stopped": before})
 
 
 def test_a_drawn_area_addresses_the_communities_that_it_touches(workshop, issued):

@@ -90,6 +90,8 @@ def test_english_is_answered_in_english_and_one_of_several_places_can_be_left(ho
     assert chosen(hooks, OTHER)[2] == "en"
     assert call(hooks, form("unsub Kengzi", OTHER))[1].startswith("No more warnings for Kengzi Subdistrict.")
     assert chosen(hooks, OTHER)[:2] == ("active", {"440310001001"})
+    assert call(hooks, form("unsub Liulian", OTHER))[1].startswith("You have left"), "it was the last one"
+    assert chosen(hooks, OTHER)[0] == "opted_out"
 
 
 def test_what_is_doubtful_is_asked_and_subscribes_nobody(hooks: Flask) -> None:
