@@ -9,14 +9,20 @@ from typing import Any
 from sqlalchemy import create_engine, text
 
 LONGEST = 90.0  # seconds for anything that is waited for
+SHORTEST_PAUSE, LONGEST_PAUSE = 0.02, 0.2  # seconds between two looks
 
 
 def until(true: Callable[[], Any], what: str, seconds: float = LONGEST) -> Any:
-    """What `true` returns once it is not false; fails with `what` when that takes too long."""
-    deadline = time.monotonic() + seconds
+    """What `true` returns once it is not false; fails with `what` when that takes too long.
+
+    The longer it has taken, the longer the pauses, which stay a twentieth of it: whoever looks all the time takes the processor
+    from what is waited for.
+    """
+    begun = time.monotonic()
     while not (found := true()):
-        assert time.monotonic() < deadline, f"after {seconds:.0f} s still not: {what}"
-        time.sleep(0.02)
+        waited = time.monotonic() - begun
+        assert waited < seconds, f"after {seconds:.0f} s still not: {what}"
+        time.sleep(min(max(SHORTEST_PAUSE, waited / 20), LONGEST_PAUSE))
     return found
 
 

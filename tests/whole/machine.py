@@ -7,6 +7,7 @@ there were no network.
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 import signal
 import socket
@@ -19,7 +20,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import create_engine, text
+from sqlalchemy import Engine, NullPool, create_engine, text
 
 from portal.config import ROOT
 from tests.postgres import free_port
@@ -41,6 +42,12 @@ def _only_this_machine(event, args):
         raise OSError(101, "Network is unreachable")
 sys.addaudithook(_only_this_machine)
 '''
+
+
+@functools.cache
+def _engine(url: str) -> Engine:
+    """Made once: tests look again and again. No connection stays open behind a look."""
+    return create_engine(url, poolclass=NullPool)
 
 
 class Machine:
@@ -124,12 +131,8 @@ class Machine:
 
     def rows(self, query: str, **values: Any) -> list[Any]:
         """A look into its database."""
-        engine = create_engine(self.database_url)
-        try:
-            with engine.connect() as connection:
-                return list(connection.execute(text(query), values))
-        finally:
-            engine.dispose()
+        with _engine(self.database_url).connect() as connection:
+            return list(connection.execute(text(query), values))
 
     def number(self, query: str, **values: Any) -> int:
         return int(self.rows(query, **values)[0][0])
