@@ -223,7 +223,8 @@ class Building:
             try:
                 if os.stat(source + suffix).st_size != size:
                     return False
-                _link_or_copy(source + suffix, goal + suffix)
+                if not _link_or_copy(source + suffix, goal + suffix):
+                    self._unsafe.append(Path(goal + suffix))
             except FileNotFoundError:
                 return False
         return True
@@ -236,16 +237,19 @@ class Building:
                 shutil.rmtree(path, ignore_errors=True)
 
 
-def _link_or_copy(source: str, target: str) -> None:
+def _link_or_copy(source: str, target: str) -> bool:
+    """Whether it was linked; a copy is a file of its own, and not on the disk yet."""
     try:
         os.link(source, target)
     except FileNotFoundError:
         raise
     except FileExistsError:  # put once more, or half of it left from a damaged one
         os.unlink(target)
-        _link_or_copy(source, target)
+        return _link_or_copy(source, target)
     except OSError:  # a file system without hard links, or too many of them
         shutil.copyfile(source, target)
+        return False
+    return True
 
 
 def _write(path: Path, data: bytes) -> None:

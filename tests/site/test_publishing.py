@@ -209,6 +209,27 @@ def test_every_directory_is_on_the_disk_before_a_generation_is_swapped_in(site: 
     assert os.readlink(root(site) / "current") == done.generation
 
 
+def test_without_hard_links_every_copied_file_is_on_the_disk_too(site: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
+    publish(site)
+    before, real = os.readlink(root(site) / "current"), generations._sync
+    synced: set[Path] = set()
+
+    def note(path: Path) -> None:
+        if os.readlink(root(site) / "current") == before:
+            synced.add(path)
+        real(path)
+
+    def none(source: str, target: str) -> None:
+        raise OSError(1, "Operation not permitted")
+
+    monkeypatch.setattr(generations, "_sync", note)
+    monkeypatch.setattr(os, "link", none)
+    done = publish(site)
+    made, aside = root(site) / done.generation, root(site) / f".building-{done.generation}"
+    assert done.unchanged > 5
+    assert {aside / path.relative_to(made) for path in made.rglob("*") if path.is_file()} <= synced
+
+
 def test_a_warning_is_out_before_anything_of_shelters_or_guides_is_read(site: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
     done = publish(site)
     served = set(manifest(site).entries)
