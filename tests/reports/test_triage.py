@@ -79,6 +79,15 @@ def test_nobody_sees_or_decides_beyond_their_regions(portal: Flask, officer: Acc
                 lambda: triage.set_region(street, one.id, 1, district.KENGZI)):
         with pytest.raises(Forbidden):
             act()
+    assert "only for Pingshan" not in desk.get(f"/desk/reports/?view=all&region={district.PINGSHAN}").text
+    own = report(community=district.KENGZI)
+    with pytest.raises(Forbidden):  # whose answers its reporter would read
+        triage.merge(street, own.id, 1, one.number)
+    roads = district.office("roads", (SHELTERS, district.KENGZI, "white"))
+    path = f"/desk/obstructions/new?from=report:{one.number}"
+    assert "立交桥下" not in seat(roads).get(path).text
+    assert links.ORIGINS["report"].fill(officer, str(one.number)) is not None
+    assert links.ORIGINS["report"].fill(roads, str(one.number)) is None
     keeper = district.office("keeper", (SHELTERS, district.DISTRICT, "white"))  # reads, sets obstructions, decides nothing
     assert "only for Pingshan" in seat(keeper).get(f"/desk/reports/{one.number}/").text
     with pytest.raises(Forbidden):

@@ -173,6 +173,10 @@ def test_nobody_sees_beyond_the_own_region_and_a_viewer_sees_figures_alone(
     assert street.get(f"{TOP}9223372036854775808/").status_code == 404
     assert street.send(f"{TOP}find", {**street.form(street.get(TOP), "find"), "phone": PHONE}).status_code == 404
     assert "坑梓" not in words(street.get(TOP))
+    for answer, field in ((exported(street, region=district.KENGZI), "region"), (exported(street, region=KENGZI), "region"),
+                          (brought(street, "phone\n12900000004\n", region_code=KENGZI), "region_code")):
+        assert answer.status_code == 422
+        assert f"#{field}" in lxml.html.fromstring(answer.text).xpath("//*[@id='problems']//a/@href"), field
     viewer = seat(district.office("viewer", (VIEWER, district.DISTRICT, "red")))
     assert viewer.get(TOP).status_code == 200
     drafter = seat(district.office("drafter", (DRAFTER, district.DISTRICT, "red")))
