@@ -36,7 +36,7 @@ ELSEWHERE = "440310005001"
 
 @pytest.fixture
 def app(make_app: Callable[..., Flask], push_service: PushService) -> Flask:
-    return make_app(push_services=push_service.url, retry_seconds=0.01)
+    return make_app(push_services=push_service.url, retry_seconds=0.01, flush_size=1, max_in_flight=1)
 
 
 @pytest.fixture
@@ -206,6 +206,25 @@ def test_a_worker_that_died_leaves_nobody_untold(workshop, issued, browser, push
     workshop.finish()
     assert [len(push_service.told(b)) for b in browsers] == [1, 1, 1]
     assert of(bulletin).accepted == 3
+
+
+def test_whoever_a_worker_that_died_may_have_told_is_told_of_the_end(workshop, issued, browser, push_service):  # noqa: F811
+    """It speaks to push services in no order, so that it may have been anybody of its batch."""
+    browsers = [browser() for _ in range(4)]
+    alert = issued(target=TARGET)
+    workshop.plan_all()
+
+    class Dies:
+        def deliver(self, lease, found, **_rest) -> None:
+            raise SystemExit
+
+    with pytest.raises(SystemExit):
+        deliver_next(PUSH, Dies(), "dead", threading.Event())
+    workshop.due_now()
+    issued(kind=CANCEL, warning_id=alert.warning_id, target=TARGET)
+    workshop.finish()
+    assert of(alert).ends == {"uncertain": 4}
+    assert [[m["payload"]["kind"] for m in push_service.told(b)] for b in browsers] == [["cancel"]] * 4
 
 
 def test_long_words_are_cut_to_what_a_push_service_takes_and_say_so(workshop, issued):  # noqa: F811
