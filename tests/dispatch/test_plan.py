@@ -90,6 +90,18 @@ def test_what_is_stopped_while_it_is_planned_is_planned_no_further_and_stays_sto
     assert (sms.dispatch.state, sms.ends) == ("stopped", {"stopped": before})
 
 
+def test_of_two_who_plan_at_once_one_goes_on_and_everybody_is_named_once(workshop, issued, monkeypatch):
+    monkeypatch.setattr(plan, "SLICE", 1)
+    district.subscribers(300)
+    bulletin = issued(target={"regions": [district.DISTRICT], "area": None, "audiences": [], "channels": ["sms"]})
+    one, other = plan.plan(dispatch_of(bulletin).id), plan.plan(dispatch_of(bulletin).id)
+    assert next(one)
+    assert next(other), "it goes on where the first one stands"
+    assert list(one) == [], "and the first one sees that somebody else is further"
+    assert list(other)
+    assert Counter(planned(bulletin)) == Counter(expected([district.DISTRICT]))
+
+
 def test_a_drawn_area_addresses_the_communities_that_it_touches(workshop, issued):
     district.subscribers(1000)
     west, south, east, north = lookup.box(district.LIULIAN)
