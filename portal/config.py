@@ -142,6 +142,9 @@ class Settings(BaseSettings):
 
     # -- SMS --------------------------------------------------------------------------------------
     sms_provider: Literal["sandbox", "twilio"] = Field("sandbox", description="Who carries text messages.")
+    sms_number: str = Field(
+        "", description="The number that residents write to, as pages show it. Empty: the sender number, where there is one."
+    )
     sms_max_segments: int = Field(10, ge=1, le=20, description="Longest text message, in segments.")
     sms_price_per_segment: float = Field(0.05, ge=0, description="Price of one segment, for the estimate shown before approval.")
     sms_currency: str = Field("CNY", description="Currency of that price.")

@@ -160,7 +160,7 @@ class Publishing:
             settings.timezone,
             settings.demo,
             settings.sms_provider,
-            settings.twilio_from,
+            settings.sms_number or settings.twilio_from,
             bool(settings.push_services),
             lookup.current().token,  # outlines and names of regions are on the maps
         ]
