@@ -13,6 +13,7 @@ import lxml.html
 import pytest
 from flask import Flask
 from sqlalchemy import select
+from sqlalchemy.exc import OperationalError
 from werkzeug.test import TestResponse
 
 from portal.core import audit
@@ -21,7 +22,7 @@ from portal.identity import passwords
 from portal.identity.models import Account
 from portal.identity.rights import DRAFTER, SUBSCRIBERS, VIEWER
 from portal.run import LARGEST_BODY
-from portal.subscribers import store
+from portal.subscribers import store, wishes
 from portal.subscribers.models import ConsentEvent, Subscriber
 from portal.subscribers.office import import_pages
 from portal.subscribers.roster import batches
@@ -151,6 +152,24 @@ def test_a_phone_is_found_by_its_number_shown_masked_ended_and_erased_and_each_l
     assert not re.search(r"129\D?0000\D?000", str(trail()))
     kinds = db.session.execute(select(ConsentEvent.kind, ConsentEvent.source).order_by(ConsentEvent.id)).all()
     assert [tuple(one) for one in kinds] == [("subscribed", "demo"), ("opted_out", "desk"), ("erased", "desk")]
+
+
+def test_whose_phone_a_list_is_just_taking_in_is_not_waited_for_with_the_trail_in_hand(
+        keeper: Account, seat: Callable[..., Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    class Held(Exception):
+        sqlstate = "55P03"
+
+    def held(*_given: object, **_named: object) -> None:
+        raise OperationalError("update", {}, Held())
+
+    one, browser = district.subscriber(PHONE, LIULIAN), seat(keeper)
+    page = browser.get(f"{TOP}{one}/")
+    monkeypatch.setattr(wishes, "leave", held)
+    answer = browser.send(f"{TOP}{one}/stop", {**browser.form(page, "stop"), "way": "phone"})
+    assert answer.status_code == 409
+    assert "try again in a minute" in words(answer)
+    assert person().status == "active"
+    assert "subscriber.stop" not in [action for action, _subject, _details in trail()]
 
 
 def test_who_would_end_the_texts_of_one_phone_after_another_is_stopped(keeper: Account, seat: Callable[..., Any]) -> None:
