@@ -44,7 +44,7 @@ WORDS = {
     "open": _l("open now"),
     "not_open": _l("not open now"),
     "full": _l("full now"),
-    "unsure": _l("not confirmed, call first"),
+    "unsure": _l("state not confirmed"),
     "metres": _l("# m"),
     "contact": _l("Last contact"),
     "demonstration": _l("Demonstration, no real warning"),

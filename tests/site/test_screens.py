@@ -293,6 +293,25 @@ def test_the_nearest_open_shelters_come_first_and_one_that_is_unsafe_never(wall:
     expect(items).not_to_contain_text("开放中")
 
 
+def test_long_names_of_shelters_never_push_away_what_counts(wall: Wall, screen: Page) -> None:
+    rows = [{"id": n, "zh": f"{name}应急避难场所（室内安置点）", "en": name, "at": [114.3, 22.6 + n / 100], "status": "standby",
+             "open": False, "stale": True} for n, name in enumerate(("坑梓中心小学", "马峦山体育场", "六联小学"))]
+    screen.route("**/fields/shelters.json", lambda route: route.fulfill(json={"shelters": rows}))
+    screen.set_viewport_size({"width": 1280, "height": 720})
+    screen.goto(wall.url("440310003000"))
+    expect(screen.locator("[data-near] li").first).to_be_visible()
+    assert screen.evaluate(CUT) == []
+    screen.route("**/*", lambda route: route.abort())
+    screen.clock.fast_forward("26:00:00")
+    screen.clock.run_for(1_500)
+    expect(screen.locator("[data-silence]")).to_be_visible()
+    assert screen.evaluate(CUT) == []
+    box, frame = screen.locator("[data-none]").bounding_box(), screen.locator("main").bounding_box()
+    assert box is not None
+    assert frame is not None
+    assert frame["y"] <= box["y"] < box["y"] + box["height"] <= frame["y"] + frame["height"] + 1, "until when it was calm is read"
+
+
 def test_after_a_power_cut_without_a_network_it_shows_what_it_kept_and_since_when(wall: Wall, chromium: Browser) -> None:
     context = chromium.new_context(viewport={"width": 1920, "height": 1080})
     page = context.new_page()

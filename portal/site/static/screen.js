@@ -66,7 +66,7 @@
     all("[data-spare]").forEach(function (part) { part.hidden = false; });
     var shown = document.querySelector("[data-alarm]:not([hidden]), [data-calm]");
     if (!shown) return;
-    var spare = all("[data-spare]", shown).sort(function (a, b) { return b.getAttribute("data-spare") - a.getAttribute("data-spare"); });
+    var spare = all("[data-spare]", shown).concat(all("[data-near] [data-spare]")).sort(function (a, b) { return b.getAttribute("data-spare") - a.getAttribute("data-spare"); });
     while (spare.length && shown.scrollHeight > shown.clientHeight + 1) spare.shift().hidden = true;
   }
 
@@ -113,9 +113,10 @@
       near.sort(function (a, b) { return (b.sure ? 1 : 0) - (a.sure ? 1 : 0) || a.away - b.away; });
       var list = section.querySelector("ul");
       list.textContent = "";
-      near.slice(0, 3).forEach(function (s) {
+      near.slice(0, 3).forEach(function (s, at) {
         var item = document.createElement("li"), name = document.createElement("strong");
         var state = s.sure ? "open" : s.open ? "unsure" : s.status === "full" && !s.stale ? "full" : "not-open";
+        if (at) item.setAttribute("data-spare", at === 2 ? "2.5" : "1");
         name.lang = "zh-CN";
         name.textContent = s.zh;
         item.appendChild(name);
