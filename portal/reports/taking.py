@@ -27,8 +27,8 @@ from portal.reports.photo import Photo
 LONGEST = 1000
 #: Reports that name one telephone, within a time. It was typed and not proved, so that this keeps nobody from reporting without.
 PHONE_MOST = ((5, timedelta(hours=1)), (20, timedelta(days=1)))
-#: Nobody fills in the form faster; and nobody describes a danger with several addresses of web pages.
-QUICKEST_SECONDS, MOST_LINKS = 4, 2
+#: Nobody fills in the form faster; and nobody describes a danger with so many addresses of web pages.
+QUICKEST_SECONDS, MANY_LINKS = 4, 2
 #: How long a report may have waited on a phone without a network.
 OLDEST = timedelta(days=7)
 
@@ -175,7 +175,7 @@ def _is_doubtful(typed: Typed, words: str) -> bool:
     """Whether a machine may have filled it in. It is taken all the same, and staff see it last: a browser that fills in forms by
     itself must not cost a report."""
     too_quick = typed.seconds is not None and typed.seconds < QUICKEST_SECONDS
-    return bool(typed.trap) or too_quick or words.lower().count("http") > MOST_LINKS - 1
+    return bool(typed.trap) or too_quick or words.lower().count("http") >= MANY_LINKS
 
 
 def _moment(text: str, now: datetime) -> datetime:
