@@ -173,7 +173,7 @@ class Settings(BaseSettings):
     push_timeout: float = Field(5, gt=0, le=60, description="Seconds until a request to a push service is given up.")
     push_threads: int = Field(4, ge=1, le=16, description="Batches of notifications sent at the same time by one process.")
     push_new_per_address: int = Field(
-        500, ge=1, description="Browsers from one network address that may ask for notifications in a day. Many phones share one.")
+        500, ge=1, description="Browsers of one network address that may ask for notifications in a day. Many phones share one.")
 
     # -- loudspeakers -----------------------------------------------------------------------------
     mqtt_url: str = Field(
