@@ -9,10 +9,10 @@ import socket
 import sys
 
 import click
-from granian.server.mp import MPServer
 from granian.constants import HTTPModes, Interfaces
 from granian.http import HTTP1Settings
 from granian.log import LogLevels
+from granian.server.mp import MPServer
 
 from portal.config import Settings
 from portal.run import IDLE_SECONDS, LARGEST_HEADER

@@ -18,5 +18,5 @@ from portal.training import models as training
 from portal.training import practical_models as practicals
 from portal.warnings import models as warnings
 
-__all__ = ["Base", "audit", "certificates", "dispatch", "exams", "groups", "identity", "practicals", "push", "regions", "shelters",
-           "sms", "speakers", "subscribers", "training", "warnings"]
+__all__ = ["Base", "audit", "certificates", "dispatch", "exams", "groups", "identity", "practicals", "push", "regions", "reports",
+           "shelters", "sms", "speakers", "subscribers", "training", "warnings"]

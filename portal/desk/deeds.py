@@ -361,6 +361,7 @@ def _word(name: str, text: str) -> str:
     words = {"tier": TIER_LABELS, "highest_tier": TIER_LABELS, "kind": _KINDS,
              "channel": labels.CHANNELS, "role": _ROLES, "status": shelters.STATUSES, "reason": _REASONS,
              "fields": shelters.FIELDS, "state": transfers.STATES,
-             "danger": {key: kind.label for key, kind in REPORTS.items()}, "stands": reports.LABELS, "outcome": transfers.OUTCOMES, "family": _families(),
+             "danger": {key: kind.label for key, kind in REPORTS.items()}, "stands": reports.LABELS,
+             "outcome": transfers.OUTCOMES, "family": _families(),
              **{key: dict(choices) for key, choices in shelters.CHOICES.items()}}.get(name, {})
     return str(words.get(text, text))
