@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from itertools import islice
 from typing import Any
 
 from flask_babel import lazy_gettext as _l
@@ -30,6 +31,8 @@ SILENCE = timedelta(minutes=3)
 #: Lists that are read or wait at one time.
 MOST_AT_ONCE = 4
 LONGEST_BASIS = 200
+#: Batches among which those of somebody's duty are looked for: of years.
+_LOOKED_THROUGH = 5000
 _COUNTS = ("size", "done", "rows", "bad", "people", "new", "gained", "same", "left", "taken_back", "kept")
 
 
@@ -75,9 +78,9 @@ def sees(account: Account, batch: RosterImport) -> bool:
 
 def listing(account: Account, limit: int = 50) -> list[RosterImport]:
     """The latest batches within the account's duty, newest first."""
-    found = db.session.execute(select(RosterImport).order_by(RosterImport.started_at.desc(), RosterImport.id.desc()).limit(
-        limit * 4)).scalars()
-    return [one for one in found if sees(account, one)][:limit]
+    latest = select(RosterImport).order_by(RosterImport.started_at.desc(), RosterImport.id.desc()).limit(_LOOKED_THROUGH)
+    with db.session.execute(latest.execution_options(yield_per=limit)) as found:  # read on only for whom most is not theirs
+        return list(islice((one for one in found.scalars() if sees(account, one)), limit))
 
 
 def faults(batch_id: str, *, after: int = 0, limit: int = 100) -> Sequence[RosterFault]:

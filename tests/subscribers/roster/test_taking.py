@@ -184,6 +184,17 @@ def test_how_it_ended_is_told_once_also_when_somebody_was_killed_right_after(
     assert [action for action, _details in trail()] == ["subscribers.take", "subscribers.done"]
 
 
+def test_a_street_finds_its_lists_behind_all_those_of_others() -> None:
+    street = district.office("street", (SUBSCRIBERS, district.PINGSHAN, "red"))
+    own = batches.begin(street, name="own.csv", basis="form")
+    for n in range(9):
+        batches.begin(None, name=f"{n}.csv", basis="form")
+    assert [one.id for one in batches.listing(street, limit=2)] == [own.id]
+    chief = district.office("chief", (SUBSCRIBERS, district.DISTRICT, "red"))
+    assert [one.name for one in batches.listing(chief, limit=2)] == ["8.csv", "7.csv"]
+    batches.note(own.id, rows=1)  # nothing is left open that would stand in the way
+
+
 def test_what_waited_of_a_list_goes_also_when_somebody_was_killed_while_deleting_it(
         settled: Flask, staged: Callable[..., RosterImport], monkeypatch: pytest.MonkeyPatch) -> None:
     batch, dropped = staged(rows_of(f"12900000001,{LIULIAN},,")), staged(rows_of(f"12900000002,{LIULIAN},,"))
