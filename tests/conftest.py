@@ -35,6 +35,9 @@ os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 remembered.remember()
 
+# Until all tests are collected, nearly all that is made is kept: see `pytest_collection_finish`.
+gc.disable()
+
 #: Files that take longest, begun first: a long one at the end would leave all cores but one idle.
 _LONGEST = ("tests/whole/test_run.py", "tests/browser/test_scenario.py", "tests/whole/test_apart.py",
             "tests/browser/test_training_scenario.py", "tests/browser/test_trainer_scenario.py",
@@ -54,6 +57,7 @@ def pytest_collection_finish() -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(50_000, 20, 100)
+    gc.enable()
 
 
 @pytest.hookimpl(trylast=True)

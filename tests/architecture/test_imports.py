@@ -1,6 +1,7 @@
 """Imports go downwards only, and no room queries another's tables: docs/architecture.md, held to its word."""
 
 import ast
+import functools
 from pathlib import Path
 
 import pytest
@@ -96,8 +97,13 @@ def foreign_queries(name: str, path: Path, tree: ast.AST) -> list[str]:
     return sorted(set(found))
 
 
-MODULES = {name: (path, ast.parse(path.read_text(encoding="utf-8"))) for name, path in code.modules().items()}
 ROOMS = {p.parent.name for p in code.PORTAL.glob("*/__init__.py")}
+
+
+@functools.cache
+def modules() -> dict[str, tuple[Path, ast.Module]]:
+    """Where each module of the portal stands, and its tree. Read when it is asked for: most workers never ask."""
+    return {name: (path, ast.parse(path.read_text(encoding="utf-8"))) for name, path in code.modules().items()}
 
 
 def test_the_rule_here_is_the_rule_of_the_plan():
@@ -114,18 +120,18 @@ def test_every_room_is_in_the_rule():
 
 
 def test_imports_go_downwards_only():
-    found = [problem for name, (path, tree) in MODULES.items() for problem in upward(name, path, tree)]
+    found = [problem for name, (path, tree) in modules().items() for problem in upward(name, path, tree)]
     assert not found, "\n" + "\n".join(found)
 
 
 def test_no_room_queries_the_tables_of_another():
-    found = [problem for name, (path, tree) in MODULES.items()
+    found = [problem for name, (path, tree) in modules().items()
              for problem in foreign_queries(name, path, tree)]
     assert not found, "\n" + "\n".join(found)
 
 
 def test_sms_and_speakers_stay_apart():
-    found = [f"{name}:{line} {target}" for name, (path, tree) in MODULES.items()
+    found = [f"{name}:{line} {target}" for name, (path, tree) in modules().items()
              for line, target in code.imports(name, path, tree)
              for one, other in (("sms", "speakers"), ("speakers", "sms"))
              if name.startswith(f"portal.channels.{one}") and target.startswith(f"portal.channels.{other}")]
