@@ -20,14 +20,21 @@ SAMPLE = Path(__file__).parent / "sample"
 CONTENT = Path(__file__).resolve().parents[2] / "content"
 
 
-@pytest.fixture
-def content(tmp_path: Path) -> Path:
-    """A directory of content that holds the sample and its keys."""
-    directory = tmp_path / "content" / "courses" / "sample"
+@pytest.fixture(scope="session")
+def keyed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The sample and its keys, made once. Who changes anything takes a copy."""
+    directory = tmp_path_factory.mktemp("keyed") / "sample"
     shutil.copytree(SAMPLE, directory, ignore=shutil.ignore_patterns(keys.FILE))
     course = read(directory).course
     assert course is not None
     keys.write(directory, course)
+    return directory
+
+
+@pytest.fixture
+def content(tmp_path: Path, keyed: Path) -> Path:
+    """A directory of content that holds the sample and its keys."""
+    shutil.copytree(keyed, tmp_path / "content" / "courses" / "sample")
     link_the_rest(tmp_path / "content")
     return tmp_path / "content"
 
