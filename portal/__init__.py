@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from importlib import import_module
+from inspect import iscoroutinefunction
 
 from flask import Flask, current_app
 from werkzeug.middleware.proxy_fix import ProxyFix
@@ -70,6 +71,8 @@ def create_app(settings: Settings | None = None) -> Flask:
     app.extensions["anlan"] = settings
     app.extensions["phones"] = PhoneBook(keys.phone_key(settings))
     db.init_app(app)
+    # None of our sessions is asynchronous; to close none of them would take an event loop of its own at the end of each request.
+    app.teardown_appcontext_funcs = [act for act in app.teardown_appcontext_funcs if not iscoroutinefunction(act)]
     with app.app_context():
         tune(db.engine)
     i18n.init_app(app, settings.timezone)
