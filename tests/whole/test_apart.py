@@ -61,5 +61,7 @@ def _sent(machine: Machine, bulletins: int) -> None:
 
 
 def _phones(machine: Machine, after: int = 0) -> list[bytes]:
+    """Of the texts of bulletins: the demonstration's learners are reminded by text as well, sooner or later."""
     return sorted(bytes(row[0]) for row in machine.rows(
-        "SELECT phone_index FROM sandbox_message WHERE id > :after", after=after))
+        "SELECT phone_index FROM sandbox_message WHERE id > :after"
+        " AND split_part(ref, '/', 1) IN (SELECT CAST(id AS text) FROM batch)", after=after))
