@@ -40,8 +40,8 @@ gc.disable()
 
 #: Files that take longest, begun first: a long one at the end would leave all cores but one idle.
 _LONGEST = ("tests/whole/test_run.py", "tests/browser/test_scenario.py", "tests/whole/test_apart.py",
-            "tests/browser/test_training_scenario.py", "tests/browser/test_trainer_scenario.py",
-            "tests/browser/test_desk_live.py",
+            "tests/browser/test_training_scenario.py", "tests/browser/test_resident_scenario.py",
+            "tests/browser/test_trainer_scenario.py", "tests/browser/test_desk_live.py", "tests/security/test_bad_input.py",
             "tests/browser/test_shelters_scenario.py", "tests/browser/test_transfers.py", "tests/dispatch/test_crash.py",
             "tests/shelters/office/test_in_a_browser.py")
 
@@ -63,7 +63,12 @@ def pytest_collection_finish() -> None:
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     order = {name: place for place, name in enumerate(_LONGEST)}
-    items.sort(key=lambda item: order.get(item.nodeid.partition("::")[0], len(order)))
+    browsing = {_file(item) for item in items if item.get_closest_marker("browser")}  # they wait most: the others fill the gaps
+    items.sort(key=lambda item: order.get(_file(item), len(order) + (_file(item) not in browsing)))
+
+
+def _file(item: pytest.Item) -> str:
+    return item.nodeid.partition("::")[0]
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
