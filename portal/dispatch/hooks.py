@@ -26,22 +26,13 @@ _making = threading.Lock()
 def make_blueprint() -> Blueprint:
     """Answers 204 when the report is kept (or tells nothing new), 403 when it is not the carrier's, 400 for junk."""
     blueprint = Blueprint("hooks", __name__, url_prefix="/hooks")
-    csrf.exempt(blueprint)  # the carrier's signature says who calls
+    carriers_only(blueprint)
     together = receipts.Together()
 
     @blueprint.post(f"/sms/<name>/<{_ID}:batch_id>/<{_ID}:recipient_id>")
     def sms(name: str, batch_id: int, recipient_id: int) -> tuple[str, int]:
-        request.max_content_length = LARGEST_CALLBACK
-        settings = current_settings()
-        if name != settings.sms_provider:
-            abort(404)
-        carrier = provider()
-        try:
-            receipt = carrier.parse_callback(as_called(settings), request.form, dict(request.headers))
-        except Forged:
-            return "", 403
-        except Rejected:
-            return "", 400
+        carrier = calling(name)
+        receipt = carrier.parse_callback(as_called(current_settings()), request.form, dict(request.headers))
         if receipt is not None:
             together.record([(batch_id, recipient_id, receipt.status, receipt.code)])
             if receipt.code in carrier.opt_out_codes:
@@ -49,6 +40,21 @@ def make_blueprint() -> Blueprint:
         return "", 204
 
     return blueprint
+
+
+def carriers_only(blueprint: Blueprint) -> None:
+    """The carrier's signature says who calls: no token is asked for, and who cannot sign is refused."""
+    csrf.exempt(blueprint)
+    blueprint.register_error_handler(Forged, lambda _error: ("", 403))
+    blueprint.register_error_handler(Rejected, lambda _error: ("", 400))
+
+
+def calling(name: str) -> Provider:
+    """The provider that this request is for; 404 where it is not ours."""
+    request.max_content_length = LARGEST_CALLBACK
+    if name != current_settings().sms_provider:
+        abort(404)
+    return provider()
 
 
 def as_called(settings: Settings) -> str:
