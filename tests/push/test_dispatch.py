@@ -191,11 +191,8 @@ def test_a_bulletin_for_others_than_residents_goes_to_no_device(workshop, issued
     assert len(push_service.told(here)) == 1
 
 
-def test_a_worker_that_died_leaves_nobody_untold(workshop, issued, browser, push_service):  # noqa: F811
-    browsers = [browser() for _ in range(3)]
-    bulletin = issued(target=TARGET)
-    workshop.plan_all()
-
+def dies_in_the_middle(workshop) -> None:
+    """A worker that is gone with a batch in its hands, and whose lease has lapsed."""
     class Dies:
         def deliver(self, lease, found, **_rest) -> None:
             raise SystemExit
@@ -203,6 +200,13 @@ def test_a_worker_that_died_leaves_nobody_untold(workshop, issued, browser, push
     with pytest.raises(SystemExit):
         deliver_next(PUSH, Dies(), "dead", threading.Event())
     workshop.due_now()
+
+
+def test_a_worker_that_died_leaves_nobody_untold(workshop, issued, browser, push_service):  # noqa: F811
+    browsers = [browser() for _ in range(3)]
+    bulletin = issued(target=TARGET)
+    workshop.plan_all()
+    dies_in_the_middle(workshop)
     workshop.finish()
     assert [len(push_service.told(b)) for b in browsers] == [1, 1, 1]
     assert of(bulletin).accepted == 3
@@ -213,14 +217,7 @@ def test_whoever_a_worker_that_died_may_have_told_is_told_of_the_end(workshop, i
     browsers = [browser() for _ in range(4)]
     alert = issued(target=TARGET)
     workshop.plan_all()
-
-    class Dies:
-        def deliver(self, lease, found, **_rest) -> None:
-            raise SystemExit
-
-    with pytest.raises(SystemExit):
-        deliver_next(PUSH, Dies(), "dead", threading.Event())
-    workshop.due_now()
+    dies_in_the_middle(workshop)
     issued(kind=CANCEL, warning_id=alert.warning_id, target=TARGET)
     workshop.finish()
     assert of(alert).ends == {"uncertain": 4}

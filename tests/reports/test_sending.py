@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import subprocess
 import threading
-import time
 import uuid
 from contextvars import Context
 from datetime import timedelta
@@ -29,6 +28,7 @@ from portal.reports import codes, mine, pages, photo, photo_child, seals, sweep,
 from portal.reports.models import DangerReport, ReportEvent, ReportPhoto
 from tests import district
 from tests.reports.conftest import PHONE, POINT, Resident, fresh, jpeg, last_code, text_of, typed
+from tests.waiting import until
 
 
 def count() -> int:
@@ -210,9 +210,7 @@ def test_photos_that_take_long_leave_the_server_threads_to_answer_with(portal: F
     try:
         for _n in range(photo.AT_ONCE):
             assert begun.acquire(timeout=60)
-        until = time.monotonic() + 60
-        while photo._inside._value and time.monotonic() < until:
-            time.sleep(0.01)
+        until(lambda: not photo._inside._value, "all places are taken")
         answer = resident.send(page, photos=[jpeg()], words="One photo too many")
     finally:
         go_on.set()
