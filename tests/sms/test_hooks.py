@@ -113,7 +113,7 @@ def served(make_app: Callable[..., Flask], carrier: CarrierProcess) -> Iterator[
         **TWILIO
         | {"public_url": f"http://127.0.0.1:{port}", "twilio_api_url": carrier.url, "max_in_flight": 8}
     )
-    server = create_server(app, host="127.0.0.1", port=port, threads=4)
+    server = create_server(app, host="127.0.0.1", port=port, threads=4, asyncore_use_poll=True)
     thread = threading.Thread(target=server.run)
     thread.start()
     try:

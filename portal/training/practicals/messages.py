@@ -26,11 +26,12 @@ CHANGED, CALLED_OFF, MOVED_UP, SOON = "changed", "off", "up", "soon"
 
 def tell(session: Session, practical: PracticalSession, kind: str, states: Mapping[int, str], mark: str, *,
          not_after: datetime, reason: str = "") -> int:
-    """Queue a text of one kind to learners (id → how the booking stands); how many. `mark` tells this time from the other times
-    at which the same is said: said twice with one mark, it is sent once."""
+    """Queue a text of one kind to learners (id → how the booking stands), in that order; how many. `mark` tells this time from
+    the other times at which the same is said: said twice with one mark, it is sent once."""
     rows = session.execute(select(Learner.id, Learner.phone_sealed, Learner.language).where(Learner.id.in_(list(states)))).all()
+    turn = {learner_id: place for place, learner_id in enumerate(states)}  # a database gives rows in any order
     bodies: dict[tuple[str, str], str] = {}
-    for learner_id, phone_sealed, language in rows:
+    for learner_id, phone_sealed, language in sorted(rows, key=lambda row: turn[row.id]):
         key = (language, states[learner_id])
         if key not in bodies:
             bodies[key] = body(practical, kind, states[learner_id], language, reason)
