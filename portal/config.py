@@ -127,12 +127,11 @@ class Settings(BaseSettings):
     batch_size: int = Field(1000, ge=1, le=5000, description="Most recipients in a batch.")
     flush_size: int = Field(250, ge=1, le=1500, description="Outcomes written at once.")
     max_in_flight: int = Field(
-        32,
-        ge=1,
-        le=1000,
-        description="Requests to the carrier in flight per sending thread. With"
-        " the flush size this bounds what a killed process may send twice.",
-    )
+        400, ge=1, le=4000, description="Most hand-overs to one carrier that a process has in flight; it begins with few and"
+        " finds by itself how many the carrier bears.")
+    most_doubled: int = Field(
+        1500, ge=1, le=10_000, description="Hand-overs of a process that are in flight, or answered and not yet written, at most."
+        " A process that is killed may send so many twice.")
     lease_seconds: int = Field(30, ge=2, le=600, description="How long a batch stays with a worker that has gone silent.")
     sms_threads: int = Field(2, ge=1, le=16, description="Batches of text messages sent at the same time by one process.")
     retry_seconds: float = Field(5, gt=0, le=300, description="First pause after a passing error; it doubles up to a minute.")
@@ -140,7 +139,26 @@ class Settings(BaseSettings):
         60, ge=1, description="After this, an accepted message without a receipt counts as silent."
     )
 
+    broker_url: str = Field(
+        "", repr=False, description="RabbitMQ that wakes workers, e.g. `amqp://anlan:…@broker/anlan`. Empty: workers look for"
+        " work themselves, each second.")
+    metrics_port: int = Field(
+        0, ge=0, le=65535, description="Port on which this process tells its metrics to Prometheus; 0: none.")
+    metrics_host: str = Field("127.0.0.1", description="Address for that port.")
+    alarm_seconds: int = Field(
+        60, ge=5, le=3600, description="After so many seconds in which nothing moves that should, the alarm is raised.")
+    alarm_url: str = Field(
+        "", repr=False, description="Address that is sent each alarm, and its end, as JSON by POST.")
+    heartbeat_url: str = Field(
+        "", repr=False, description="Address that is asked once a minute as long as all is well, as dead-man's switches want it.")
+
     # -- SMS --------------------------------------------------------------------------------------
+    sms_lines: Path | None = Field(
+        None, description="File in TOML with several carriers or senders between which text messages are shared out. Without it"
+        " there is the one that these settings name.")
+    sms_rate: float = Field(
+        0, ge=0, le=100_000, description="Most text messages a second that one process hands over to the one carrier; 0: as many"
+        " as it takes.")
     sms_provider: Literal["sandbox", "twilio"] = Field("sandbox", description="Who carries text messages.")
     sms_number: str = Field(
         "", description="The number that residents write to, as pages show it. Empty: the sender number, where there is one."

@@ -171,7 +171,7 @@ def give_back(lease: Lease, ended: Sequence[Ended] = (), unsure: Collection[int]
         _add_unsure(batch, unsure)
 
 
-def close(session: Session, batch: Batch, state: str, now: datetime) -> Counter[tuple[str, str, str]]:
+def close(session: Session, batch: Batch, state: str, now: datetime) -> Counter[tallies.Key]:
     """Close a locked batch of a dispatch that ended in `state`; the counts of who had no outcome. Who may have been
     reached gets one that says so, and hears what comes later; the others were never sent."""
     left = _unrecorded(session, batch)
@@ -185,7 +185,7 @@ def close(session: Session, batch: Batch, state: str, now: datetime) -> Counter[
     batch.state = BATCH_DONE
     key = tallies.STOPPED if state == STOPPED else tallies.EXPIRED
     place = (batch.region_code, batch.language)
-    return Counter({(*place, key): len(left) - len(uncertain), (*place, tallies.UNCERTAIN): len(uncertain)})
+    return Counter({(*place, key, 0): len(left) - len(uncertain), (*place, tallies.UNCERTAIN, 0): len(uncertain)})
 
 
 def _unrecorded(session: Session, batch: Batch) -> np.ndarray:
@@ -266,11 +266,11 @@ def _append(session: Session, lease: Lease, ended: Sequence[Ended]) -> None:
             for e in ended
         ],
     )
-    counts: Counter[tuple[str, str, str]] = Counter()
+    counts: Counter[tallies.Key] = Counter()
     for e in ended:
-        counts[lease.region_code, lease.language, e.status] += 1
+        counts[lease.region_code, lease.language, e.status, 0] += 1
         if e.code and e.status != tallies.ACCEPTED:
-            counts[lease.region_code, lease.language, f"{tallies.REASON}{e.status}:{e.code}"] += 1
+            counts[lease.region_code, lease.language, f"{tallies.REASON}{e.status}:{e.code}", 0] += 1
     tallies.add(session, lease.dispatch_id, counts)
     if any(e.status == tallies.ACCEPTED for e in ended):
         session.execute(

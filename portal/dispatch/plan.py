@@ -129,10 +129,10 @@ def _write(job: Job, slices: list[Slice], seen: tuple, *, last: bool) -> bool:
         row = session.execute(select(Dispatch).where(Dispatch.id == job.id).with_for_update()).scalar_one()
         if row.state != PLANNING or (tuple(json.loads(row.cursor)) if row.cursor else ()) != seen:
             return False
-        counts: Counter[tuple[str, str, str]] = Counter()
+        counts: Counter[tallies.Key] = Counter()
         rows = []
         for place, ids, until in [(part, *one) for part in slices for one in part.parts()]:
-            counts[place.region_code, place.language, tallies.PLANNED] += len(ids)
+            counts[place.region_code, place.language, tallies.PLANNED, 0] += len(ids)
             rows.append(
                 {
                     "dispatch_id": row.id,

@@ -174,9 +174,9 @@ def _write(session, batches: dict, known: dict[Key, Delivery], furthest: dict[Ke
         counter = counts.setdefault(batch.dispatch_id, Counter())
         for row, step in ((known.get(key), -1), (receipt, 1)):
             if row is not None:
-                counter[batch.region_code, batch.language, tallies.STAGE + row.status] += step
+                counter[batch.region_code, batch.language, tallies.STAGE + row.status, 0] += step
                 if row.code:
-                    counter[batch.region_code, batch.language, f"{tallies.REASON}{row.status}:{row.code}"] += step
+                    counter[batch.region_code, batch.language, f"{tallies.REASON}{row.status}:{row.code}", 0] += step
     dialect = postgresql if session.get_bind().dialect.name == "postgresql" else sqlite
     upsert = dialect.insert(Delivery)
     session.execute(

@@ -85,14 +85,14 @@ def settle(dispatch_id: uuid.UUID, now: datetime) -> bool:
     with transaction() as session:
         dispatch = session.execute(select(Dispatch).where(Dispatch.id == dispatch_id).with_for_update()).scalar_one()
         key = tallies.STOPPED if dispatch.state == STOPPED else tallies.EXPIRED
-        counts: Counter[tuple[str, str, str]] = Counter()
+        counts: Counter[tallies.Key] = Counter()
         for region, language, size in session.execute(
             update(Batch)
             .where(Batch.dispatch_id == dispatch_id, Batch.state == READY, Batch.fence == 0)
             .values(state=BATCH_DONE)
             .returning(Batch.region_code, Batch.language, Batch.size)
         ):
-            counts[region, language, key] += size
+            counts[region, language, key, 0] += size
         # A worker that is writing holds its batch and waits for the dispatch that we hold: pass its batch by.
         open_ones = select(Batch).where(Batch.dispatch_id == dispatch_id, Batch.state == READY)
         for batch in session.execute(open_ones.with_for_update(skip_locked=True)).scalars().all():

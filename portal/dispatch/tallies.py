@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import uuid
 from collections import Counter
 
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
+from portal.core.db import insert_into
 from portal.dispatch.models import Tally
 
 PLANNED, ACCEPTED, FAILED, OPTED_OUT, INVALID = "planned", "accepted", "failed", "opted_out", "invalid"
@@ -18,19 +19,28 @@ ENDS = (ACCEPTED, FAILED, OPTED_OUT, INVALID, EXPIRED, STOPPED, UNCERTAIN)
 STAGE, REASON = "stage/", "reason/"
 
 
-def add(session: Session, dispatch_id: uuid.UUID, counts: Counter[tuple[str, str, str]]) -> None:
-    """Add `counts` of (region code, language, key) inside the caller's transaction; negative numbers subtract."""
+#: Region code, language, key, audiences of those counted.
+Key = tuple[str, str, str, int]
+#: Rows that one count is spread over, so that processes which write at once do not wait for each other.
+SLOTS = 4
+
+
+def add(session: Session, dispatch_id: uuid.UUID, counts: Counter[Key]) -> None:
+    """Add `counts` inside the caller's transaction; negative numbers subtract."""
+    slot = os.getpid() % SLOTS
     rows = [
-        {"dispatch_id": dispatch_id, "region_code": region, "language": language, "key": key[:52], "n": n}
-        for (region, language, key), n in sorted(counts.items())
+        {"dispatch_id": dispatch_id, "region_code": region, "language": language, "key": key[:52], "audiences": audiences,
+         "slot": slot, "n": n}
+        for (region, language, key, audiences), n in sorted(counts.items())
         if n
     ]  # sorted: two writers lock in the same order
     if not rows:
         return
-    insert = (postgresql if session.get_bind().dialect.name == "postgresql" else sqlite).insert(Tally)
+    insert = insert_into(session, Tally)
     session.execute(
         insert.on_conflict_do_update(
-            index_elements=["dispatch_id", "region_code", "language", "key"], set_={"n": Tally.n + insert.excluded.n}
+            index_elements=["dispatch_id", "region_code", "language", "key", "audiences", "slot"],
+            set_={"n": Tally.n + insert.excluded.n},
         ),
         rows,
     )
