@@ -1,6 +1,7 @@
 """What bulk sending asks of a line: one carrier, account or sender, over which many hand-overs are in flight at once.
 
-A line lives in the thread of one event loop and is only called there. It knows numbers, words and an end, and nothing of warnings.
+A line lives in the thread of one event loop and is only called there. It knows numbers, words and an end, and nothing of
+warnings.
 """
 
 from __future__ import annotations
@@ -37,9 +38,10 @@ class Letter:
 
 @dataclass(frozen=True, slots=True)
 class LineState:
-    """How a line is at this moment, for people and for metrics. `rate`: acceptances a second, over the last seconds; `window`: most
-    hand-overs in flight at present; `latency`: seconds until an answer, smoothed; `troubles`: share of passing errors among the
-    last answers; `weight`: its share of the split as it is now; `pause`: seconds until it may begin again; `last_error`: a code."""
+    """How a line is at this moment, for people and for metrics. `rate`: acceptances a second, over the last seconds; `window`:
+    most hand-overs in flight at present; `latency`: seconds until an answer, smoothed; `troubles`: share of passing errors among
+    the last answers; `weight`: its share of the split as it is now; `pause`: seconds until it may begin again; `last_error`: a
+    code."""
 
     name: str
     kind: str
@@ -70,8 +72,8 @@ class Line(Protocol):
         """How many hand-overs may begin at this moment: the least of window, pace and what the circuit lets through."""
 
     def hand_over(self, letter: Letter, to: str, ref: str, token: Any) -> None:
-        """Begin one hand-over; only where `room()` is above 0. `to`: E.164. `ref`: `<batch>/<recipient>`. Never raises for what the
-        carrier or the network does: that is an answer."""
+        """Begin one hand-over; only where `room()` is above 0. `to`: E.164. `ref`: `<batch>/<recipient>`. Never raises for what
+        the carrier or the network does: that is an answer."""
 
     def state(self) -> LineState: ...
 
