@@ -142,6 +142,9 @@ class Settings(BaseSettings):
     broker_url: str = Field(
         "", repr=False, description="RabbitMQ that wakes workers, e.g. `amqp://anlan:…@broker/anlan`. Empty: workers look for"
         " work themselves, each second.")
+    log_format: Literal["text", "json"] = Field(
+        "text", description="How processes tell their log: `text` for people, `json` (a line an object) for what gathers logs."
+        " No telephone number is ever in it.")
     metrics_port: int = Field(
         0, ge=0, le=65535, description="Port on which this process tells its metrics to Prometheus; 0: none.")
     metrics_host: str = Field("127.0.0.1", description="Address for that port.")

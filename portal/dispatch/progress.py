@@ -13,7 +13,7 @@ from portal.channels.speakers import registry
 from portal.core.clock import utcnow
 from portal.core.db import db
 from portal.dispatch import tallies
-from portal.dispatch.models import CHANNELS, EXPIRED, READY, STOPPED, Batch, Delivery, Dispatch, Outcome, Tally
+from portal.dispatch.models import CHANNELS, EXPIRED, PLANNING, READY, RUNNING, STOPPED, Batch, Delivery, Dispatch, Outcome, Tally
 from portal.dispatch.recipients import unpack
 
 
@@ -104,6 +104,21 @@ def of_warning(warning_id: uuid.UUID) -> dict[uuid.UUID, list[Progress]]:
     for progress in found:
         grouped[progress.dispatch.bulletin_id].append(progress)
     return dict(grouped)
+
+
+def of_open() -> list[Progress]:
+    """Progress of every dispatch that has not ended, the most urgent and then the oldest first."""
+    found = _filled(
+        [
+            Progress(d)
+            for d in db.session.execute(
+                select(Dispatch)
+                .where(Dispatch.state.in_((PLANNING, RUNNING)))
+                .execution_options(populate_existing=True)
+            ).scalars()
+        ]
+    )
+    return sorted(found, key=lambda p: (p.dispatch.lane, p.dispatch.created_at, p.dispatch.id))
 
 
 def _filled(found: list[Progress]) -> list[Progress]:
