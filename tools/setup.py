@@ -41,6 +41,7 @@ ASSETS = {
 DEBIAN = {
     "postgresql": ("/usr/lib/postgresql/*/bin/initdb",),
     "mosquitto": ("/usr/sbin/mosquitto", "/usr/bin/mosquitto"),
+    "rabbitmq-server": ("/usr/lib/rabbitmq/bin/rabbitmq-server",),
     "nginx-light": ("/usr/sbin/nginx",),
     "chromium": ("/usr/bin/chromium",),
     "espeak-ng": ("/usr/bin/espeak-ng",),

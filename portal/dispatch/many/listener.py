@@ -1,0 +1,121 @@
+"""Listens at the broker for rings: a Celery worker in a thread of the process that sends.
+
+Its tasks do nothing but wake the engine beside it, so that they take no time and can be done twice, late, or never.
+"""
+
+from __future__ import annotations
+
+import logging
+import random
+import threading
+from typing import Any
+
+from celery import Celery
+from celery.worker import state
+from celery.worker.components import Hub
+from celery.worker.consumer import Consumer
+from celery.worker.worker import WorkController
+from kombu import Connection
+
+from portal.dispatch import events
+from portal.dispatch.events import Work
+from portal.dispatch.many import broker
+
+log = logging.getLogger(__name__)
+
+LOOK_SECONDS = 0.5  # how often the thread looks whether it is to end
+LONGEST_PAUSE = 5  # seconds between two tries to reach the broker
+ENDING_SECONDS = 2.0
+AGAIN_SECONDS = 5.0  # after an end that nobody asked for
+
+
+class _Consumer(Consumer):
+    """Celery's, without what is for many kinds of tasks: events, gossip, remote control, queues for delayed delivery."""
+
+    class Blueprint(Consumer.Blueprint):
+        default_steps = [
+            "celery.worker.consumer.connection:Connection",
+            "celery.worker.consumer.tasks:Tasks",
+            "celery.worker.consumer.consumer:Evloop",
+        ]
+
+    def ensure_connected(self, conn: Connection) -> Connection:
+        """Try until there is a broker, every few seconds, and not all processes at the same moment."""
+        listener: Listener = self.app.anlan_listener
+
+        def failed(error: Exception, _pause: float) -> None:
+            listener.disconnected(error)
+
+        pause = random.uniform(0.2, 1)  # noqa: S311
+        return conn.ensure_connection(failed, None, interval_start=pause, interval_step=pause, interval_max=LONGEST_PAUSE,
+                                      callback=state.maybe_shutdown)
+
+    def on_connection_error_after_connected(self, exc: Exception) -> None:
+        self.app.anlan_listener.disconnected(exc)
+        super().on_connection_error_after_connected(exc)
+
+    def on_ready(self) -> None:
+        self.app.anlan_listener.connected()
+        super().on_ready()
+
+    def register_with_event_loop(self, hub: Hub) -> None:
+        super().register_with_event_loop(hub)
+        hub.call_repeatedly(LOOK_SECONDS, state.maybe_shutdown)  # else the loop may sleep for long where nothing comes
+
+
+class Listener:
+    """Wakes the engine of this process when a ring comes. `up`: whether the broker can be heard now."""
+
+    def __init__(self, url: str) -> None:
+        self._celery: Celery = broker.make_celery(url, listening=True)
+        self._celery.anlan_listener = self
+        for name in (broker.DUE, broker.PLAN, broker.STOP):
+            self._celery.task(name=name, shared=False)(self._heard)
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="listener", daemon=True)
+        self.up = False
+        self.heard = 0
+        self._quiet = False  # a broker that is down is said once
+
+    def start(self) -> None:
+        state.should_stop = None
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End. A thread that waits for a dead broker is left behind; it ends with the process."""
+        self._stopping.set()
+        state.should_stop = 0
+        self._thread.join(ENDING_SECONDS)
+
+    def _heard(self, lane: int = 0) -> None:
+        self.heard += 1
+        events.work.send(Work("ring", lane))
+
+    def connected(self) -> None:
+        self.up, self._quiet = True, False
+        log.info("listening for rings at the broker")
+        events.work.send(Work("ring"))  # what was rung before is not heard
+
+    def disconnected(self, error: Exception) -> None:
+        self.up = False
+        if not self._quiet:
+            self._quiet = True
+            log.warning("the broker cannot be heard (%s); looking for work each second", type(error).__name__)
+
+    def _run(self) -> None:
+        logging.getLogger("celery").setLevel(logging.CRITICAL)  # what matters is said above, without addresses
+        self._celery.set_current()  # of this thread: its tasks are looked up there
+        while not self._stopping.is_set():
+            try:
+                WorkController(app=self._celery, hostname="anlan", pool_cls="solo", concurrency=1, consumer_cls=_Consumer,
+                               without_mingle=True, without_gossip=True, without_heartbeat=True, loglevel="WARNING").start()
+            except BaseException as error:  # Celery ends its workers by SystemExit
+                if not self._stopping.is_set():
+                    self.disconnected(error if isinstance(error, Exception) else RuntimeError())
+            self.up = False
+            self._stopping.wait(AGAIN_SECONDS)
+
+
+def make(url: str) -> Any:
+    """A listener where there is a broker, else None."""
+    return Listener(url) if url else None
