@@ -72,6 +72,7 @@ def sweep(now: datetime | None = None) -> int:
         with transaction() as session:
             for dispatch in session.execute(due.with_for_update(skip_locked=True)).scalars():
                 dispatch.state = EXPIRED
+    lease.complete_all(now)
     unsettled = list(
         db.session.execute(
             select(Dispatch.id).where(Dispatch.state.in_((STOPPED, EXPIRED)), Dispatch.ended_at.is_(None)).limit(200)

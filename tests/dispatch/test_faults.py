@@ -13,7 +13,7 @@ from portal.channels.speakers.bridge import Answer
 from portal.core.clock import utcnow
 from portal.core.db import db, transaction
 from portal.core.errors import Conflict
-from portal.dispatch import deliver, issue, lease, plan, progress, receipts, stop
+from portal.dispatch import deliver, issue, lease, outcomes, plan, progress, receipts, stop
 from portal.dispatch.answers import AnswerBox
 from portal.dispatch.channels import SmsChannel
 from portal.dispatch.models import SPEAKERS, Batch, Delivery, Dispatch, Tally
@@ -152,27 +152,27 @@ def test_what_was_planned_before_the_clock_was_set_back_is_sent_at_once(workshop
     assert held.bulletin_id == alert.id
 
 
-def test_stopping_while_a_worker_writes_its_outcomes_blocks_neither(workshop, issued, context):
+def test_stopping_while_a_worker_writes_its_outcomes_blocks_neither(workshop, issued, context, monkeypatch):
     district.subscribers(300)
     alert = issued()
     workshop.plan_all()
     held = lease.claim("sms", "busy")
     with transaction() as session:
         session.execute(update(Dispatch).where(Dispatch.id == dispatch_of(alert).id).values(state="stopped"))
-    holding, settled = threading.Event(), threading.Event()
+    holding, settled, append = threading.Event(), threading.Event(), outcomes.append
 
-    def write():
-        with transaction() as session:
-            assert lease._hold(session, held)
-            holding.set()
-            settled.wait(1.5)  # the other one has locked what it wants by now
-            lease._append(session, held, [lease.Ended(int(held.pending[0]), "accepted")])
+    def slowly(*rows):
+        holding.set()
+        settled.wait(1.5)  # the other one has locked what it wants by now
+        append(*rows)
 
-    joined = in_thread(context, write)
+    monkeypatch.setattr(outcomes, "append", slowly)
+    joined = in_thread(context, lambda: lease.record(held, [lease.Ended(int(held.pending[0]), "accepted")]))
     assert holding.wait(20)
     assert stop.settle(dispatch_of(alert).id, utcnow()) is False
     settled.set()
     assert joined() == []
+    monkeypatch.undo()
     lease.finish(held, [], left=len(held.pending) - 1, retry_after=None, error="")
     workshop.finish()
     assert counts(alert).pending == 0
