@@ -1,0 +1,67 @@
+"""Whether a line is used at all: not while it answers nothing but passing errors, or refuses our account."""
+
+from __future__ import annotations
+
+import random
+
+from portal.channels.sms.lines.line import CLOSED, OPEN, TRYING
+
+RUN = 12  # passing errors in a row
+FIRST_PAUSE, REFUSED_PAUSE, LONGEST_PAUSE = 1.0, 5.0, 60.0  # seconds until the first probe
+GROWTH = 2.0
+JITTER = 0.25  # of the pause, either way: many processes shall not knock at the same moment
+
+
+class Circuit:
+    """All times are seconds of one steady clock. In the state TRYING one hand-over is let through at a time."""
+
+    def __init__(self, chance: random.Random | None = None) -> None:
+        self._chance = chance or random.Random()  # noqa: S311 - it spreads, it guards nothing
+        self.state = CLOSED
+        self.run = 0  # passing errors since the last good answer
+        self.until = 0.0  # when the next probe may begin
+        self._pause = 0.0
+        self._opened_at = -1.0
+        self._probing = False
+
+    def room(self, now: float, most: int) -> int:
+        """How many of `most` may begin now."""
+        if self.state == CLOSED:
+            return most
+        if self.state == OPEN:
+            if now < self.until:
+                return 0
+            self.state, self._probing = TRYING, False
+        return 0 if self._probing else min(1, most)
+
+    def begun(self) -> None:
+        """A hand-over begins."""
+        if self.state == TRYING:
+            self._probing = True
+
+    def well(self) -> None:
+        """The carrier answered sensibly, be it a refusal of this one number."""
+        self.state, self.run, self._pause, self._probing = CLOSED, 0, 0.0, False
+
+    def trouble(self, now: float, began: float) -> bool:
+        """A passing error of a hand-over that was begun at `began`; whether the circuit opens for it. Those that were in flight
+        when it opened say nothing new."""
+        if began < self._opened_at or self.state == OPEN:
+            return False
+        self.run += 1
+        if self.state == TRYING or self.run >= RUN:
+            self._open(now, FIRST_PAUSE)
+            return True
+        return False
+
+    def refused(self, now: float) -> bool:
+        """The account or the sender is refused, which is the same for every recipient; whether that is news."""
+        if self.state == OPEN:
+            return False
+        self._open(now, REFUSED_PAUSE)
+        return True
+
+    def _open(self, now: float, first: float) -> None:
+        self._pause = min(LONGEST_PAUSE, max(first, self._pause * GROWTH))
+        self.state, self._opened_at, self._probing = OPEN, now, False
+        self.until = now + self._pause * self._chance.uniform(1 - JITTER, 1 + JITTER)

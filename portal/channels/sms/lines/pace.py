@@ -1,0 +1,69 @@
+"""How fast hand-overs may begin: a token bucket in messages or segments a second, and what "too many" teaches beside it."""
+
+from __future__ import annotations
+
+#: Seconds of the rate that may be let out at once after a pause: as short as a loop's turn, so that a second never has more.
+BURST = 0.05
+SLOWEST = 1.0  # hand-overs a second that are learned at least
+EASED = 0.5  # of the speed that was too much
+GROWTH = 0.05  # of the learned rate, each second without a refusal
+NO_LIMIT = 1 << 30
+
+
+class Pace:
+    """`rate`: units a second, 0 for no limit. All times are seconds of one steady clock.
+
+    What is taken may go one hand-over into debt, so that a text of many segments goes out at all; the next waits for it.
+    """
+
+    def __init__(self, rate: float = 0.0) -> None:
+        self.rate = rate
+        self.learned = 0.0  # 0: the carrier has refused nothing
+        self._tokens, self._filled = 1.0, 0.0
+        self._cost = 1.0  # of the last hand-over
+        self._grown = 0.0
+
+    @property
+    def limit(self) -> float:
+        """Units a second at present, 0 for no limit."""
+        if self.learned and self.rate:
+            return min(self.learned, self.rate)
+        return self.learned or self.rate
+
+    def room(self, now: float) -> int:
+        """How many hand-overs of the last one's cost may begin now."""
+        limit = self.limit
+        if not limit:
+            return NO_LIMIT
+        self._fill(now, limit)
+        return max(1, int(self._tokens / self._cost)) if self._tokens >= 1 else 0
+
+    def take(self, cost: float) -> None:
+        """One hand-over begins."""
+        if self.rate or self.learned:
+            self._cost = cost
+            self._tokens -= cost
+
+    def wait(self, now: float) -> float:
+        """Seconds until the next may begin."""
+        limit = self.limit
+        if not limit:
+            return 0.0
+        self._fill(now, limit)
+        return max(0.0, (1 - self._tokens) / limit)
+
+    def too_many(self, now: float, speed: float) -> None:
+        """The carrier refused at this speed (units a second): go on at a part of it, and slowly faster from there."""
+        self._tokens = min(self._tokens, 1.0) if self.limit else 0.0
+        self.learned = max(SLOWEST, min(speed, self.limit or speed) * EASED)
+        self._grown = self._filled = now
+
+    def _fill(self, now: float, limit: float) -> None:
+        if self.learned and now > self._grown:
+            self.learned *= 1 + GROWTH * min(1.0, now - self._grown)
+            self._grown = now
+            if self.learned > NO_LIMIT:
+                self.learned = 0.0
+        if now > self._filled:
+            self._tokens = min(max(1.0, limit * BURST), self._tokens + (now - self._filled) * limit)
+        self._filled = now
