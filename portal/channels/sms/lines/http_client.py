@@ -34,13 +34,14 @@ OnFailure = Callable[[Any, str, bool, float], None]
 class Connection(asyncio.Protocol):
     """One connection. `began` is when its request was written, 0 while there is none."""
 
-    __slots__ = ("began", "body", "client", "feed", "idle_since", "parser", "raw", "status", "token", "transport", "write")
+    __slots__ = ("began", "body", "client", "feed", "idle_since", "kept", "parser", "raw", "status", "token", "transport", "write")
 
     def __init__(self, client: HttpClient) -> None:
         self.client = client
         self.began = self.idle_since = 0.0
         self.token: Any = None
         self.status = 0
+        self.kept = False
         self.body = self.raw = b""
         self.parser = httptools.HttpResponseParser(self)
         self.feed = self.parser.feed_data
@@ -70,13 +71,13 @@ class Connection(asyncio.Protocol):
     def on_message_complete(self) -> None:
         status = self.parser.get_status_code()
         if status >= 200:  # those below only announce the answer
-            self.status = status
+            self.status, self.kept = status, self.parser.should_keep_alive()  # which it knows only now
 
     # ---------------------------------------------------------------------------------------------
 
     def clean(self) -> bool:
         """Whether another request may follow the answer that is in: the server keeps the connection, and said nothing more."""
-        if not self.parser.should_keep_alive() or self.transport.is_closing():
+        if not self.kept or self.transport.is_closing():
             return False
         return self.raw.endswith(self.body or b"\r\n\r\n") or self.raw.endswith(b"\r\n\r\n")
 
