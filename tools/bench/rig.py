@@ -102,18 +102,19 @@ class Rig:
         self.raw_url = url.replace("+psycopg", "")
         self.instance = folder / "instance"
         self.app: Flask = create_app(Settings(instance=self.instance, database_url=url, public_url=PUBLIC_URL,
-                                              surfaces=("hooks",), **KEYS))
+                                              surfaces=("api",), **KEYS))
         self._offices: tuple[uuid.UUID, uuid.UUID] | None = None
         self._serial = 0
+        self.communities: list[str] = []
 
     def prepare(self) -> None:
         with self.app.app_context():
             migrate.upgrade(self.app)
             regions.seed()
-            communities = lookup.communities_under([population.DISTRICT])
+            self.communities = lookup.communities_under([population.DISTRICT])
             self._offices = (district.drafter().id, district.approver().id)
             db.session.rollback()
-        population.fill(self.url, self.size, communities, self.app.extensions["phones"])
+        population.fill(self.url, self.size, self.communities, self.app.extensions["phones"])
 
     def many(self, share: int) -> int:
         """People of a target of `population.SHARES`."""
