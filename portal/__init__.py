@@ -78,6 +78,11 @@ def create_app(settings: Settings | None = None) -> Flask:
     i18n.init_app(app, settings.timezone)
     web.init_app(app)
     identity.init_app(app)
+    if settings.broker_url:
+        from portal.dispatch.many.ringer import Ringer
+
+        app.extensions["ringer"] = Ringer(settings.broker_url)
+        app.extensions["ringer"].listen()
     for surface in settings.surfaces:
         for name in SURFACE_MODULES[surface]:
             app.register_blueprint(import_module(name).make_blueprint())

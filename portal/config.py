@@ -311,6 +311,13 @@ class Settings(BaseSettings):
             raise ValueError("only PostgreSQL (`postgresql+psycopg://…`) and SQLite (`sqlite:///…`) are possible")
         return value
 
+    @field_validator("broker_url")
+    @classmethod
+    def _a_broker(cls, value: str) -> str:
+        if value and not re.fullmatch(r"amqps?://[^\s/]+(/\S*)?", value):
+            raise ValueError("the broker is RabbitMQ: write it as `amqp://user:password@host/name`, or `amqps://…`")
+        return value
+
     @field_validator("public_url")
     @classmethod
     def _an_origin(cls, value: str) -> str:

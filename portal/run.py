@@ -10,8 +10,8 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
-from typing import Any
+from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any
 
 import click
 import waitress
@@ -20,9 +20,13 @@ from flask import Flask
 from portal import create_app
 from portal.config import Settings
 from portal.core import i18n, migrate
+from portal.core.leader import Lock, Stand
 from portal.services import Clock, Sender
 from portal.site.publish import publish
 from portal.training import courses_store
+
+if TYPE_CHECKING:
+    from portal.dispatch.many.listener import Listener
 
 #: Open connections at once; those of a thousand files that a process usually may have, leaving room for the rest.
 CONNECTIONS = 800
@@ -30,6 +34,8 @@ CONNECTIONS = 800
 IDLE_SECONDS = 30
 LARGEST_HEADER = 32 * 1024
 LARGEST_BODY = 18 * 1024 * 1024
+#: Of PostgreSQL's locks: whoever has it keeps the time.
+CLOCK_LOCK = 7_420_113_001_885_221_001
 
 
 class AlreadyRunning(Exception):
@@ -141,10 +147,9 @@ def _run_all(settings: Settings) -> None:
         with _step("公众页面已生成", "public pages rendered"), app.app_context():
             publish()
         # On SQLite nobody else can be sending; on PostgreSQL another host's worker may be.
-        alone = settings.sqlalchemy_url.startswith("sqlite")
+        alone = _on_sqlite(settings)
         sender = Sender(app, mqtt_url=mqtt_url, alone=alone)
-        clock = Clock(app)
-        for part in (sender, clock):
+        for part in (sender, *_listening(settings), _clock(app, settings)):
             part.start()
             parts.callback(part.stop)
         _greet(app, settings)
@@ -170,26 +175,56 @@ def run_web(settings: Settings) -> None:
 
 
 def run_worker(settings: Settings) -> None:
-    """`anlan worker`: plans and sends. Any number of them on one database."""
-    _run_part(lambda: Sender(create_app(settings)), "worker")
+    """`anlan worker`: plans and sends. Any number of them on one database; with a broker they wake each other."""
+    _run_parts(lambda: [Sender(create_app(settings)), *_listening(settings)], "worker")
 
 
 def run_scheduler(settings: Settings) -> None:
-    """`anlan scheduler`: expiry and refreshing of pages; one at a time on an instance directory."""
+    """`anlan scheduler`: expiry and refreshing of pages. On PostgreSQL one leads and the others stand by; on SQLite there is
+    one on an instance directory."""
+    if not _on_sqlite(settings):
+        _run_parts(lambda: [_clock(create_app(settings), settings)], "scheduler")
+        return
     try:
         with sole(settings):
-            _run_part(lambda: Clock(create_app(settings)), "scheduler")
+            _run_parts(lambda: [_clock(create_app(settings), settings)], "scheduler")
     except AlreadyRunning:
         click.echo(f"Another scheduler, or `anlan run`, is at work in {settings.instance}. Stop it first.", err=True)
         sys.exit(1)
 
 
-def _run_part(make: Callable[[], Sender | Clock], name: str) -> None:
+def _on_sqlite(settings: Settings) -> bool:
+    return settings.sqlalchemy_url.startswith("sqlite")
+
+
+def _clock(app: Flask, settings: Settings) -> Clock | Stand:
+    """The clock, or, where other processes may keep the time as well, a stand from which to lead."""
+    if _on_sqlite(settings):
+        return Clock(app)
+    return Stand(Lock(settings.sqlalchemy_url, CLOCK_LOCK), lambda: Clock(app), say=_say_who_leads)
+
+
+def _say_who_leads(leads: bool) -> None:
+    if leads:
+        _say("本进程负责定时任务", "this process keeps the time")
+    else:
+        _say("待命：由其他进程负责定时任务", "standing by: another process keeps the time, or the database is away")
+
+
+def _listening(settings: Settings) -> list[Listener]:
+    if not settings.broker_url:
+        return []
+    from portal.dispatch.many.listener import Listener  # Celery takes a moment to read
+
+    return [Listener(settings.broker_url)]
+
+
+def _run_parts(make: Callable[[], Sequence[Sender | Clock | Stand | Listener]], name: str) -> None:
     _quiet_logs()
     with contextlib.ExitStack() as parts, Ending():
-        part = make()
-        part.start()
-        parts.callback(part.stop)
+        for part in make():
+            part.start()
+            parts.callback(part.stop)
         _say("运行中", f"{name} is running; Ctrl-C stops it")
         threading.Event().wait()
 

@@ -64,7 +64,7 @@ def issue(account: Account, draft_id: uuid.UUID, *, version: int, content_hash: 
                 "cap_sha256": bulletin.cap_sha256,
             },
         )
-    events.work.send("issue")
+    events.work.send(events.Work("issue", lane_of(bulletin.tier, bulletin.exercise)))
     return bulletin
 
 

@@ -47,7 +47,7 @@ def stop(account: Account, dispatch_id: uuid.UUID) -> Dispatch:
             f"dispatch:{dispatch.id}",
             {"channel": dispatch.channel, "bulletin": str(dispatch.bulletin_id)},
         )
-    events.work.send("stop")
+    events.work.send(events.Work("stop", dispatch.lane))
     return dispatch
 
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 import logging
 import random
 import threading
-from typing import Any
 
 from celery import Celery
 from celery.worker import state
@@ -114,8 +113,3 @@ class Listener:
                     self.disconnected(error if isinstance(error, Exception) else RuntimeError())
             self.up = False
             self._stopping.wait(AGAIN_SECONDS)
-
-
-def make(url: str) -> Any:
-    """A listener where there is a broker, else None."""
-    return Listener(url) if url else None
