@@ -191,13 +191,12 @@ def _fair_lock(url: str) -> FairLock:
 
 
 @contextmanager
-def _in_turn(session: Session) -> Iterator[None]:
-    """Wait for the turn to write, on SQLite."""
-    bind = session.get_bind()
-    if bind.dialect.name != "sqlite":
+def turn_to_write(engine: Engine) -> Iterator[None]:
+    """Wait for the turn to write, on SQLite; for who writes past the session. Raises TimeoutError."""
+    if engine.dialect.name != "sqlite":
         yield
         return
-    lock = _fair_lock(str(bind.engine.url))
+    lock = _fair_lock(str(engine.url))
     if not lock.acquire(SQLITE_BUSY_SECONDS):
         raise TimeoutError(f"the database was busy for {SQLITE_BUSY_SECONDS} s")
     try:
@@ -220,7 +219,7 @@ def transaction() -> Iterator[Session]:
         raise RuntimeError("a write transaction is already open")
     if session.in_transaction():
         session.commit()
-    with _in_turn(session):
+    with turn_to_write(session.get_bind().engine):
         try:
             session.connection(execution_options={"writes": True})
             session.expire_all()

@@ -1,24 +1,33 @@
 """Receipts: appended as they come, durable before the carrier is answered, folded into deliveries and counts in bulk.
 
-Folding is idempotent and does not mind the order: of several receipts for one message the furthest stage counts.
+Folding is idempotent and does not mind the order: of several receipts for one message the furthest stage counts. One that is
+quicker than the record of its own hand-over waits for that, and holds up nobody behind it. One that names no message of ours is
+kept apart and shown.
 """
 
 from __future__ import annotations
 
 import logging
-import threading
+import re
+import time
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass
-from itertools import groupby
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
 
-from sqlalchemy import delete, func, insert, select
-from sqlalchemy.dialects import postgresql, sqlite
+from flask import current_app
+from sqlalchemy import and_, bindparam, case, delete, func, insert, select, text, tuple_
+from sqlalchemy.orm import Session
 
 from portal.core.clock import utcnow
-from portal.core.db import db, transaction
-from portal.dispatch import tallies
-from portal.dispatch.models import Batch, Delivery, Receipt
+from portal.core.db import db, insert_into, transaction
+from portal.dispatch import receipt_log, tallies
+from portal.dispatch.models import READY, SMS, Batch, Carried, Delivery, Outcome, Receipt, StrayReceipt
+from portal.dispatch.receipt_log import Row, Together
+from portal.dispatch.recipients import unpack
+
+__all__ = ["FAILED_LATER", "FOLD_LIMIT", "RANK", "Together", "fold", "record_many", "record_numbered", "row", "strays", "waiting"]
 
 log = logging.getLogger(__name__)
 
@@ -37,157 +46,293 @@ RANK = {
     "refused": 5,
     "finished": 6,
 }
-FOLD_LIMIT = 2000
-#: SQLite takes some thousand bound values in a statement; keys are looked up in pieces of this size.
-KEYS_AT_ONCE = 400
+#: In the reasons of a text message: it failed after the carrier had taken it, and was not refused by it.
+FAILED_LATER = "failed_later"
+
+#: After so many the caller is to call again at once.
+FOLD_LIMIT = 4000
+#: Receipts of one transaction: SQLite's other writers wait so long.
+_PAGE = 2000
+#: Seconds between two looks at those that wait, when they are more than a page.
+_RECHECK = 5.0
+#: So long a carrier's number may be unknown to us: the receipt may be quicker than the record of the hand-over.
+_UNKNOWN_FOR = timedelta(minutes=3)
+#: Receipts of no message of ours that are kept, the newest.
+STRAYS_KEPT = 10_000
+_STRAYS_DAYS, _CARRIED_DAYS = 14, 8
+_SWEPT_AT_ONCE = 5000
+_MOST_COUNTED = 100_000
 
 #: Any number, the same for every process: PostgreSQL's name for "somebody is folding".
 FOLD_LOCK = 0x666F6C64
 
+_UNPRINTABLE = re.compile(r"[^\x20-\x7e]")
 Key = tuple[int, int]
-#: Batch id, recipient id, status, code.
-Row = tuple[int, int, str, str]
 
 
-def record_many(rows: Sequence[Row]) -> None:
-    """Append receipts (batch id, recipient id, status, code); durable when this returns. One of unknown status is left
-    out: what one device says must not keep the others' words from being written."""
-    known = [row for row in rows if row[2] in RANK]
-    if len(known) < len(rows):
-        log.warning("left out %d receipts of unknown status", len(rows) - len(known))
+# -- keeping -----------------------------------------------------------------------------------------------
+def row(batch_id: int, recipient_id: int, status: str, code: str = "", carrier: str = "", carrier_id: str = "") -> Row:
+    """One receipt as it is appended; what others wrote is cut to what the table takes."""
+    return batch_id, recipient_id, status, _plain(code, 40), carrier[:20], _plain(carrier_id, 64)
+
+
+def record_many(rows: Iterable[Sequence[Any]]) -> None:
+    """Append receipts (batch id, recipient id, status, code, and where they are known carrier and the carrier's number); durable
+    when this returns. One of unknown status is left out: what one device says must not keep the others' words from being
+    written."""
+    given = list(rows)
+    known = [row(*one) for one in given if one[2] in RANK]
+    if len(known) < len(given):
+        log.warning("left out %d receipts of unknown status", len(given) - len(known))
     if not known:
         return
     now = utcnow()
     with transaction() as session:
-        session.execute(
-            insert(Receipt),
-            [
-                {"batch_id": batch, "recipient_id": recipient, "status": status, "code": _plain(code), "at": now}
-                for batch, recipient, status, code in known
-            ],
-        )
+        receipt_log.append(session.connection().connection.driver_connection, known, now)
 
 
-class Together:
-    """Writes the receipts of many requests in one transaction: a commit to disk costs the same for one as for thirty.
-
-    Whoever gets the pen writes for all who came while the last commit was under way; nobody returns before its own rows
-    are durable, or the error that kept them from being so.
-    """
-
-    def __init__(self) -> None:
-        self._guard = threading.Lock()
-        self._pen = threading.Lock()
-        self._waiting: list[_Entry] = []
-
-    def record(self, rows: Sequence[Row]) -> None:
-        """As :func:`record_many`. Needs an application context."""
-        entry = _Entry(rows)
-        with self._guard:
-            self._waiting.append(entry)
-        with self._pen:
-            if not entry.written:
-                self._write()
-        if entry.error is not None:
-            raise entry.error
-
-    def _write(self) -> None:
-        with self._guard:
-            entries, self._waiting = self._waiting, []
-        error: Exception | None = None
-        try:
-            record_many([row for entry in entries for row in entry.rows])
-        except Exception as failed:
-            error = failed
-        for entry in entries:
-            entry.written, entry.error = True, error
+def record_numbered(rows: Iterable[tuple[str, str, str, str]]) -> None:
+    """Append receipts that name a message by the carrier's own number alone: (carrier, number, status, code)."""
+    record_many((0, 0, status, code, carrier, number) for carrier, number, status, code in rows)
 
 
+def _plain(code: str, longest: int) -> str:
+    if _UNPRINTABLE.search(code):
+        code = "".join(c for c in code if c.isprintable())
+    return code[:longest]
+
+
+# -- folding -----------------------------------------------------------------------------------------------
 @dataclass
-class _Entry:
-    rows: Sequence[Row]
-    written: bool = False
-    error: Exception | None = None
+class _Round:
+    """How far this process has looked, and how many it left waiting on the way."""
 
-
-def _plain(code: str) -> str:
-    return "".join(c for c in code if c.isprintable())[:40]
+    after: int = 0
+    left: int = 0
+    again_at: float = 0.0
 
 
 def fold() -> int:
-    """Fold the oldest receipts into deliveries and counts; how many were folded. One process folds at a time: two would
-    each count a message whose receipts they share."""
-    if db.session.execute(select(Receipt.id).limit(1)).first() is None:
-        db.session.rollback()
-        return 0
+    """Fold receipts into deliveries and counts, from the oldest on; how many are done with: call again at once when they are
+    FOLD_LIMIT or more. One process folds at a time: two would each count a message whose receipts they share."""
+    place: _Round = current_app.extensions.setdefault("receipts_round", _Round())
+    if place.left <= _PAGE or time.monotonic() >= place.again_at:
+        place.after, place.left, place.again_at = 0, 0, time.monotonic() + _RECHECK
+    done = 0
+    while done < FOLD_LIMIT:
+        if (page := _fold_page(place.after)) is None:
+            break
+        done += page.done
+        place.left += page.seen - page.done
+        place.after = page.last
+        if page.seen < _PAGE:
+            break
+    return done
+
+
+@dataclass
+class _Page:
+    """What became of one page: `last` is its last id."""
+
+    seen: int
+    done: int
+    last: int
+
+
+@dataclass
+class _Sorted:
+    """A page taken apart. `furthest`: per message the receipt that goes furthest beyond what was known; `folded`: ids of all that
+    are done with; `strays`: those of no message."""
+
+    furthest: dict[Key, Any] = field(default_factory=dict)
+    folded: list[int] = field(default_factory=list)
+    strays: list[Any] = field(default_factory=list)
+
+
+def _query() -> Any:
+    """One page with all that decides about it: the message, its batch, its outcome, what was folded before."""
+    page = select(Receipt).where(Receipt.id > bindparam("after")).order_by(Receipt.id).limit(bindparam("size")).subquery()
+    numbered = page.c.batch_id == 0
+    batch_id = case((numbered, Carried.batch_id), else_=page.c.batch_id)
+    recipient_id = case((numbered, Carried.recipient_id), else_=page.c.recipient_id)
+    return (
+        select(
+            page.c.id, page.c.status, page.c.code, page.c.at, page.c.carrier, page.c.carrier_id,
+            page.c.batch_id.label("told_batch"), page.c.recipient_id.label("told_recipient"),
+            batch_id.label("batch_id"), recipient_id.label("recipient_id"),
+            Batch.dispatch_id, Batch.region_code, Batch.language, Batch.channel, Batch.state,
+            Outcome.audiences, Delivery.status.label("was"), Delivery.code.label("was_code"),
+        )
+        .select_from(page)
+        .outerjoin(Carried, and_(numbered, Carried.carrier == page.c.carrier, Carried.carrier_id == page.c.carrier_id))
+        .outerjoin(Batch, Batch.id == batch_id)
+        .outerjoin(Outcome, and_(Outcome.batch_id == batch_id, Outcome.recipient_id == recipient_id))
+        .outerjoin(Delivery, and_(Delivery.batch_id == batch_id, Delivery.recipient_id == recipient_id))
+        .order_by(page.c.id)
+    )
+
+
+_QUERY = _query()
+
+
+def _fold_page(after: int) -> _Page | None:
+    """Fold the next receipts behind that id; None when there are none, or somebody else is folding."""
+    if db.session.in_transaction():
+        db.session.rollback()  # what was read before may be old
+    there = db.session.execute(select(Receipt.id).where(Receipt.id > after).limit(1)).first()
+    db.session.rollback()
+    if there is None:  # a plain read: who finds nothing must not take the write lock
+        return None
     with transaction() as session:
         if session.get_bind().dialect.name == "postgresql" and not session.scalar(
             select(func.pg_try_advisory_xact_lock(FOLD_LOCK))
         ):
-            return 0
-        receipts = session.execute(select(Receipt).order_by(Receipt.id).limit(FOLD_LIMIT)).scalars().all()
-        if not receipts:
-            return 0
-        batches = {
-            b.id: b
-            for b in session.execute(
-                select(Batch.id, Batch.dispatch_id, Batch.region_code, Batch.language).where(
-                    Batch.id.in_({r.batch_id for r in receipts})
-                )
-            )
-        }
-        known = _known(session, sorted({(r.batch_id, r.recipient_id) for r in receipts}))
-        furthest: dict[Key, Receipt] = {}
-        for receipt in receipts:
-            key = (receipt.batch_id, receipt.recipient_id)
-            if receipt.batch_id not in batches:
-                log.warning("receipt for an unknown batch %d", receipt.batch_id)
+            return None
+        rows = session.execute(_QUERY, {"after": after, "size": _PAGE}).all()
+        if not rows:
+            return None
+        found = _sort(session, rows, utcnow())
+        _write(session, found.furthest)
+        _put_aside(session, found.strays)
+        _delete(session, found.folded)
+        return _Page(len(rows), len(found.folded), rows[-1].id)
+
+
+def _sort(session: Session, rows: Sequence[Any], now: datetime) -> _Sorted:
+    found, members = _Sorted(), _Members(session)
+    for r in rows:
+        if r.dispatch_id is None:
+            if not r.told_batch and now - r.at < _UNKNOWN_FOR:
                 continue
-            best = furthest.get(key) or known.get(key)
-            if best is None or RANK[receipt.status] > RANK[best.status]:
-                furthest[key] = receipt
-        _write(session, batches, known, furthest)
-        session.execute(
-            delete(Receipt).where(Receipt.id.in_([r.id for r in receipts])).execution_options(synchronize_session=False)
-        )
-        return len(receipts)
-
-
-def _known(session, keys: list[Key]) -> dict[Key, Delivery]:
-    """Batch by batch: SQLite reads the whole table to find pairs of values."""
-    found = {}
-    for batch_id, group in groupby(keys, key=lambda key: key[0]):
-        ids = [recipient for _batch, recipient in group]
-        for start in range(0, len(ids), KEYS_AT_ONCE):
-            some = Delivery.recipient_id.in_(ids[start : start + KEYS_AT_ONCE])
-            for row in session.execute(select(Delivery).where(Delivery.batch_id == batch_id, some)).scalars():
-                found[row.batch_id, row.recipient_id] = row
+            found.strays.append(r)
+        elif r.audiences is None and r.channel == SMS and r.state == READY:
+            continue  # its outcome is under way, and says whom it counts for
+        elif r.audiences is None and r.channel == SMS and r.recipient_id not in members.of(r.batch_id):
+            found.strays.append(r)
+        else:
+            best = found.furthest.get((r.batch_id, r.recipient_id))
+            known = best.status if best is not None else r.was
+            if known is None or RANK[r.status] > RANK[known]:
+                found.furthest[r.batch_id, r.recipient_id] = r
+        found.folded.append(r.id)
     return found
 
 
-def _write(session, batches: dict, known: dict[Key, Delivery], furthest: dict[Key, Receipt]) -> None:
+class _Members:
+    """Whom a batch was for; read where an outcome is missing in a batch that has ended."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+        self._known: dict[int, frozenset[int]] = {}
+
+    def of(self, batch_id: int) -> frozenset[int]:
+        if batch_id not in self._known:
+            packed = self._session.execute(select(Batch.recipients).where(Batch.id == batch_id)).scalar_one()
+            self._known[batch_id] = frozenset(unpack(packed).tolist())
+        return self._known[batch_id]
+
+
+def _write(session: Session, furthest: dict[Key, Any]) -> None:
     if not furthest:
         return
-    counts: dict = {}
-    for key, receipt in furthest.items():
-        batch = batches[receipt.batch_id]
-        counter = counts.setdefault(batch.dispatch_id, Counter())
-        for row, step in ((known.get(key), -1), (receipt, 1)):
-            if row is not None:
-                counter[batch.region_code, batch.language, tallies.STAGE + row.status, 0] += step
-                if row.code:
-                    counter[batch.region_code, batch.language, f"{tallies.REASON}{row.status}:{row.code}", 0] += step
-    dialect = postgresql if session.get_bind().dialect.name == "postgresql" else sqlite
-    upsert = dialect.insert(Delivery)
-    session.execute(
-        upsert.on_conflict_do_update(
-            index_elements=["batch_id", "recipient_id"],
-            set_={"status": upsert.excluded.status, "code": upsert.excluded.code, "at": upsert.excluded.at},
-        ),
-        [
-            {"batch_id": b, "recipient_id": r, "status": x.status, "code": x.code, "at": x.at}
-            for (b, r), x in sorted(furthest.items())
-        ],
-    )
+    counts: dict[Any, Counter[tallies.Key]] = {}
+    for r in furthest.values():
+        counter = counts.setdefault(r.dispatch_id, Counter())
+        place, mask = (r.region_code, r.language), r.audiences or 0
+        for status, code, step in ((r.was, r.was_code, -1), (r.status, r.code, 1)):
+            if status is None:
+                continue
+            counter[*place, tallies.STAGE + status, mask] += step
+            if code:
+                counter[*place, f"{tallies.REASON}{_kind(r.channel, status)}:{code}", mask] += step
+    _put(session, [(*key, r.status, r.code, r.at) for key, r in sorted(furthest.items())])
     for dispatch_id in sorted(counts):
         tallies.add(session, dispatch_id, counts[dispatch_id])
+
+
+def _kind(channel: str, status: str) -> str:
+    return FAILED_LATER if channel == SMS and status == "failed" else status
+
+
+_PUT_ARRAYS = text(
+    "INSERT INTO delivery (batch_id, recipient_id, status, code, at)"
+    " SELECT * FROM unnest(CAST(:b AS bigint[]), CAST(:r AS bigint[]), CAST(:s AS text[]), CAST(:c AS text[]),"
+    " CAST(:t AS timestamptz[]))"
+    " ON CONFLICT (batch_id, recipient_id) DO UPDATE SET status = excluded.status, code = excluded.code, at = excluded.at"
+)
+
+
+def _put(session: Session, rows: list[tuple[int, int, str, str, datetime]]) -> None:
+    columns = ("batch_id", "recipient_id", "status", "code", "at")
+    if session.get_bind().dialect.name == "postgresql":
+        session.execute(_PUT_ARRAYS, dict(zip("brsct", map(list, zip(*rows, strict=True)), strict=True)))
+        return
+    upsert = insert_into(session, Delivery)
+    session.execute(
+        upsert.on_conflict_do_update(index_elements=columns[:2], set_={c: upsert.excluded[c] for c in columns[2:]}),
+        [dict(zip(columns, one, strict=True)) for one in rows],
+    )
+
+
+def _put_aside(session: Session, strays: list[Any]) -> None:
+    """Keep the newest of those that name no message of ours."""
+    if not strays:
+        return
+    log.warning("%d receipts name no message of ours", len(strays))
+    session.execute(
+        insert(StrayReceipt),
+        [
+            {"carrier": r.carrier, "carrier_id": r.carrier_id, "batch_id": r.told_batch, "recipient_id": r.told_recipient,
+             "status": r.status, "code": r.code, "at": r.at}
+            for r in strays[-STRAYS_KEPT:]
+        ],
+    )
+    newest = session.scalar(select(func.max(StrayReceipt.id))) or 0
+    old = delete(StrayReceipt).where(StrayReceipt.id <= newest - STRAYS_KEPT)
+    session.execute(old.execution_options(synchronize_session=False))
+
+
+_DELETE = {
+    "postgresql": text("DELETE FROM receipt WHERE id = ANY(CAST(:ids AS bigint[]))"),
+    "sqlite": text("DELETE FROM receipt WHERE id IN (SELECT value FROM json_each(:ids))"),
+}
+
+
+def _delete(session: Session, ids: list[int]) -> None:
+    if not ids:
+        return
+    name = session.get_bind().dialect.name
+    session.execute(_DELETE[name], {"ids": ids if name == "postgresql" else str(ids)})
+
+
+# -- looking after -----------------------------------------------------------------------------------------
+def strays() -> int:
+    """How many receipts of no message of ours are kept."""
+    return db.session.scalar(select(func.count()).select_from(StrayReceipt)) or 0
+
+
+def waiting() -> tuple[int, float]:
+    """How many receipts are not folded yet (counted to a hundred thousand), and how long the oldest of them has waited, in
+    seconds."""
+    some = select(Receipt.id).limit(_MOST_COUNTED).subquery()
+    number = db.session.scalar(select(func.count()).select_from(some)) or 0
+    oldest = db.session.execute(select(Receipt.at).order_by(Receipt.id).limit(1)).scalar()
+    return number, max(0.0, (utcnow() - oldest).total_seconds()) if oldest else 0.0
+
+
+def sweep(app: Any) -> None:
+    """Forget carriers' numbers that no receipt will name any more, and old receipts of no message."""
+    with app.app_context():
+        _sweep(Carried, (Carried.carrier, Carried.carrier_id), utcnow() - timedelta(days=_CARRIED_DAYS))
+        _sweep(StrayReceipt, (StrayReceipt.id,), utcnow() - timedelta(days=_STRAYS_DAYS))
+
+
+def _sweep(table: Any, key: tuple[Any, ...], before: datetime) -> None:
+    """A piece at a time, so that nobody waits long for the lock."""
+    old = select(*key).where(table.at < before).limit(_SWEPT_AT_ONCE)
+    which = tuple_(*key).in_(old) if len(key) > 1 else key[0].in_(old)
+    for _ in range(10_000):
+        with transaction() as session:
+            gone = session.execute(delete(table).where(which).execution_options(synchronize_session=False))
+        if gone.rowcount < _SWEPT_AT_ONCE:  # type: ignore[attr-defined]
+            return

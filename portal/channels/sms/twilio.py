@@ -11,42 +11,18 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 
-from twilio.request_validator import RequestValidator
 from twilio.rest import Client
 from urllib3.exceptions import HTTPError, NewConnectionError, TimeoutError
 
-from portal.channels.sms import twilio_inbound
+from portal.channels.sms import twilio_ear
 from portal.channels.sms.flow import Answer, Flow, Pace
-from portal.channels.sms.provider import (
-    ACCEPTED,
-    DELIVERED,
-    FAILED,
-    RETRY,
-    SENT,
-    UNDELIVERED,
-    Forged,
-    Inbound,
-    Message,
-    Receipt,
-    Rejected,
-    Result,
-)
-from portal.channels.sms.twilio_errors import OPTED_OUT_CODES, classify
+from portal.channels.sms.provider import ACCEPTED, RETRY, Inbound, Message, Receipt, Result
+from portal.channels.sms.twilio_errors import classify
 from portal.channels.sms.twilio_transport import Refused, Transport, Unreadable
 from portal.config import Settings
 from portal.core.clock import utcnow
 
 VALIDITY_SECONDS = (1, 36_000)  # what Twilio takes as ValidityPeriod
-
-_STATUSES = {
-    "sent": SENT,
-    "delivered": DELIVERED,
-    "read": DELIVERED,
-    "undelivered": UNDELIVERED,
-    "failed": FAILED,
-    "canceled": FAILED,
-}
-_NO_NEWS = {"accepted", "scheduled", "queued", "sending"}
 
 _log = logging.getLogger(__name__)
 
@@ -55,7 +31,7 @@ class TwilioProvider:
     """Safe to call from several threads: they share the connections, each call has its own window."""
 
     name = "twilio"
-    opt_out_codes = frozenset(map(str, OPTED_OUT_CODES))  # a Messaging Service says it only afterwards
+    opt_out_codes = twilio_ear.TwilioEar.opt_out_codes
 
     def __init__(self, settings: Settings) -> None:
         token = settings.twilio_auth_token.get_secret_value()
@@ -65,10 +41,8 @@ class TwilioProvider:
             timeout=settings.twilio_timeout, pool_size=size, base_url=settings.twilio_api_url
         )
         client = Client(settings.twilio_account_sid, token, http_client=self._transport)
-        self._account = settings.twilio_account_sid
-        self._answers_keywords = settings.twilio_answers_keywords
+        self._ear = twilio_ear.make(settings)
         self._create = client.api.v2010.account.messages.create
-        self._validator = RequestValidator(token)
         self._sender = (
             {"messaging_service_sid": settings.twilio_messaging_service_sid}
             if settings.twilio_messaging_service_sid
@@ -104,31 +78,16 @@ class TwilioProvider:
         )
 
     def parse_callback(self, url: str, form: Mapping[str, str], headers: Mapping[str, str]) -> Receipt | None:
-        """The receipt in a status callback; `url` is exactly the one that Twilio was told, with its query."""
-        self._verify(url, form, headers)
-        sid, status = form.get("MessageSid", ""), form.get("MessageStatus", "").lower()
-        if form.get("AccountSid", self._account) != self._account or not 0 < len(sid) <= 64:
-            raise Rejected("the callback names no message of this account")
-        if status in _NO_NEWS:
-            return None
-        if status not in _STATUSES:
-            raise Rejected("the callback tells no status that is known")
-        code = form.get("ErrorCode", "")
-        return Receipt("", _STATUSES[status], code if code.isdigit() and len(code) <= 10 else "", sid)
+        """As `provider.Provider.parse_callback`."""
+        return self._ear.parse_callback(url, form, headers)
 
     def parse_inbound(self, url: str, form: Mapping[str, str], headers: Mapping[str, str]) -> Inbound | None:
-        """The text in a call of Twilio's messaging webhook; `url` is exactly the one that is set there."""
-        self._verify(url, form, headers)
-        return twilio_inbound.parse(form, self._account, answers_keywords=self._answers_keywords)
+        """As `provider.Provider.parse_inbound`."""
+        return self._ear.parse_inbound(url, form, headers)
 
     def reply(self, words: str) -> tuple[str, str]:
         """TwiML."""
-        return twilio_inbound.twiml(words)
-
-    def _verify(self, url: str, form: Mapping[str, str], headers: Mapping[str, str]) -> None:
-        signature = headers.get("X-Twilio-Signature", "")
-        if not signature or not self._validator.validate(url, form, signature):
-            raise Forged("the signature is missing or not Twilio's")
+        return self._ear.reply(words)
 
     def close(self) -> None:
         """Let go of threads and connections; requests in flight are waited for."""
