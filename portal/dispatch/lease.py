@@ -220,6 +220,17 @@ def record_many(results: Collection[Results], *, numbered: Collection[str] = ())
     return {one.lease.batch_id for one in ordered} - {one.lease.batch_id for one in held}
 
 
+def without_recorded(results: Iterable[Results]) -> list[Results]:
+    """The same without the ends that are in the database already: a commit whose answer was lost may have been one."""
+    found = []
+    for one in results:
+        known = set(db.session.execute(select(Outcome.recipient_id).where(
+            Outcome.batch_id == one.lease.batch_id, Outcome.recipient_id.in_([row[0] for row in one.rows]))).scalars())
+        found.append(Results(one.lease, [row for row in one.rows if row[0] not in known], one.parting))
+    db.session.rollback()
+    return found
+
+
 def _at_its_end(one: Results) -> bool:
     """Whether nothing is left of the batch; it is closed with the very statement that holds it."""
     return one.parting is not None and not one.parting.left

@@ -6,6 +6,8 @@ from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
+import psycopg
+from sqlalchemy.exc import IntegrityError, OperationalError
 from sqlalchemy.orm import Session
 
 from portal.core.db import insert_into
@@ -51,8 +53,13 @@ def append(session: Session, rows: Sequence[tuple[int, int, str, str, str, str, 
         for batch, recipient, status, code, carrier_id, carrier, audiences in rows
     ]
     driver: Any = connection.connection
-    with driver.cursor() as cursor, cursor.copy(_COPY) as copy:
-        copy.write("".join(lines))
+    try:
+        with driver.cursor() as cursor, cursor.copy(_COPY) as copy:
+            copy.write("".join(lines))
+    except psycopg.IntegrityError as error:
+        raise IntegrityError(_COPY, None, error) from error
+    except psycopg.Error as error:
+        raise OperationalError(_COPY, None, error) from error
 
 
 def remember_numbers(session: Session, rows: Iterable[tuple[str, str, int, int]], at: datetime) -> None:

@@ -1,0 +1,265 @@
+"""The pump: takes messages from the most urgent parcel, hands them over to lines, and hears what became of them.
+
+It lives in the thread of one event loop. For each message it does as little as can be done, since this is done a million times.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from bisect import insort
+from collections import deque
+from collections.abc import Callable, Collection, Sequence
+from datetime import datetime
+from itertools import islice
+
+from portal.channels.sms.lines.line import NOT_TAKEN, OPEN, Line
+from portal.channels.sms.lines.switch import LONG_PAUSE, Switch
+from portal.channels.sms.provider import ACCEPTED, OPTED_OUT, RETRY
+from portal.core.clock import utcnow
+from portal.dispatch.bulk.parcel import Parcel, Row, Token
+
+TICK = 0.25  # seconds between looks at what is over: leases, warnings, the patience with lines that are down
+PATIENCE = 3.0  # seconds for which a parcel waits for a line where none is up
+SMOOTH = 0.3  # of a new rate in the smoothed one, at each tick
+AHEAD_SECONDS = 0.5  # of sending that wait in this process
+FEWEST_AHEAD = 100
+
+log = logging.getLogger(__name__)
+
+
+class Pump:
+    """`most`: messages in flight, or answered and not yet written. `inbox`: where the writer takes what came of them; `ring`
+    wakes the writer, `hungry` the feeder."""
+
+    def __init__(self, switch: Switch, *, most: int, page: int, inbox: deque[Row | Parcel], ring: Callable[[], None],
+                 hungry: Callable[[], None]) -> None:
+        self._switch, self._most, self._page = switch, most, page
+        self._inbox, self._ring, self._hungry = inbox, ring, hungry
+        self._ready: list[Parcel] = []  # with messages that wait, the most urgent first
+        self.parcels: dict[int, Parcel] = {}
+        self.waiting = self.in_flight = self.unsettled = 0
+        self.taken = 0  # parcels, since the start
+        self.accepted = self.failed = self.retried = 0
+        self.rate = 0.0
+        self.ahead = FEWEST_AHEAD
+        self._asked = self._stopping = self._pumping = False
+        self._seen, self._moved_at = 0, 0.0
+
+    def open(self, loop: asyncio.AbstractEventLoop, lines: Sequence[Line]) -> None:
+        self._loop, self._lines = loop, lines
+        self._moved_at = loop.time()
+        for line in lines:
+            line.open(loop, self.answered, self.pump)
+        loop.call_later(TICK, self._tick)
+
+    # -- work that comes and goes ----------------------------------------------------------------------------
+    def add(self, parcel: Parcel, others: Sequence[Row]) -> None:
+        """Take up a parcel, and the ends of those in it who are told nothing; in the loop's thread, as all of this."""
+        self.parcels[parcel.lease.batch_id] = parcel
+        self.taken += 1
+        self._asked = False
+        self._inbox.extend(others)
+        self.unsettled += len(others)
+        parcel.left -= len(others)
+        if not self._ready:
+            self._moved_at = self._loop.time()
+        if self._stopping:
+            parcel.back = True
+            parcel.queue.clear()
+        if parcel.queue:
+            self.waiting += len(parcel.queue)
+            insort(self._ready, parcel, key=lambda one: one.order)
+            self.pump()
+        else:
+            self._end(parcel)
+
+    def halt(self, batch_ids: Sequence[int], error: str = "") -> None:
+        """Begin nothing more of these batches."""
+        for batch_id in batch_ids:
+            if (parcel := self.parcels.get(batch_id)) is not None:
+                self._halt(parcel, error)
+
+    def stop(self) -> None:
+        """Begin nothing more at all; what is in flight is heard out."""
+        self._stopping = True
+        for parcel in list(self.parcels.values()):
+            parcel.back = True
+            self._halt(parcel)
+
+    def written(self, n: int) -> None:
+        """So many ends are in the database."""
+        self.unsettled -= n
+        self.pump()
+
+    def renewed(self, batch_ids: Collection[int], until: float) -> None:
+        """These leases hold until then, on the loop's clock."""
+        for batch_id in batch_ids:
+            parcel = self.parcels.get(batch_id)
+            if parcel is not None and parcel.held_until > 0:
+                parcel.held_until = until
+
+    def drop(self, leaving: Collection[tuple[int, int]]) -> None:
+        """These (batch, recipient) want no more texts, as far as theirs is not on its way."""
+        for batch_id, recipient in leaving:
+            if (parcel := self.parcels.get(batch_id)) is None:
+                continue
+            token = next((one for one in parcel.queue if one[1] == recipient), None)
+            if token is not None:
+                parcel.queue.remove(token)
+                self.waiting -= 1
+                self.unsettled += 1
+                parcel.left -= 1
+                self._inbox.append((parcel, recipient, OPTED_OUT, "", "", "", token[2]))
+                if not parcel.queue:
+                    self._ready.remove(parcel)
+                    if not parcel.in_flight:
+                        self._end(parcel)
+
+    def next_up(self, seconds: float) -> list[tuple[int, int]]:
+        """(batch, recipient) of the messages that go out within so many seconds."""
+        n, found = int(self.rate * seconds) + FEWEST_AHEAD, list[tuple[int, int]]()
+        for parcel in self._ready:
+            found += [(parcel.lease.batch_id, token[1]) for token in islice(parcel.queue, n - len(found))]
+            if len(found) >= n:
+                break
+        return found
+
+    @property
+    def lane(self) -> int | None:
+        """The most urgent lane of which something waits here."""
+        ready = self._ready
+        return ready[0].lease.lane if ready else None
+
+    # -- messages ----------------------------------------------------------------------------------------------
+    def pump(self) -> None:
+        """Hand over as much as lines and bounds allow."""
+        if self._pumping:  # a line that answers while it is asked
+            return
+        self._pumping = True
+        ready, pick, most = self._ready, self._switch.pick, self._most
+        while ready and self.unsettled < most:
+            parcel = ready[0]
+            line = pick(parcel.lease.carrier)
+            if line is None:
+                other = self._another()
+                if other is None:
+                    break
+                parcel, line = other
+            queue, letter, hand_over = parcel.queue, parcel.letter, line.hand_over
+            n = min(line.room(), most - self.unsettled, len(queue))
+            if len(self._lines) > 1:
+                n = min(n, 1)  # the split is message by message
+            self.unsettled += n
+            self.in_flight += n
+            self.waiting -= n
+            parcel.in_flight += n
+            for _ in range(n):
+                token = queue.popleft()
+                hand_over(letter, token[3], token[4], token)
+            if not queue:
+                ready.remove(parcel)
+        self._pumping = False
+        if self.waiting < self.ahead and not self._asked and not self._stopping:
+            self._asked = True
+            self._hungry()
+
+    def _another(self) -> tuple[Parcel, Line] | None:
+        """A less urgent parcel that need not wait for the line for which the first one waits."""
+        first = self._ready[0].lease.carrier
+        if len(self._lines) > 1:
+            for parcel in self._ready[1:]:
+                if parcel.lease.carrier != first and (line := self._switch.pick(parcel.lease.carrier)) is not None:
+                    return parcel, line
+        return None
+
+    def answered(self, token: Token, line: Line, status: str, code: str, carrier_id: str, unsure: bool) -> None:
+        """Hear of one hand-over, see `line.OnAnswer`."""
+        parcel = token[0]
+        parcel.in_flight -= 1
+        self.in_flight -= 1
+        if status == ACCEPTED:
+            self.accepted += 1
+            parcel.left -= 1
+            self._inbox.append((parcel, token[1], status, code, carrier_id, line.name, token[2]))
+        else:
+            self._other(token, line, status, code, carrier_id, unsure)
+        if not parcel.queue and not parcel.in_flight:
+            self._end(parcel)
+        elif len(self._inbox) >= self._page:
+            self._ring()
+        self.pump()
+
+    def _other(self, token: Token, line: Line, status: str, code: str, carrier_id: str, unsure: bool) -> None:
+        parcel = token[0]
+        if status == NOT_TAKEN:
+            self.unsettled -= 1
+            parcel.error = code
+            self.retried += 1
+            if parcel.held_until > 0 and not self._stopping:  # else nothing more of it is begun
+                if not parcel.queue:
+                    insort(self._ready, parcel, key=lambda one: one.order)
+                parcel.queue.appendleft(token)
+                self.waiting += 1
+        elif status == RETRY:
+            self.unsettled -= 1
+            self.retried += 1
+            parcel.error = code
+            if unsure:
+                parcel.unsure.add(token[1])
+        else:
+            self.failed += 1
+            parcel.left -= 1
+            self._inbox.append((parcel, token[1], status, code, carrier_id, line.name, token[2]))
+
+    # -- ends --------------------------------------------------------------------------------------------------
+    def _halt(self, parcel: Parcel, error: str = "") -> None:
+        parcel.error = error or parcel.error
+        parcel.held_until = 0.0  # what comes back is not tried again
+        self.waiting -= len(parcel.queue)
+        parcel.queue.clear()
+        if parcel in self._ready:
+            self._ready.remove(parcel)
+        if not parcel.in_flight:
+            self._end(parcel)
+
+    def _end(self, parcel: Parcel) -> None:
+        if parcel.parting is None:
+            parcel.parting = parcel.part()
+            self.parcels.pop(parcel.lease.batch_id, None)
+            self._inbox.append(parcel)
+            self._ring()
+
+    def _tick(self) -> None:
+        self._loop.call_later(TICK, self._tick)
+        now, moment = self._loop.time(), utcnow()
+        done = self.accepted + self.failed
+        self.rate += SMOOTH * ((done - self._seen) / TICK - self.rate)
+        self.ahead = max(FEWEST_AHEAD, int(self.rate * AHEAD_SECONDS))
+        if done > self._seen or self.in_flight or not self._ready:
+            self._moved_at = now
+        self._seen = done
+        for parcel in list(self.parcels.values()):
+            if _over(parcel, now, moment):
+                self._halt(parcel)
+        if self._ready and now - self._moved_at > PATIENCE and all(_down(line) for line in self._lines):
+            for parcel in list(self._ready):
+                self._halt(parcel, _last_error(self._lines))
+        if self._inbox:
+            self._ring()
+        self._asked = False
+        self.pump()
+
+
+def _over(parcel: Parcel, now: float, moment: datetime) -> bool:
+    """Whether its time has come: the lease may be another's, or the warning has expired."""
+    return bool(parcel.queue) and (now >= parcel.held_until or moment >= parcel.letter.expires_at)
+
+
+def _down(line: Line) -> bool:
+    state = line.state()
+    return state.circuit == OPEN or state.pause > LONG_PAUSE
+
+
+def _last_error(lines: Sequence[Line]) -> str:
+    return next((state.last_error for state in (line.state() for line in lines) if state.last_error), "no line")

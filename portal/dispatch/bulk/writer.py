@@ -1,0 +1,173 @@
+"""The writer: puts what came of messages into the database, many leases in one transaction, and looks whether they still hold.
+
+While the database is away it tries again and again: what is unwritten would be sent twice, and is bounded, since the pump begins
+nothing more when too much of it waits.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import threading
+import time
+from collections import deque
+from collections.abc import Collection
+
+from flask import Flask
+from sqlalchemy.exc import InterfaceError, OperationalError, SQLAlchemyError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+
+from portal.core.db import db
+from portal.dispatch import lease as leases
+from portal.dispatch import tallies
+from portal.dispatch.bulk.feeder import SURE
+from portal.dispatch.bulk.parcel import Parcel, Row
+from portal.dispatch.bulk.pump import Pump
+from portal.dispatch.lease import Results
+from portal.subscribers import store
+
+LARGEST = 2000  # ends in one transaction
+PULSE = 0.1  # seconds after which few are written as well
+LOOK = 0.25  # seconds between looks at the leases in hand
+AGAIN = 0.5  # seconds between tries while the database is away
+AWAY = (OperationalError, InterfaceError, PoolTimeout, TimeoutError)
+
+log = logging.getLogger(__name__)
+
+
+class Writer:
+    """`numbered`: names of the lines whose receipts name messages by the carrier's number alone."""
+
+    def __init__(self, app: Flask, pump: Pump, loop: asyncio.AbstractEventLoop, inbox: deque[Row | Parcel],
+                 numbered: Collection[str]) -> None:
+        self._app, self._pump, self._loop, self._inbox, self._numbered = app, pump, loop, inbox, numbered
+        self._lease_seconds = app.extensions["anlan"].lease_seconds
+        self._rung = threading.Event()
+        self._looked = 0.0
+        self.ring = self._rung.set
+        self.lost = 0  # leases, since the start
+        self.away_since: float | None = None  # since when the database takes nothing
+        self.ending = False  # nothing more will come; it ends when all is written
+        self.give_up_at: float | None = None
+
+    def look_now(self) -> None:
+        """Something was stopped: look at once."""
+        self._looked = 0.0
+        self.ring()
+
+    def run(self) -> None:
+        """The body of the writer's thread."""
+        while not (self.ending and not self._inbox and not self._pump.parcels) and not self._given_up():
+            self._rung.wait(PULSE)
+            self._rung.clear()
+            with self._app.app_context():
+                self.step()
+
+    def step(self) -> int:
+        """Write what is there, and look after the leases; how many ends were written. Needs an application context."""
+        n = 0
+        while self._inbox and not self._given_up():
+            n += self._write(self._taken())
+        if time.monotonic() - self._looked >= LOOK:
+            self._looked = time.monotonic()
+            try:
+                self._look()
+            except AWAY:
+                self._away("leases cannot be looked at")
+        return n
+
+    def _given_up(self) -> bool:
+        return self.give_up_at is not None and time.monotonic() > self.give_up_at
+
+    def _taken(self) -> dict[int, Results]:
+        """What waits, by batch; a batch is let go of in the transaction that writes the last of it."""
+        found: dict[int, Results] = {}
+        for _ in range(min(LARGEST, len(self._inbox))):
+            item = self._inbox.popleft()
+            if isinstance(item, Parcel):
+                found.setdefault(item.lease.batch_id, Results(item.lease)).parting = item.parting
+            else:
+                lease = item[0].lease
+                results = found.get(lease.batch_id)
+                if results is None:
+                    results = found[lease.batch_id] = Results(lease)
+                results.rows.append(item[1:])
+        return found
+
+    def _write(self, found: dict[int, Results]) -> int:
+        n = sum(len(one.rows) for one in found.values())
+        results, tried = list(found.values()), False
+        while not self._given_up():
+            try:
+                lost = leases.record_many(leases.without_recorded(results) if tried else results, numbered=self._numbered)
+                break
+            except AWAY:
+                self._away("outcomes cannot be written")
+                tried = True
+                time.sleep(AGAIN)
+            except Exception:
+                log.exception("outcomes of batches %s cannot be written together", sorted(found))
+                lost = self._one_by_one(results)
+                break
+        else:
+            return 0
+        self.away_since = None
+        if lost:
+            self.lost += len(lost)
+            log.warning("lost the leases of batches %s; other workers have them", sorted(lost))
+        self._loop.call_soon_threadsafe(self._settled, n, sorted(lost), [i for i in found if i not in lost])
+        self._note_refusals(found.values())
+        return n
+
+    def _one_by_one(self, results: Collection[Results]) -> set[int]:
+        """What is wrong with one batch must not keep back the others; the batches of which nothing could be written: they are
+        leased again when their leases lapse."""
+        lost: set[int] = set()
+        for one in results:
+            db.session.rollback()
+            try:
+                lost |= leases.record_many(leases.without_recorded([one]), numbered=self._numbered)
+            except Exception:
+                log.exception("outcomes of batch %d cannot be written", one.lease.batch_id)
+                lost.add(one.lease.batch_id)
+        return lost
+
+    def _settled(self, n: int, lost: list[int], held: list[int]) -> None:
+        self._pump.halt(lost)
+        self._pump.renewed(held, self._loop.time() + self._lease_seconds * SURE)
+        self._pump.written(n)
+
+    def _note_refusals(self, results: Collection[Results]) -> None:
+        """Who told the carrier to stop, or has no such number, is told nothing more."""
+        left = [row[0] for one in results for row in one.rows if row[1] == tallies.OPTED_OUT and row[4]]
+        unknown = [row[0] for one in results for row in one.rows if row[1] == tallies.INVALID]
+        try:
+            if left:
+                store.opt_out(left, source="carrier")
+            if unknown:
+                store.mark_invalid(unknown)
+        except (SQLAlchemyError, TimeoutError):
+            log.exception("refusals of %d numbers could not be noted; the carrier will say so again", len(left) + len(unknown))
+            db.session.rollback()
+
+    def _look(self) -> None:
+        """Halt what was stopped or is lost; hold for longer what is in hand."""
+        parcels = list(self._pump.parcels.values())
+        if not parcels:
+            return
+        going = leases.going_on([parcel.lease for parcel in parcels])
+        over = [parcel.lease.batch_id for parcel in parcels if parcel.lease.batch_id not in going]
+        if over:
+            self._loop.call_soon_threadsafe(self._pump.halt, over)
+        soon = self._loop.time() + self._lease_seconds * SURE / 2
+        due = [parcel.lease for parcel in parcels if parcel.lease.batch_id in going and parcel.held_until < soon]
+        if due:
+            until = self._loop.time() + self._lease_seconds * SURE
+            self._loop.call_soon_threadsafe(self._pump.renewed, leases.renew_all(due), until)
+        self.away_since = None
+
+    def _away(self, what: str) -> None:
+        if self.away_since is None:
+            self.away_since = time.monotonic()
+        log.exception("%s; once more in %s s", what, AGAIN)
+        db.session.rollback()
