@@ -13,12 +13,14 @@ from collections.abc import Callable
 from flask import Flask
 
 from portal.channels.push.webpush import WebPush
+from portal.channels.sms.lines.registry import make_lines
 from portal.channels.sms.registry import make_provider
 from portal.channels.speakers.mqtt import MqttBridge
 from portal.channels.speakers.states import StateBuffer
 from portal.config import Settings
 from portal.core import keys
 from portal.dispatch.answers import AnswerBox
+from portal.dispatch.bulk.office import Office
 from portal.dispatch.channels import Channel, SmsChannel, SpeakerChannel, WebChannel, on_sms_receipts
 from portal.dispatch.engine import Engine
 from portal.dispatch.models import PUSH, SMS, SPEAKERS, WEB
@@ -40,14 +42,18 @@ class Sender:
         self.provider = make_provider(settings, on_receipt=on_sms_receipts)
         self.bridge = self._make_bridge(settings, mqtt_url or settings.mqtt_url)
         channels: dict[str, Channel] = {
-            SMS: SmsChannel(self.provider),
             WEB: WebChannel(publish),
             SPEAKERS: SpeakerChannel({"mqtt": self.bridge} if self.bridge else {}),
         }
         self.push = WebPush(settings) if settings.push_services else None
         if self.push:
             channels[PUSH] = PushChannel(self.push)
-        self.engine = Engine(app, channels, box=self.box, alone=alone)
+        office = None
+        if settings.sms_lines is None and settings.sms_provider == "sandbox":
+            channels[SMS] = SmsChannel(self.provider)
+        else:
+            office = Office(app, make_lines(settings))
+        self.engine = Engine(app, channels, office=office, box=self.box, alone=alone)
 
     def _make_bridge(self, settings: Settings, url: str) -> MqttBridge | None:
         if not url:

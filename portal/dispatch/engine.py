@@ -20,6 +20,7 @@ from flask import Flask
 from portal.core.clock import utcnow
 from portal.core.db import db
 from portal.dispatch import answers, events, plan, receipts, stop
+from portal.dispatch.bulk.office import Office
 from portal.dispatch.channels import Channel
 from portal.dispatch.deliver import deliver_next
 from portal.dispatch.lease import reclaim_all
@@ -40,9 +41,10 @@ class Engine:
     found at the start are a dead predecessor's."""
 
     def __init__(
-        self, app: Flask, channels: dict[str, Channel], *, box: answers.AnswerBox | None = None, alone: bool = False
+        self, app: Flask, channels: dict[str, Channel], *, office: Office | None = None, box: answers.AnswerBox | None = None,
+        alone: bool = False
     ) -> None:
-        self.app, self.channels, self.box, self.alone = app, channels, box, alone
+        self.app, self.channels, self.office, self.box, self.alone = app, channels, office, box, alone
         self.stopping = threading.Event()
         self._wake = threading.Condition()
         self._signals = 0
@@ -55,6 +57,8 @@ class Engine:
             with self.app.app_context():
                 reclaim_all()
         settings = self.app.extensions["anlan"]
+        if self.office:
+            self.office.start()
         self._spawn("plan", Planner(self).step)
         self._spawn("fold", self._fold)
         for name, channel in self.channels.items():
@@ -66,6 +70,8 @@ class Engine:
         self.stopping.set()
         events.work.disconnect(self._on_work)
         self._on_work(None)
+        if self.office:
+            self.office.stop()
         deadline = time.monotonic() + PATIENCE
         for thread in self._threads:
             thread.join(max(0.1, deadline - time.monotonic()))
@@ -73,6 +79,8 @@ class Engine:
                 log.error("thread %s did not end in time; its lease will lapse", thread.name)
 
     def _on_work(self, _sender: Any) -> None:
+        if self.office:
+            self.office.wake()
         with self._wake:
             self._signals += 1
             self._wake.notify_all()
