@@ -2,7 +2,7 @@
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help run test lint measure measure-visit measure-shelters measure-training measure-roster measure-exam measure-certificates measure-page measure-site messages demo-reset clean setup setup-dev
+.PHONY: help run test lint bench measure measure-visit measure-shelters measure-training measure-roster measure-exam measure-certificates measure-page measure-site messages demo-reset clean setup setup-dev
 
 ANLAN := .venv/bin/python -m portal.cli
 ifdef PORT
@@ -42,6 +42,9 @@ lint: setup-dev ## Lint, types and translations only
 
 measure: setup-dev ## Measure how fast a red warning reaches everybody (about three minutes)
 	@.venv/bin/python tools/measure.py
+
+bench: setup-dev ## Measure dispatch of a million texts, each figure beside a bare reference (about ten minutes)
+	@.venv/bin/python -m tools.bench $(BENCH)
 
 measure-visit: setup-dev ## Measure when a first visitor on a slow 3G phone sees the words of a warning, beside a bare page
 	@.venv/bin/python tools/measure_first_visit.py

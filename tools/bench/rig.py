@@ -20,6 +20,7 @@ from typing import Any
 
 import psycopg
 from flask import Flask
+from sqlalchemy import select
 
 from portal import create_app
 from portal.config import ROOT, Settings
@@ -27,6 +28,7 @@ from portal.core import migrate
 from portal.core.db import db
 from portal.dispatch import plan
 from portal.dispatch.issue import issue
+from portal.dispatch.models import SMS, Dispatch
 from portal.identity.models import Account
 from portal.regions import demo as regions
 from portal.regions import lookup
@@ -95,7 +97,7 @@ class Process:
 
 
 class Rig:
-    """A database with people, and an application on it that drafts, approves and issues."""
+    """A database with people, and an application on it that drafts, approves and issues. On SQLite without workers."""
 
     def __init__(self, folder: Path, url: str, size: int) -> None:
         self.folder, self.url, self.size = folder, url, size
@@ -130,9 +132,10 @@ class Rig:
             target = {"regions": list(population.SHARES[share]), "area": None, "audiences": [], "channels": ["sms"]}
             draft = district.submitted(author, hazard=TYPHOON, tier=tier, target=target)
             bulletin = issue(approver, draft.id, version=draft.version, content_hash=draft.content_hash)
-            found = self.one("SELECT id FROM dispatch WHERE bulletin_id = %s AND channel = 'sms'", bulletin.id)
+            found = select(Dispatch.id).where(Dispatch.bulletin_id == bulletin.id, Dispatch.channel == SMS)
+            dispatch_id = db.session.scalars(found).one()
             db.session.rollback()
-        return found
+        return dispatch_id
 
     def plan(self, dispatch_id: uuid.UUID) -> None:
         """Plan it whole, here, as the planner of a worker does."""
@@ -145,7 +148,7 @@ class Rig:
     def words(self, dispatch_id: uuid.UUID) -> dict[str, str]:
         """The text of each language, as it is sent."""
         with self.app.app_context():
-            bulletin = bulletins.get(self.one("SELECT bulletin_id FROM dispatch WHERE id = %s", dispatch_id))
+            bulletin = bulletins.get(db.session.get_one(Dispatch, dispatch_id).bulletin_id)
             if bulletin is None:
                 raise RuntimeError("a dispatch has a bulletin")
             said = {tongue: words["sms"] for tongue, words in bulletin.snapshot["words"].items()}
@@ -197,7 +200,8 @@ class Rig:
         settings = {
             "instance": self.instance, "database_url": self.url, "public_url": PUBLIC_URL, "sms_provider": "twilio",
             "twilio_account_sid": ACCOUNT, "twilio_auth_token": TOKEN, "twilio_messaging_service_sid": SERVICE,
-            "twilio_api_url": gateway_url, "push_services": "", **KEYS} | values
+            "twilio_api_url": gateway_url, "push_services": "", "surfaces": "api",
+            **KEYS} | values
         return clean | {f"ANLAN_{name.upper()}": str(value) for name, value in settings.items()}
 
     @contextlib.contextmanager

@@ -56,6 +56,11 @@ def spread(values: Sequence[float]) -> str:
     return f"{min(values):,.3g} to {max(values):,.3g} in {len(values)} runs" if len(values) > 1 else ""
 
 
+def notes(*words: str) -> str:
+    """Those that say something, in one line."""
+    return "; ".join(word for word in words if word)
+
+
 # -- for people --------------------------------------------------------------------------------------------
 _HEAD = ("what", "figure", "reference", "its figure", "ratio", "goal", "")
 
