@@ -66,12 +66,11 @@ class SandboxProvider:
         sent = 0
         while sent < len(messages) and utcnow() < expires_at and not halted():
             chunk = messages[sent : sent + self._chunk]
-            unreachable = {m.ref for m in chunk if _unreachable(m.to)}
-            self._record(body, chunk, expires_at, unreachable)
+            self.record(body, chunk, expires_at)
             for message in chunk:
                 on_result(Result(message.ref, ACCEPTED, "", f"sandbox:{message.ref}"[:64]))
             if self._on_receipt:
-                self._on_receipt([(m.ref, _receipt(m, m.ref in unreachable)) for m in chunk])
+                self._on_receipt([(m.ref, receipt(m)) for m in chunk])
             sent += len(chunk)
 
     def parse_callback(self, url: str, form: Mapping[str, str], headers: Mapping[str, str]) -> Receipt | None:
@@ -87,6 +86,10 @@ class SandboxProvider:
 
     def close(self) -> None:
         """Nothing is held."""
+
+    def record(self, body: str, chunk: Sequence[Message], expires_at: datetime) -> None:
+        """Keep what these phones would have received, in one transaction."""
+        self._record(body, chunk, expires_at, {m.ref for m in chunk if _unreachable(m.to)})
 
     def _record(
         self, body: str, chunk: Sequence[Message], expires_at: datetime, unreachable: set[str]
@@ -163,6 +166,7 @@ def _unreachable(number: str) -> bool:
     return int.from_bytes(hashlib.sha256(number.encode()).digest()[:4]) % 1000 < UNREACHABLE_PER_MILLE
 
 
-def _receipt(message: Message, unreachable: bool) -> Receipt:
-    status, code = (UNDELIVERED, UNREACHABLE_CODE) if unreachable else (DELIVERED, "")
+def receipt(message: Message) -> Receipt:
+    """What the sandbox says of a message that it took."""
+    status, code = (UNDELIVERED, UNREACHABLE_CODE) if _unreachable(message.to) else (DELIVERED, "")
     return Receipt(message.ref, status, code, f"sandbox:{message.ref}"[:64])

@@ -19,15 +19,26 @@ FORGETS = 0.02  # part of the share of troubles that each answer replaces
 
 
 class Governor:
-    """`most`: hand-overs in flight at most; `rate`: units a second, 0 for no limit; `by_segments`: whether these are segments.
+    """`most`: hand-overs in flight at most, from the beginning on where it is `steady`; `rate`: units a second, 0 for no limit;
+    `by_segments`: whether these are segments.
 
     A line calls `room` as its own, `begin` for each hand-over, and one of `good`, `trouble`, `busy`, `refused` for each answer.
     """
 
-    def __init__(self, name: str, kind: str, weight: float, *, most: int, rate: float = 0.0, by_segments: bool = False) -> None:
+    def __init__(
+        self,
+        name: str,
+        kind: str,
+        weight: float,
+        *,
+        most: int,
+        rate: float = 0.0,
+        by_segments: bool = False,
+        steady: bool = False,
+    ) -> None:
         self.name, self.kind, self.weight, self._most = name, kind, weight, most
         self._by_segments = by_segments
-        self.pace, self.window, self.circuit = Pace(rate), Window(most), Circuit()
+        self.pace, self.window, self.circuit = Pace(rate), Window(most, steady=steady), Circuit()
         self.effective_weight = weight  # the switch writes here what the line's share has come to
         self.in_flight = 0
         self.paused_until = 0.0

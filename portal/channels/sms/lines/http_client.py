@@ -34,7 +34,9 @@ OnFailure = Callable[[Any, str, bool, float], None]
 class Connection(asyncio.Protocol):
     """One connection. `began` is when its request was written, 0 while there is none."""
 
-    __slots__ = ("began", "body", "client", "feed", "idle_since", "kept", "parser", "raw", "status", "token", "transport", "write")
+    __slots__ = (
+        "began", "body", "client", "feed", "idle_since", "kept", "parser", "raw", "status", "token", "transport", "write",
+    )
 
     def __init__(self, client: HttpClient) -> None:
         self.client = client

@@ -1,6 +1,6 @@
 """Which lines there are: those of the file that the settings name, or else the one that the settings describe.
 
-A new kind is a module beside this one with `Options` (a `LineOptions`) and `make(options, settings)`, and a line here.
+A new kind is a module beside this one with `Options` (a `LineOptions`) and `make(options, settings, ears)`, and a line here.
 """
 
 from __future__ import annotations
@@ -10,13 +10,16 @@ from collections.abc import Sequence
 from importlib import import_module
 from typing import Any
 
+from flask import Flask
 from pydantic import ValidationError
 
 from portal.channels.sms.lines.line import Line
-from portal.channels.sms.lines.options import LineOptions
+from portal.channels.sms.lines.options import Ears, LineOptions, OnReceipts, OnText
 from portal.config import Settings
 
 MODULES = {
+    "sandbox": "portal.channels.sms.lines.sandbox_line",
+    "smpp": "portal.channels.sms.lines.smpp_line",
     "twilio": "portal.channels.sms.lines.twilio_line",
 }
 MOST_LINES = 50
@@ -26,9 +29,12 @@ class Unusable(ValueError):
     """The file of lines cannot be used; the message says in which line and field, and what is wrong, without its value."""
 
 
-def make_lines(settings: Settings) -> list[Line]:
-    """The lines, not yet open. Raises Unusable."""
-    return [import_module(MODULES[options.kind]).make(options, settings) for options in configured(settings)]
+def make_lines(
+    settings: Settings, *, on_receipts: OnReceipts | None = None, on_text: OnText | None = None, app: Flask | None = None
+) -> list[Line]:
+    """The lines, not yet open. `app`: for the sandbox, which keeps its messages in the portal's database. Raises Unusable."""
+    ears = Ears(on_receipts, on_text, app)
+    return [import_module(MODULES[options.kind]).make(options, settings, ears) for options in configured(settings)]
 
 
 def configured(settings: Settings) -> list[LineOptions]:

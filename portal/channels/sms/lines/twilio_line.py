@@ -19,7 +19,7 @@ from portal.channels.sms.lines.address import Address, address
 from portal.channels.sms.lines.governor import Governor
 from portal.channels.sms.lines.http_client import CLOSED, TIMEOUT, UNREADABLE, HttpClient, header
 from portal.channels.sms.lines.line import NOT_TAKEN, Letter, LineState, OnAnswer
-from portal.channels.sms.lines.options import LineOptions, Secret, Text
+from portal.channels.sms.lines.options import Ears, LineOptions, Secret, Text
 from portal.channels.sms.provider import ACCEPTED, RETRY
 from portal.channels.sms.twilio_errors import classify
 from portal.config import Settings
@@ -184,7 +184,8 @@ class TwilioLine:
             _log.warning("line %s: nothing but passing errors (%s); it is left alone for a while", self.name, word)
 
 
-def make(options: Options, settings: Settings) -> TwilioLine:
+def make(options: Options, settings: Settings, ears: Ears) -> TwilioLine:
+    """Twilio reports by callbacks to us, so there is nothing that `ears` would hear."""
     return TwilioLine(options, most=settings.max_in_flight)
 
 

@@ -13,11 +13,12 @@ PERIOD, PERIODS = 10.0, 6  # the best latency is looked for in so many periods o
 
 
 class Window:
-    """Additive increase, multiplicative decrease; doubles with each round of answers until the first trouble."""
+    """Additive increase, multiplicative decrease; doubles with each round of answers until the first trouble. A `steady` one is
+    as large as it may be from the beginning, and stays so."""
 
-    def __init__(self, most: int) -> None:
-        self._most = float(most)
-        self._size = float(min(START, most))
+    def __init__(self, most: int, *, steady: bool = False) -> None:
+        self._most, self._steady = float(most), steady
+        self._size = float(most if steady else min(START, most))
         self._doubling = True
         self._eased_at = -CALM
         self._best: list[float] = []  # of each period
@@ -45,7 +46,7 @@ class Window:
             self._ease(now, EASED)
 
     def _ease(self, now: float, factor: float) -> None:
-        if now - self._eased_at >= CALM:
+        if now - self._eased_at >= CALM and not self._steady:
             self._size = max(1.0, self._size * factor)
             self._doubling = False
             self._eased_at = now
