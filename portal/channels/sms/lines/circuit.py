@@ -39,8 +39,10 @@ class Circuit:
         if self.state == TRYING:
             self._probing = True
 
-    def well(self) -> None:
-        """The carrier answered sensibly, be it a refusal of this one number."""
+    def well(self, began: float) -> None:
+        """The carrier answered sensibly, be it with a refusal of this one number."""
+        if began < self._opened_at:
+            return
         self.state, self.run, self._pause, self._probing = CLOSED, 0, 0.0, False
 
     def trouble(self, now: float, began: float) -> bool:

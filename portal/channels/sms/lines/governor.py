@@ -13,7 +13,7 @@ from portal.channels.sms.lines.window import Window
 TICK = 0.025  # seconds between two looks at what the answers tell
 SMOOTHED = 1.0  # seconds over which the rate is smoothed
 SHORTEST_PAUSE = 0.005  # seconds after which pace is asked again
-DEFAULT_PAUSE = 1.0  # seconds, where "too many" names no time
+FIRST_PAUSE, LONGEST_GUESS = 0.2, 5.0  # seconds, where "too many" names no time; doubled while it is said again
 LONGEST_PAUSE = 3600.0  # a carrier that names a day is asked again sooner
 FORGETS = 0.02  # part of the share of troubles that each answer replaces
 
@@ -41,15 +41,14 @@ class Governor:
         self.pace, self.window, self.circuit = Pace(rate), Window(most, steady=steady), Circuit()
         self.effective_weight = weight  # the switch writes here what the line's share has come to
         self.in_flight = 0
-        self.paused_until = 0.0
+        self.paused_until = self._busy_at = 0.0
+        self._guess = FIRST_PAUSE
         self.last_error = ""
         self.troubles = 0.0
         self.rate = 0.0  # acceptances a second, smoothed
         self._size = self.window.size
         self._full = False
-        self._answers, self._spent, self._accepted, self._units = 0, 0.0, 0, 0.0
-        self._begun_units = 0.0
-        self._speed = 0.0  # units begun a second, smoothed: what was too much when the carrier says so
+        self._answers, self._spent, self._accepted = 0, 0.0, 0
         self._ticked = 0.0
         self._ticking: asyncio.TimerHandle | None = None
         self._calling: asyncio.TimerHandle | None = None
@@ -98,9 +97,7 @@ class Governor:
         self.in_flight += 1
         if self.in_flight >= self._size:
             self._full = True
-        units = segments if self._by_segments else 1
-        self._begun_units += units
-        self.pace.take(units)
+        self.pace.take(segments if self._by_segments else 1)
         if self.circuit.state != CLOSED:
             self.circuit.begun()
         if self._ticking is None:
@@ -118,7 +115,8 @@ class Governor:
         if self.troubles:
             self.troubles = self.troubles * (1 - FORGETS) if self.troubles > 0.001 else 0.0
         if self.circuit.run or self.circuit.state != CLOSED:
-            self.circuit.well()
+            self.circuit.well(self.now() - seconds)
+        self._guess = FIRST_PAUSE
 
     def trouble(self, code: str, seconds: float, *, silent: bool = False) -> bool:
         """A passing error; `silent`: no answer came in time. Whether the circuit opens for it."""
@@ -134,12 +132,18 @@ class Governor:
         began = now - seconds
         self.window.too_many(now, began)
         self._size = self.window.size
-        if now >= self.paused_until:  # those that were in flight together all tell the same
-            speed = max(self._speed, self._begun_units / max(0.05, now - self._ticked))
-            self.pace.too_many(now, speed)
-        self.pause(DEFAULT_PAUSE if retry_after is None else retry_after)
         if self.circuit.state != CLOSED:
-            self.circuit.well()  # it speaks, and sensibly
+            self.circuit.well(began)  # it speaks, and sensibly
+        if retry_after is not None:
+            self.pause(retry_after)
+        if began < self._busy_at:
+            return  # those that were in flight together all tell the same
+        self._busy_at = now
+        speed = max(self.rate, self._accepted / max(0.1, now - self._ticked))
+        self.pace.too_many(now, speed * self.pace.cost)
+        if retry_after is None:
+            self.pause(self._guess)
+            self._guess = min(LONGEST_GUESS, 2 * self._guess)
 
     def pause(self, seconds: float) -> None:
         """The carrier asks to be left alone for so long."""
@@ -169,14 +173,13 @@ class Governor:
         self._size = self.window.size
         part = min(1.0, passed / SMOOTHED)
         self.rate += (self._accepted / passed - self.rate) * part
-        self._speed += (self._begun_units / passed - self._speed) * part
         full, self._full = self._full, False
-        self._answers, self._spent, self._accepted, self._begun_units = 0, 0.0, 0, 0.0
+        self._answers, self._spent, self._accepted = 0, 0.0, 0
         self._ticked = now
         working = self.in_flight or self.rate > 0.01
         self._ticking = self._loop.call_later(TICK if self.in_flight else SMOOTHED / 4, self._tick) if working else None
         if not working:
-            self.rate = self._speed = 0.0
+            self.rate = 0.0
         if full and grew:
             self._on_room()
 

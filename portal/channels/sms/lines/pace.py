@@ -5,8 +5,10 @@ from __future__ import annotations
 #: Seconds of the rate that may be let out at once after a pause: as short as a loop's turn, so that a second never has more.
 BURST = 0.05
 SLOWEST = 1.0  # hand-overs a second that are learned at least
-EASED = 0.5  # of the speed that was too much
-GROWTH = 0.05  # of the learned rate, each second without a refusal
+EASED = 0.7  # of the speed that was too much
+#: How much of itself the learned rate grows by in a second: so much for each second since the last refusal, at most once. Near
+#: the carrier's limit it feels its way, and after a storm of refusals it is back within a quarter of a minute.
+GROWTH, FASTEST_GROWTH = 0.05, 1.0
 NO_LIMIT = 1 << 30
 
 
@@ -20,8 +22,8 @@ class Pace:
         self.rate = rate
         self.learned = 0.0  # 0: the carrier has refused nothing
         self._tokens, self._filled = 1.0, 0.0
-        self._cost = 1.0  # of the last hand-over
-        self._grown = 0.0
+        self.cost = 1.0  # of the last hand-over
+        self._grown = self._refused = 0.0
 
     @property
     def limit(self) -> float:
@@ -36,12 +38,12 @@ class Pace:
         if not limit:
             return NO_LIMIT
         self._fill(now, limit)
-        return max(1, int(self._tokens / self._cost)) if self._tokens >= 1 else 0
+        return max(1, int(self._tokens / self.cost)) if self._tokens >= 1 else 0
 
     def take(self, cost: float) -> None:
         """One hand-over begins."""
+        self.cost = cost
         if self.rate or self.learned:
-            self._cost = cost
             self._tokens -= cost
 
     def wait(self, now: float) -> float:
@@ -53,17 +55,20 @@ class Pace:
         return max(0.0, (1 - self._tokens) / limit)
 
     def too_many(self, now: float, speed: float) -> None:
-        """The carrier refused at this speed (units a second): go on at a part of it, and slowly faster from there."""
+        """The carrier refused while it took so many units a second: go on slower than both that and what was allowed, and from
+        there faster again."""
+        borne = max(SLOWEST, speed)
         self._tokens = min(self._tokens, 1.0) if self.limit else 0.0
-        self.learned = max(SLOWEST, min(speed, self.limit or speed) * EASED)
-        self._grown = self._filled = now
+        self.learned = max(SLOWEST, min(borne, (self.limit or borne) * EASED))
+        self._grown = self._refused = self._filled = now
 
     def _fill(self, now: float, limit: float) -> None:
+        if now > self._filled:
+            self._tokens = min(max(1.0, limit * BURST), self._tokens + (now - self._filled) * limit)
+            self._filled = now
         if self.learned and now > self._grown:
-            self.learned *= 1 + GROWTH * min(1.0, now - self._grown)
+            growth = min(FASTEST_GROWTH, GROWTH * (now - self._refused))
+            self.learned *= 1 + growth * min(1.0, now - self._grown)
             self._grown = now
             if self.learned > NO_LIMIT:
                 self.learned = 0.0
-        if now > self._filled:
-            self._tokens = min(max(1.0, limit * BURST), self._tokens + (now - self._filled) * limit)
-        self._filled = now
