@@ -2,7 +2,7 @@
 
 It prints ``port N`` when it listens. Messages are created as at Twilio (basic auth, form, 201 and JSON, error
 codes); status callbacks are signed with the auth token. ``POST /_control`` with a JSON object sets faults (see
-`Faults`), ``GET /_control`` tells counts, ``GET /_messages`` the messages in order, ``POST /_reset`` forgets all.
+`carrier_faults`), ``GET /_control`` tells counts, ``GET /_messages`` the messages in order, ``POST /_reset`` forgets all.
 Everything that it keeps is bounded.
 """
 
@@ -17,44 +17,22 @@ import hmac
 import itertools
 import json
 import random
+import ssl
 import time
 from collections import Counter, deque
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, fields
 from typing import Any
 from urllib.parse import parse_qs, parse_qsl, urlsplit
 
 import aiohttp
 
-from tests.fakes import carrier_phones
+from tests.fakes import carrier_phones, carrier_wire
+from tests.fakes.carrier_faults import Faults
 
 KEPT = 200_000  # messages remembered, and pairs of number and body counted
 PENDING_CALLBACKS = 100_000
 CALLBACKS_IN_FLIGHT = 32
 LONGEST_REQUEST = 65_536
-
-
-@dataclass
-class Faults:
-    """Shares are between 0 and 1 and drawn from `seed`; lists hold numbers in E.164."""
-
-    too_many: float = 0.0  # share answered 429
-    retry_after: int | None = None
-    rate: float = 0.0  # messages a second above which 429 is answered; 0 for no limit
-    server_error: float = 0.0  # share answered 500
-    delay_ms: float = 0.0
-    reset: float = 0.0  # share whose connection is reset after the message was read
-    cut: float = 0.0  # share whose answer ends in the middle; the message was taken
-    not_json: float = 0.0  # share answered 201 with a page instead of JSON; the message was taken
-    down_until: float = 0.0  # unix time until which connections are closed at once
-    opted_out: list[str] = field(default_factory=list)
-    invalid: list[str] = field(default_factory=list)
-    landline: list[str] = field(default_factory=list)
-    undelivered: list[str] = field(default_factory=list)
-    wrong_sender: bool = False  # 21606 for everyone
-    callbacks: bool = True
-    callback_first: bool = False  # the status arrives before the answer to the request
-    callback_twice: bool = False
-    seed: int = 1
 
 
 class Carrier:
@@ -202,11 +180,15 @@ class Connection(asyncio.Protocol):
 
     def __init__(self, carrier: Carrier) -> None:
         self.carrier, self.buffer = carrier, b""
+        self.silent = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport: asyncio.Transport = transport  # type: ignore[assignment]
+        self.carrier.counts["connections"] += 1
 
     def data_received(self, data: bytes) -> None:
+        if self.silent:
+            return
         self.buffer += data
         while (end := self.buffer.find(b"\r\n\r\n")) >= 0:
             lines = self.buffer[:end].decode("latin-1").split("\r\n")
@@ -234,7 +216,13 @@ class Connection(asyncio.Protocol):
             self.transport.abort()
         elif method == "POST" and path.endswith("/Messages.json"):
             carrier.counts["requests"] += 1
+            if carrier.drawn(carrier.faults.half_open):
+                carrier.counts["half_open"] += 1
+                self.silent = True
+                return
             wait = carrier.faults.delay_ms / 1000
+            if carrier.drawn(carrier.faults.slow):
+                wait = carrier.faults.slow_seconds
             if wait or carrier.faults.callback_first:
                 task = asyncio.ensure_future(self.slowly(wait, path, headers, body))
                 task.add_done_callback(lambda done: done.exception())
@@ -279,7 +267,7 @@ class Connection(asyncio.Protocol):
             "To": form["To"],
         }
         await self.carrier.post_callback(form["StatusCallback"], "delivered", values)
-        self.answer(201, answer)
+        self.reply(201, answer)
 
     def message(self, path: str, headers: dict[str, str], body: bytes) -> None:
         carrier, faults = self.carrier, self.carrier.faults
@@ -304,14 +292,14 @@ class Connection(asyncio.Protocol):
         answer = carrier.take(form)
         if carrier.drawn(faults.cut):
             carrier.counts["cut"] += 1
-            whole = _response(201, json.dumps(answer).encode(), {})
+            whole = carrier_wire.response(201, json.dumps(answer).encode(), {})
             self.transport.write(whole[: len(whole) - 40])
             self.transport.close()
         elif carrier.drawn(faults.not_json):
             carrier.counts["not_json"] += 1
-            self.transport.write(_response(201, b"<html>maintenance</html>", {"Content-Type": "text/html"}))
+            self.transport.write(carrier_wire.response(201, b"<html>maintenance</html>", {"Content-Type": "text/html"}))
         else:
-            self.answer(201, answer)
+            self.reply(201, answer)
         carrier.later(form, answer["sid"])
 
     def check(
@@ -351,7 +339,7 @@ class Connection(asyncio.Protocol):
         return None, form
 
     def error(self, status: int, code: int, message: str, extra: dict[str, str] | None = None) -> None:
-        self.answer(
+        self.reply(
             status,
             {
                 "code": code,
@@ -362,20 +350,18 @@ class Connection(asyncio.Protocol):
             extra,
         )
 
+    def reply(self, status: int, content: Any, extra: dict[str, str] | None = None) -> None:
+        """Answer a message, with the faults of the wire."""
+        carrier_wire.reply(self.transport, self.carrier, status, json.dumps(content).encode(), extra or {})
+
     def answer(self, status: int, content: Any, extra: dict[str, str] | None = None) -> None:
-        self.transport.write(_response(status, json.dumps(content).encode(), extra or {}))
+        self.transport.write(carrier_wire.response(status, json.dumps(content).encode(), extra or {}))
 
 
-def _response(status: int, body: bytes, extra: dict[str, str]) -> bytes:
-    headers = {"Content-Type": "application/json", "Content-Length": str(len(body))} | extra
-    head = f"HTTP/1.1 {status} X\r\n" + "".join(f"{name}: {value}\r\n" for name, value in headers.items())
-    return head.encode() + b"\r\n" + body
-
-
-async def serve(port: int, account: str, token: str) -> None:
+async def serve(port: int, account: str, token: str, host: str, tls: ssl.SSLContext | None) -> None:
     carrier = Carrier(account, token)
     server = await asyncio.get_running_loop().create_server(
-        lambda: Connection(carrier), "127.0.0.1", port, backlog=1024
+        lambda: Connection(carrier), host, port, backlog=1024, ssl=tls
     )
     print(f"port {server.sockets[0].getsockname()[1]}", flush=True)
     limit = aiohttp.TCPConnector(limit=CALLBACKS_IN_FLIGHT)
@@ -391,9 +377,15 @@ def main() -> None:
     parser.add_argument("--port", type=int, default=0)
     parser.add_argument("--account", default="AC" + "0" * 32)
     parser.add_argument("--token", default="test-token")
+    parser.add_argument("--host", default="127.0.0.1")
+    parser.add_argument("--certificate", help="file of a certificate and its key: speak TLS")
     options = parser.parse_args()
+    tls = None
+    if options.certificate:
+        tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+        tls.load_cert_chain(options.certificate)
     with contextlib.suppress(KeyboardInterrupt):
-        asyncio.run(serve(options.port, options.account, options.token))
+        asyncio.run(serve(options.port, options.account, options.token, options.host, tls))
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Shares follow the weights, fall with errors and slowness, drift back; and whoever was told over a line is told over it again."""
+"""Shares follow the weights, fall with errors and slowness, drift back; who was told over a line is told over it again."""
 
 from __future__ import annotations
 
