@@ -14,6 +14,7 @@ from portal.core.clock import utcnow
 from portal.core.db import db
 from portal.desk import labels, state
 from portal.dispatch import progress
+from portal.dispatch.watch import banner
 from portal.identity import rights
 from portal.identity.guard import current_account, signed_in
 from portal.identity.models import Account
@@ -42,6 +43,7 @@ def _everywhere() -> dict[str, Any]:
         "account": account,
         "live": live_now() if account else [],
         "for_me": waiting_for(account) if account else [],
+        "standstill": banner.sentences(db.session, utcnow(), current_settings().alarm_seconds) if account else [],
         "hazard_name": hazard_name,
         "area_names": area_names,
         "time_left": state.time_left,

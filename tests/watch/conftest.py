@@ -13,6 +13,7 @@ from portal.core.clock import utcnow
 from portal.core.db import transaction
 from portal.dispatch.models import Worker
 from portal.dispatch.watch import said
+from tests.desk.conftest import seat, settled  # noqa: F401  (fixtures)
 from tests.dispatch.conftest import issued, workshop  # noqa: F401  (fixtures)
 
 
@@ -25,7 +26,7 @@ def line(name: str = "east", **changes: object) -> LineState:
 def office(**changes: object) -> SimpleNamespace:
     """How a sending office stands, as the bulk engine tells it."""
     values: dict = {"lanes": {0: 2}, "waiting": 500, "in_flight": 8, "unwritten": 30, "lease_age": 1.5, "accepted": 1200,
-                    "failed": 3, "retries": 5, "lost_leases": 0, "lines": [line()]}
+                    "failed": 3, "retried": 5, "lost_leases": 0, "lines": [line()]}
     return SimpleNamespace(**(values | changes))
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -31,12 +32,12 @@ def dispatch(*, lane: int = 0, channel: str = SMS, state: str = RUNNING, created
         moved_at=None if moved is None else ago(moved), last_at=None))
 
 
-def facts(*dispatches: Progress, ready: bool = True, due: float = 3600, since: float | None = None, **changes: object) -> Facts:
+def facts(*dispatches: Progress, ready: bool = True, due: float = 3600, since: float | None = None, **changes: Any) -> Facts:
     waiting = {p.dispatch.id: Ready(None if since is None else ago(since), ago(due)) for p in dispatches} if ready else {}
     return Facts(at=NOW, open=dispatches, ready=waiting, **changes)
 
 
-def process(kind: str, seconds: float = 1, **changes: object) -> Process:
+def process(kind: str, seconds: float = 1, **changes: Any) -> Process:
     return Process(kind, kind, ago(7200), ago(seconds), **changes)
 
 

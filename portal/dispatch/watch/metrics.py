@@ -101,7 +101,7 @@ def _office(office: OfficeState) -> Iterator[Metric]:
     messages.add_metric(["failed"], office.failed)
     yield messages
     for name, words, count in (
-        ("anlan_message_retries", "Hand-overs that have to be tried again.", office.retries),
+        ("anlan_message_retries", "Hand-overs that have to be tried again.", office.retried),
         ("anlan_leases_lost", "Batches that another process took over while this one held them.", office.lost_leases),
     ):
         yield CounterMetricFamily(name, words, value=count)

@@ -17,7 +17,7 @@ SENDERS, KEEPERS = (WORKER, RUN), (SCHEDULER, RUN)
 #: What a broker may be to a process that asked it.
 NONE, UP, DOWN = "", "up", "down"
 
-_COUNTS = ("waiting", "in_flight", "unwritten", "accepted", "failed", "retries", "lost_leases")
+_COUNTS = ("waiting", "in_flight", "unwritten", "accepted", "failed", "retried", "lost_leases")
 
 
 class OfficeState(Protocol):
@@ -39,7 +39,7 @@ class OfficeState(Protocol):
     @property
     def failed(self) -> int: ...
     @property
-    def retries(self) -> int: ...
+    def retried(self) -> int: ...
     @property
     def lost_leases(self) -> int: ...
     @property
@@ -65,7 +65,7 @@ class Process:
     lease_age: float = 0.0
     accepted: int = 0
     failed: int = 0
-    retries: int = 0
+    retried: int = 0
     lost_leases: int = 0
     lines: tuple[LineState, ...] = ()
 

@@ -34,7 +34,8 @@ ADVICE = {
     rules.BROKER: _l("Messages are sent all the same, each up to a second later. Look at the broker."),
     rules.DATABASE: _l("Nothing can be issued or sent. Published pages stay as they are."),
 }
-_CHANNELS = {SMS: _l("text messages"), SPEAKERS: _l("loudspeakers"), PUSH: _l("notifications"), WEB: _l("public page")}
+_CHANNELS = {SMS: _l("Text messages"), SPEAKERS: _l("Loudspeakers"), PUSH: _l("Notifications on devices"),
+             WEB: _l("Public page and feed")}
 
 
 def subject(alarm: Alarm) -> tuple[str, str]:
