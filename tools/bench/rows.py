@@ -53,7 +53,10 @@ def middle(values: Sequence[float]) -> float:
 
 def spread(values: Sequence[float]) -> str:
     """`12,000 to 14,000 in 3 runs`; empty for a single one."""
-    return f"{min(values):,.3g} to {max(values):,.3g} in {len(values)} runs" if len(values) > 1 else ""
+    if len(values) < 2:
+        return ""
+    digits = 0 if min(values) >= 100 else 2
+    return f"{min(values):,.{digits}f} to {max(values):,.{digits}f} in {len(values)} runs"
 
 
 def notes(*words: str) -> str:
