@@ -31,8 +31,8 @@ def _matches(token: bytes, url: str, values: str, given: bytes) -> bool:
 
 def _others(url: str) -> list[str]:
     """The address with its port where it has none, and without the one that it has."""
-    parts = urlsplit(url)
     try:
+        parts = urlsplit(url)
         port = parts.port
     except ValueError:
         return []
