@@ -7,7 +7,9 @@ from collections.abc import Iterable
 import numpy as np
 
 
-def pack(ids: Iterable[int]) -> bytes:
+def pack(ids: Iterable[int] | np.ndarray) -> bytes:
+    if isinstance(ids, np.ndarray):
+        return ids.astype("<i8").tobytes()
     return np.fromiter(ids, dtype="<i8").tobytes()
 
 

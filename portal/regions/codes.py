@@ -39,6 +39,11 @@ def contains(ancestor: str, code: str) -> bool:
     return code.startswith(prefix_of(ancestor))
 
 
+def lineage(code: str) -> list[str]:
+    """The code and those of the regions around it, innermost first."""
+    return [code[: _WIDTHS[level]].ljust(12, "0") for level in LEVELS[LEVELS.index(level_of(code)) :: -1]]
+
+
 def parent_of(code: str) -> str | None:
     """The code one level up; None for a province."""
     at = LEVELS.index(level_of(code))

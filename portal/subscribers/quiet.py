@@ -2,36 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-
+import numpy as np
 from sqlalchemy import select
 
+from portal.core.arrays import ById, read
 from portal.core.db import db
 from portal.subscribers.matter import Matter
 from portal.subscribers.models import Subscriber
-from portal.subscribers.store import CHUNK, batched_ids, page_query
+from portal.subscribers.store import batched_ids
 
 
-def page(
-    region_code: str,
-    language: str,
-    audience_mask: int,
-    matter: Matter,
-    *,
-    after_id: int = 0,
-    limit: int = CHUNK,
-    excluded_regions: Sequence[str] = (),
-) -> list[tuple[int, int]]:
-    """As `store.page`, those whom it leaves out for their quiet hours: id, and the hour at which these end."""
-    query = page_query(region_code, language, audience_mask, after_id, limit, excluded_regions)
-    rows = db.session.execute(query.add_columns(Subscriber.quiet_to).where(matter.wanted(), matter.quiet()))
-    return [(subscriber_id, hour) for subscriber_id, hour in rows]
-
-
-def among(ids: Iterable[int], matter: Matter) -> dict[int, int]:
-    """Those of `ids` that have quiet hours now: id → the hour at which these end."""
-    found: dict[int, int] = {}
-    for chunk in batched_ids(ids):
-        rows = db.session.execute(select(Subscriber.id, Subscriber.quiet_to).where(Subscriber.id.in_(chunk), matter.quiet()))
-        found.update((subscriber_id, int(hour)) for subscriber_id, hour in rows if hour is not None)
-    return found
+def hours(ids: np.ndarray, matter: Matter) -> np.ndarray:
+    """For each of `ids` the hour at which their quiet hours end, -1 for who has none at this moment."""
+    found = ById("i1")
+    if matter.hour is not None:
+        for chunk in batched_ids(ids.tolist()):
+            asleep = select(Subscriber.id, Subscriber.quiet_to).where(Subscriber.id.in_(chunk), matter.quiet())
+            rows = read(db.session, asleep)
+            found.set(rows[:, 0], rows[:, 1] + 1)
+    return found.get(ids).astype("<i8") - 1

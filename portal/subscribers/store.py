@@ -83,7 +83,7 @@ def count_in(region_codes: Iterable[str], audience_mask: int = 0) -> dict[str, i
     rows = db.session.execute(
         select(Subscriber.language, func.count())
         .join(inside, inside.c.subscriber_id == Subscriber.id)
-        .where(Subscriber.status == ACTIVE, _matches(audience_mask))
+        .where(Subscriber.status == ACTIVE, matches(audience_mask))
         .group_by(Subscriber.language)
     )
     return dict(rows.all())
@@ -99,7 +99,7 @@ def count_told(region_codes: Iterable[str], audience_mask: int, matter: Matter) 
     rows = db.session.execute(
         select(Subscriber.language, func.count(), func.sum(case((matter.quiet(), 1), else_=0)))
         .join(inside, inside.c.subscriber_id == Subscriber.id)
-        .where(Subscriber.status == ACTIVE, _matches(audience_mask), matter.wanted())
+        .where(Subscriber.status == ACTIVE, matches(audience_mask), matter.wanted())
         .group_by(Subscriber.language)
     ).all()
     return {language: n for language, n, _quiet in rows}, sum(int(quiet) for _language, _n, quiet in rows)
@@ -144,7 +144,7 @@ def page_query(
             here.subscriber_id > after_id,
             Subscriber.status == ACTIVE,
             Subscriber.language == language,
-            _matches(audience_mask),
+            matches(audience_mask),
         )
     )
     if excluded_regions:
@@ -365,7 +365,8 @@ def _within(session: Session | None) -> Iterator[Session]:
             yield opened
 
 
-def _matches(mask: int) -> ColumnElement[bool]:
+def matches(mask: int) -> ColumnElement[bool]:
+    """Who belongs to one of the audiences of `mask`."""
     return Subscriber.audiences.bitwise_and(mask) != 0 if mask else true()
 
 

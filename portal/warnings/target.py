@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -36,8 +36,8 @@ class Reach:
 
 
 def normalise(target: dict[str, Any], *, complete: bool) -> dict[str, Any]:
-    """A target in its one form: known regions, topmost only; a checked area; known audiences and channels.
-    Raises Invalid. `complete`: whether it must reach somebody."""
+    """A target in its one form: known regions, topmost only, in the order in which they were named; a checked area; known
+    audiences and channels. Raises Invalid. `complete`: whether it must reach somebody."""
     problems: list[Problem] = []
     given = target.get("regions") or []
     regions = [code for code in given if isinstance(code, str) and codes.is_code(code) and lookup.get(code)]
@@ -60,8 +60,9 @@ def normalise(target: dict[str, Any], *, complete: bool) -> dict[str, Any]:
         problems.append(Problem("target.regions", _("No region is chosen: choose at least one, or draw an area on the map.")))
     if problems:
         raise Invalid(problems)
+    topmost = set(lookup.topmost(regions))
     return {
-        "regions": lookup.topmost(regions),
+        "regions": [code for code in dict.fromkeys(regions) if code in topmost],
         "area": shape,
         "audiences": [a.key for a in audiences.AUDIENCES if a.key in keys],
         "channels": [name for name in OPTIONAL_CHANNELS if name in channels],
@@ -80,11 +81,11 @@ def communities(target: dict[str, Any]) -> list[str]:
     return lookup.communities_under(region_codes(target))
 
 
-def speaker_parts(target: dict[str, Any]) -> Iterator[tuple[str, dict | None]]:
-    """(community, area): horns of the community; where only the drawn area touches it, those inside the area alone."""
+def speaker_areas(target: dict[str, Any], places: Sequence[str]) -> list[dict[str, Any] | None]:
+    """For each of the target's communities where in it horns sound: everywhere, or, where only the drawn area touches it, inside
+    the area alone."""
     whole = set(lookup.communities_under(target["regions"]))
-    for code in communities(target):
-        yield code, None if code in whole else target["area"]
+    return [None if code in whole else target["area"] for code in places]
 
 
 def audience_mask(target: dict[str, Any]) -> int:

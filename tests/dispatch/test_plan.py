@@ -74,7 +74,7 @@ def test_the_plan_is_the_target_and_everybody_is_in_it_once(workshop, issued, se
 
 
 def test_what_is_stopped_while_it_is_planned_is_planned_no_further_and_stays_stopped(workshop, issued, monkeypatch):
-    monkeypatch.setattr(plan, "SLICE", 1)
+    monkeypatch.setattr(plan, "SLICE", 20)
     district.subscribers(300)
     bulletin = issued()
     steps = plan.plan(dispatch_of(bulletin).id)
@@ -91,7 +91,7 @@ def test_what_is_stopped_while_it_is_planned_is_planned_no_further_and_stays_sto
 
 
 def test_of_two_who_plan_at_once_one_goes_on_and_everybody_is_named_once(workshop, issued, monkeypatch):
-    monkeypatch.setattr(plan, "SLICE", 1)
+    monkeypatch.setattr(plan, "SLICE", 20)
     district.subscribers(300)
     bulletin = issued(target={"regions": [district.DISTRICT], "area": None, "audiences": [], "channels": ["sms"]})
     one, other = plan.plan(dispatch_of(bulletin).id), plan.plan(dispatch_of(bulletin).id)
@@ -115,7 +115,7 @@ def test_a_drawn_area_addresses_the_communities_that_it_touches(workshop, issued
 
 
 def test_a_plan_that_is_cut_off_goes_on_where_it_ended(workshop, issued, monkeypatch):
-    monkeypatch.setattr(plan, "SLICE", 2)
+    monkeypatch.setattr(plan, "SLICE", 20)
     district.subscribers(1200)
     bulletin = issued()
     dispatch = dispatch_of(bulletin)

@@ -17,7 +17,7 @@ from portal.core.db import db, transaction
 from portal.dispatch import plan, progress
 from portal.dispatch.models import Batch
 from portal.dispatch.recipients import unpack
-from portal.subscribers import kinds, quiet, store
+from portal.subscribers import kinds
 from portal.subscribers.matter import Matter, end_of_quiet, matter_of
 from portal.subscribers.models import Subscriber
 from portal.warnings import target
@@ -134,7 +134,7 @@ def test_an_all_clear_reaches_who_was_told_in_the_morning_if_they_sleep_and_nobo
 
 @pytest.mark.parametrize("cut", [1, 2, 3, 5])
 def test_a_plan_that_is_cut_off_among_the_sleeping_goes_on_and_names_everybody_once(workshop, issued, steady, monkeypatch, cut):
-    monkeypatch.setattr(plan, "SLICE", 1)
+    monkeypatch.setattr(plan, "SLICE", 20)
     district.subscribers(300)
     ids = sorted(db.session.scalars(select(Subscriber.id)))
     for number, hours in enumerate((1, 4, 7)):
@@ -181,14 +181,3 @@ def test_the_end_of_quiet_is_the_next_time_that_the_clock_shows_that_hour(hour, 
     shown = local(end, zone)
     # Where clocks go forward over the hour, the quiet ends with the jump.
     assert (shown.hour, shown.minute) == (hour, 0) or (shown.hour, shown.minute) == ((hour + 1) % 24, 0)
-
-
-def test_the_page_of_who_sleeps_is_read_from_the_same_range_of_the_index(context):
-    query = store.page_query(district.LIULIAN, "zh", 0, 0, 100, []).add_columns(Subscriber.quiet_to)
-    matter = Matter(kinds.mask_of(["weather"]), 2, 3)
-    text = str(query.where(matter.wanted(), matter.quiet()).compile(db.engine, compile_kwargs={"literal_binds": True}))
-    explain = "EXPLAIN QUERY PLAN " if db.engine.dialect.name == "sqlite" else "EXPLAIN "
-    lines = " ".join(str(row) for row in db.session.connection().exec_driver_sql(explain + text.replace("%", "%%")))
-    if db.engine.dialect.name == "sqlite":
-        assert "SCAN" not in lines
-    assert quiet.page(district.LIULIAN, "zh", 0, matter) == []

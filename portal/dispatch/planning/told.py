@@ -1,0 +1,88 @@
+"""Those to whom an earlier bulletin of the warning went out, each once, in the language and by the carrier that told them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from sqlalchemy import Row, Select, select
+
+from portal.core.arrays import ById, read
+from portal.core.db import db
+from portal.dispatch import tallies
+from portal.dispatch.models import BATCH_DONE, SMS, Batch, Dispatch, Outcome
+from portal.dispatch.planning.pieces import Job, Part, Piece, Waiting, counted, fresh
+from portal.subscribers import quiet
+from portal.subscribers.matter import end_of_quiet
+
+NAME = "earlier"
+#: Batches of what is replaced that one piece looks through.
+BATCHES = 20
+REACHED = (tallies.ACCEPTED, tallies.UNCERTAIN)
+
+
+class Told:
+    """The batches of the earlier bulletins in turn, as soon as nothing more becomes of them."""
+
+    name = NAME
+
+    def __init__(self, job: Job, taken: ById) -> None:
+        self._job, self._taken = job, taken
+
+    def read(self, after: tuple[Any, ...], limit: int) -> Piece:
+        (last,) = after or (0,)
+        batches = self._ended(last, min(BATCHES, max(1, limit // 1000)))
+        if not batches:
+            if self._unsettled():
+                raise Waiting
+            return Piece([], None)
+        return Piece(self._parts(batches), (batches[-1].id,))
+
+    def _ended(self, last: int, most: int) -> list[Row[Any]]:
+        """The next batches, up to one that is not yet ended. Raises Waiting where that is the first."""
+        rows = db.session.execute(
+            self._of_earlier(select(Batch.id, Batch.state, Batch.region_code, Batch.language).select_from(Batch).join(
+                Dispatch, Dispatch.id == Batch.dispatch_id))
+            .where(Batch.id > last).order_by(Batch.id).limit(most)
+        ).all()
+        ended = []
+        for row in rows:
+            if row.state != BATCH_DONE:
+                break
+            ended.append(row)
+        if rows and not ended:
+            raise Waiting
+        return ended
+
+    def _unsettled(self) -> bool:
+        """Whether an earlier dispatch of the chain is not yet at rest, so that its batches may still grow or change."""
+        open_one = self._of_earlier(select(Dispatch.id)).where(Dispatch.ended_at.is_(None)).limit(1)
+        return db.session.execute(open_one).first() is not None
+
+    def _of_earlier(self, query: Select[*tuple[Any, ...]]) -> Select[*tuple[Any, ...]]:
+        job = self._job
+        return query.where(Dispatch.warning_id == job.warning_id, Dispatch.channel == job.channel,
+                           Dispatch.bulletin_id.in_(job.earlier))
+
+    def _parts(self, batches: list[Row[Any]]) -> list[Part]:
+        found: dict[tuple[str, str, str, int], list[np.ndarray]] = {}
+        here = (Outcome.batch_id.in_([batch.id for batch in batches]), Outcome.status.in_(REACHED))
+        by_carrier = {
+            carrier: read(db.session, select(Outcome.batch_id, Outcome.recipient_id, Outcome.audiences)
+                          .where(*here, Outcome.carrier == carrier))
+            for carrier in sorted(db.session.scalars(select(Outcome.carrier).where(*here).distinct()))
+        }
+        for batch in batches:
+            for carrier, rows in by_carrier.items():
+                people = rows[rows[:, 0] == batch.id][:, 1:]
+                people = people[np.argsort(people[:, 0])]
+                people = people[fresh(people[:, 0], self._taken)]
+                hours = quiet.hours(people[:, 0], self._job.matter) if self._job.channel == SMS else np.full(len(people), -1)
+                for hour in np.unique(hours).tolist():
+                    key = (batch.region_code, batch.language, carrier, hour)
+                    found.setdefault(key, []).append(people[hours == hour])
+        return [self._part(*key, np.concatenate(people)) for key, people in found.items()]
+
+    def _part(self, region: str, language: str, carrier: str, hour: int, people: np.ndarray) -> Part:
+        until = end_of_quiet(hour, self._job.at, self._job.zone) if hour >= 0 else None
+        return Part(region, language, people[:, 0], counted(people[:, 1]), until, carrier)
