@@ -64,7 +64,11 @@ class Carrier(CarrierProcess):
         assert self._process.stdout is not None
         self._process.stdout.readline()
 
+    def signal(self, number: int) -> None:
+        self._process.send_signal(number)
+
     def kill(self) -> None:
+        self._process.send_signal(signal.SIGCONT)
         self._process.kill()
         self._process.wait(10)
 

@@ -115,11 +115,11 @@ def frozen_and_back(stage: Stage) -> None:
     """Its leases lapse, another takes them, and it goes on as if nothing had been."""
     worker = stage.worker().ready()
     stage.wait(0.5)
-    stage.blows.append(Blow("worker, frozen and back", time.time()))
+    stage.blows.append(Blow("worker, frozen and back", time.time(), comes_back=True))
     worker.signal(signal.SIGSTOP)
     heir = stage.house.begin("worker").ready()
     time.sleep(LEASE_SECONDS + stage.chance.uniform(0.3, 1.0))
-    stage.blows.append(Blow("worker, frozen and back", time.time()))
+    stage.blows.append(Blow("worker, frozen and back", time.time(), comes_back=True))
     worker.signal(signal.SIGCONT)
     stage.wait(0.6)
     stage.strike(stage.chance.choice([worker, heir]), "worker, one of two")
