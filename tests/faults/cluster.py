@@ -15,11 +15,13 @@ from tests.postgres import _binaries, free_port
 
 
 class Cluster:
-    """One server in a directory of its own. `prefix`: the beginning of its databases' URLs."""
+    """One server in a directory of its own. `prefix`: the beginning of its databases' URLs. `address`: where it listens, for
+    everybody who comes from there."""
 
-    def __init__(self, connections: int = 120) -> None:
+    def __init__(self, connections: int = 120, address: str = "127.0.0.1") -> None:
         self._binaries, self._connections, self.port = _binaries(), connections, free_port()
-        self.prefix = f"postgresql+psycopg://postgres@127.0.0.1:{self.port}/"
+        self.address = address
+        self.prefix = f"postgresql+psycopg://postgres@{address}:{self.port}/"
         self._root = Path(tempfile.mkdtemp(prefix="anlan-faults-pg-"))
         self._as: dict = {}
         if os.geteuid() == 0:
@@ -30,6 +32,8 @@ class Cluster:
         self._process: subprocess.Popen | None = None
         subprocess.run([self._binaries / "initdb", "-D", self._root / "data", "-U", "postgres", "-A", "trust", "-E", "UTF8",
                         "--no-sync"], check=True, capture_output=True, env=self._environment, cwd=self._root, **self._as)
+        with (self._root / "data" / "pg_hba.conf").open("a") as rules:
+            rules.write("host all all samenet trust\n")
         self.start()
 
     def url(self, name: str) -> str:
@@ -42,10 +46,10 @@ class Cluster:
             # A commit is in the system's hands before it is confirmed; only the machine's own end could lose it.
             self._process = subprocess.Popen(
                 [self._binaries / "postgres", "-D", self._root / "data", "-p", str(self.port), "-k", self._root, "-h",
-                 "127.0.0.1", "-c", "fsync=off", "-c", f"max_connections={self._connections}", "-c", "shared_buffers=64MB"],
+                 self.address, "-c", "fsync=off", "-c", f"max_connections={self._connections}", "-c", "shared_buffers=64MB"],
                 stdout=log, stderr=log, env=self._environment, cwd=self._root, **self._as)
         deadline = time.monotonic() + 60
-        while subprocess.run([self._binaries / "pg_isready", "-q", "-h", "127.0.0.1", "-p", str(self.port)],
+        while subprocess.run([self._binaries / "pg_isready", "-q", "-h", self.address, "-p", str(self.port)],
                              check=False).returncode:
             if self._process.poll() is not None or time.monotonic() > deadline:
                 raise RuntimeError("PostgreSQL did not start: " + (self._root / "log").read_text()[-2000:])

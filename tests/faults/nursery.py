@@ -2,12 +2,14 @@
 
 A fault suite begins some hundred processes, and to read the modules takes each of them longer than all that is asked of it. What
 runs in the child is what the command line runs. Orders come as lines of JSON: {"start": [arguments], "environment": {...},
-"output": path} is answered {"pid": n}; {"look": pid} is answered {"code": n} once it has ended, {"code": null} before.
+"output": path, "namespace": name} is answered {"pid": n}; {"look": pid} is answered {"code": n} once it has ended, and
+{"code": null} before.
 """
 
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import json
 import os
 import random
@@ -19,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parents[2]
+_NETWORK = 0x40000000  # CLONE_NEWNET
 
 
 class Nursery:
@@ -30,9 +33,10 @@ class Nursery:
             env=os.environ | {"OPENBLAS_NUM_THREADS": "1"})  # what is forked must have one thread
         self._ended: dict[int, int] = {}
 
-    def start(self, arguments: list[str], environment: dict[str, str], output: Path) -> int:
-        """Begin `anlan ARGUMENTS`; its process id. All that it says goes to `output`."""
-        return int(self._ask({"start": arguments, "environment": environment, "output": str(output)})["pid"])
+    def start(self, arguments: list[str], environment: dict[str, str], output: Path, namespace: str = "") -> int:
+        """Begin `anlan ARGUMENTS`; its process id. All that it says goes to `output`. `namespace`: the name of its network."""
+        return int(self._ask({"start": arguments, "environment": environment, "output": str(output),
+                              "namespace": namespace})["pid"])
 
     def ended(self, pid: int) -> int | None:
         """The exit code of a process that was begun here, negative for a signal; None while it runs."""
@@ -63,6 +67,7 @@ def _read_modules() -> None:
     from portal import cli, create_app, granian_web, run, services  # noqa: F401
     from portal.config import Settings
     from portal.core.db import db
+    from portal.dispatch.many import listener  # noqa: F401
 
     with tempfile.TemporaryDirectory() as directory:
         app = create_app(Settings(instance=Path(directory), secret_key="x" * 40, phone_key="ab" * 32))
@@ -75,6 +80,8 @@ def _become(order: dict[str, Any]) -> None:
     from portal.cli import main
 
     os.setsid()
+    if order["namespace"]:
+        _enter(order["namespace"])
     nowhere = os.open(os.devnull, os.O_RDONLY)
     said = os.open(order["output"], os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
     for number, replaced in ((nowhere, 0), (said, 1), (said, 2)):
@@ -87,6 +94,14 @@ def _become(order: dict[str, Any]) -> None:
     signal.signal(signal.SIGINT, signal.default_int_handler)
     sys.argv = ["anlan", *order["start"]]
     main()
+
+
+def _enter(namespace: str) -> None:
+    """Have the network of `namespace` from now on, and no other."""
+    place = os.open(f"/run/netns/{namespace}", os.O_RDONLY)
+    if ctypes.CDLL(None, use_errno=True).setns(place, _NETWORK):
+        raise OSError(ctypes.get_errno(), f"the network namespace {namespace} cannot be entered")
+    os.close(place)
 
 
 def _serve() -> None:

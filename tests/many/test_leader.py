@@ -91,8 +91,9 @@ def test_who_lost_its_connection_abandons_its_part_and_may_lead_again(offices, u
 
 def test_a_leader_that_is_cut_off_stops_before_another_can_lead(offices, url):
     """The wire carries nothing any more and says nothing: the server still holds the lock for the one that is cut off."""
-    with Wire(make_url(url)) as wire:
-        cut = offices(wire.url)
+    server = make_url(url)
+    with Wire(server.host, server.port) as wire:
+        cut = offices(server.set(port=wire.port).render_as_string(hide_password=False))
         until(lambda: cut.works, "it leads")
         spare = offices()
         until(lambda: spare.stand._lock._connection, "another stands by")

@@ -6,53 +6,73 @@ import contextlib
 import socket
 import threading
 
-from sqlalchemy import URL
-
 
 class Wire:
-    """A port that leads to the server of `url`. `freeze`: nothing gets through any more. `cut`: the server notices."""
+    """A port at `address` that leads to a server. `freeze` and `thaw`: nothing gets through meanwhile, and nothing is lost, as
+    under TCP. `cut`: the server notices."""
 
-    def __init__(self, url: URL) -> None:
-        self._to = (url.host, url.port)
-        self._door = socket.create_server(("127.0.0.1", 0))
-        self.url = url.set(port=self._door.getsockname()[1]).render_as_string(hide_password=False)
-        self._frozen = threading.Event()
-        self._pairs: list[tuple[socket.socket, socket.socket]] = []
-        self._unheard: list[socket.socket] = []
+    def __init__(self, host: str, port: int, address: str = "127.0.0.1") -> None:
+        self._to = (host, port)
+        self._door = socket.create_server((address, 0), backlog=512)
+        self.port: int = self._door.getsockname()[1]
+        self._open = threading.Event()
+        self._open.set()
+        self._ends: list[socket.socket] = []
+        self._far: list[socket.socket] = []
         threading.Thread(target=self._take, daemon=True).start()
 
     def __enter__(self) -> Wire:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._door.close()
-        self.cut()
-        for near in [*(near for near, _far in self._pairs), *self._unheard]:
-            near.close()
+        self.close()
 
     def freeze(self) -> None:
-        self._frozen.set()
+        self._open.clear()
+
+    def thaw(self) -> None:
+        self._open.set()
 
     def cut(self) -> None:
-        for _near, far in self._pairs:
+        for far in self._far:
             with contextlib.suppress(OSError):
                 far.shutdown(socket.SHUT_RDWR)
+
+    def close(self) -> None:
+        self._door.close()
+        self.cut()
+        self.thaw()
+        for end in self._ends:
+            with contextlib.suppress(OSError):
+                end.shutdown(socket.SHUT_RDWR)
 
     def _take(self) -> None:
         with contextlib.suppress(OSError):
             while True:
                 near, _ = self._door.accept()
-                if self._frozen.is_set():
-                    self._unheard.append(near)
-                    continue
-                far = socket.create_connection(self._to, timeout=10)
-                far.settimeout(None)
-                self._pairs.append((near, far))
-                for here, there in ((near, far), (far, near)):
-                    threading.Thread(target=self._carry, args=(here, there), daemon=True).start()
+                self._ends.append(near)
+                threading.Thread(target=self._connect, args=(near,), daemon=True).start()
+
+    def _connect(self, near: socket.socket) -> None:
+        self._open.wait()
+        try:
+            far = socket.create_connection(self._to, timeout=10)
+        except OSError:
+            near.close()
+            return
+        far.settimeout(None)
+        self._far.append(far)
+        back = threading.Thread(target=self._carry, args=(far, near), daemon=True)
+        back.start()
+        self._carry(near, far)
+        back.join()
+        for end in (near, far):
+            end.close()
 
     def _carry(self, here: socket.socket, there: socket.socket) -> None:
         with contextlib.suppress(OSError):
             while data := here.recv(65536):
-                if not self._frozen.is_set():
-                    there.sendall(data)
+                self._open.wait()
+                there.sendall(data)
+        with contextlib.suppress(OSError):
+            there.shutdown(socket.SHUT_RDWR)

@@ -43,7 +43,8 @@ def name_of(lane: int) -> str:
     return f"anlan.lane.{min(max(lane, 0), LANES - 1)}"
 
 
-def _stops_of_this_process() -> Queue:
+def stops_of_this_process() -> Queue:
+    """A queue in which this process hears of stops."""
     # Durable, and gone by itself when unread: queues that are neither durable nor one connection's own are on their way out of
     # RabbitMQ, and one connection's own would be refused to a worker that comes back before the broker has missed it.
     return Broadcast(
@@ -56,7 +57,7 @@ def make_celery(url: str, *, listening: bool) -> Celery:
     celery = Celery("anlan", broker=url, set_as_current=False)
     queues = [lane_queue(lane) for lane in range(LANES)]
     celery.conf.update(
-        task_queues=[*queues, _stops_of_this_process()] if listening else queues,
+        task_queues=[*queues, stops_of_this_process()] if listening else queues,
         task_default_queue=name_of(0),
         task_create_missing_queues=False,
         task_ignore_result=True,

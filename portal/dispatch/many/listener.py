@@ -15,6 +15,7 @@ from celery.worker.components import Hub
 from celery.worker.consumer import Consumer
 from celery.worker.worker import WorkController
 from kombu import Connection
+from kombu.asynchronous import set_event_loop
 
 from portal.dispatch import events
 from portal.dispatch.events import Work
@@ -63,7 +64,8 @@ class _Consumer(Consumer):
 
 
 class Listener:
-    """Wakes the engine of this process when a ring comes. `up`: whether the broker can be heard now."""
+    """Wakes the engine of this process when a ring comes; one in a process, since Celery keeps its event loop for the process.
+    `up`: whether the broker can be heard now."""
 
     def __init__(self, url: str) -> None:
         self._celery: Celery = broker.make_celery(url, listening=True)
@@ -105,6 +107,7 @@ class Listener:
         logging.getLogger("celery").setLevel(logging.CRITICAL)  # what matters is said above, without addresses
         self._celery.set_current()  # of this thread: its tasks are looked up there
         while not self._stopping.is_set():
+            set_event_loop(None)  # an earlier worker's is closed
             try:
                 WorkController(app=self._celery, hostname="anlan", pool_cls="solo", concurrency=1, consumer_cls=_Consumer,
                                without_mingle=True, without_gossip=True, without_heartbeat=True, loglevel="WARNING").start()

@@ -118,7 +118,8 @@ class Ringer:
         self._celery.send_task(
             task, args=[lane], producer=self._producer, retry=False, ignore_result=True, expires=broker.RING_SECONDS,
             exchange=broker.stops.name if to_all else broker.rings.name,
-            routing_key="" if to_all else broker.name_of(lane),
+            exchange_type=broker.stops.type if to_all else broker.rings.type,
+            routing_key=broker.STOP if to_all else broker.name_of(lane),  # without one Celery sends past the exchange
             declare=[broker.stops] if to_all else [broker.lane_queue(lane)],
             confirm_timeout=broker.ANSWER_SECONDS)
 

@@ -1,0 +1,314 @@
+"""Three machines, a broker and a database: whichever of them goes away and comes back, everybody is warned, and few twice."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+from flask import Flask
+from kombu import Connection
+from sqlalchemy import text
+
+from portal import create_app
+from portal.config import Settings
+from portal.core.db import db
+from portal.dispatch import events, progress
+from portal.dispatch.events import Work
+from portal.dispatch.issue import issue
+from portal.dispatch.many import broker
+from portal.dispatch.many.listener import Listener
+from portal.dispatch.many.ringer import Ringer
+from portal.models import Base
+from tests import district, rabbitmq
+from tests.faults.cluster import Cluster
+from tests.faults.nursery import Nursery
+from tests.many.machines import Machine, network
+from tests.many.wire import Wire
+from tests.postgres import free_port
+from tests.sms.conftest import ACCOUNT, SERVICE, TOKEN, CarrierProcess, carrier, carrier_process  # noqa: F401  (fixtures)
+from tests.waiting import until
+
+PEOPLE = 2400
+#: What one process may send twice when it is killed or cut off.
+MOST_DOUBLED = 60
+LEASE_SECONDS = 3
+MACHINES = 3
+
+pytestmark = pytest.mark.skipif(bool(rabbitmq.why_not()), reason=rabbitmq.why_not())
+
+
+@dataclass
+class Hall:
+    """Where the machines stand: the servers, and what begins processes on machines."""
+
+    address: str
+    machines: Sequence[Machine]
+    broker: rabbitmq.RabbitMQ
+    nursery: Nursery
+    directory: Path
+    database: Cluster | None = None
+    processes: list[Process] = field(default_factory=list)
+
+    def settings(self, **more: object) -> Settings:
+        assert self.database is not None
+        return Settings(**({
+            "instance": self.directory / "instance", "database_url": self.database.prefix + "many", "secret_key": "many " * 10,
+            "phone_key": "ab" * 32, "public_url": "http://localhost"} | more))
+
+    def begin(self, command: str, machine: Machine, carrier_port: int) -> Process:
+        assert self.database is not None
+        database, port = machine.door(self.database.port)
+        broker_host, broker_port = machine.door(self.broker.port)
+        texts, texts_port = machine.door(carrier_port)
+        environment = {
+            "PATH": os.environ["PATH"], "HOME": str(self.directory), "LC_ALL": "C.UTF-8",
+            "ANLAN_DATABASE_URL": f"postgresql+psycopg://postgres@{database}:{port}/many",
+            "ANLAN_BROKER_URL": f"amqp://{rabbitmq.USER}:{rabbitmq.PASSWORD}@{broker_host}:{broker_port}//",
+            "ANLAN_INSTANCE": str(self.directory / "instance"), "ANLAN_SECRET_KEY": "many " * 10, "ANLAN_PHONE_KEY": "ab" * 32,
+            "ANLAN_SMS_PROVIDER": "twilio", "ANLAN_TWILIO_ACCOUNT_SID": ACCOUNT, "ANLAN_TWILIO_AUTH_TOKEN": TOKEN,
+            "ANLAN_TWILIO_MESSAGING_SERVICE_SID": SERVICE, "ANLAN_TWILIO_API_URL": f"http://{texts}:{texts_port}",
+            "ANLAN_TWILIO_TIMEOUT": "3", "ANLAN_SMS_THREADS": "1", "ANLAN_BATCH_SIZE": "150", "ANLAN_FLUSH_SIZE": "40",
+            "ANLAN_MAX_IN_FLIGHT": "8", "ANLAN_MOST_DOUBLED": str(MOST_DOUBLED), "ANLAN_LEASE_SECONDS": str(LEASE_SECONDS),
+            "ANLAN_RETRY_SECONDS": "0.5", "ANLAN_PUSH_SERVICES": "", "OPENBLAS_NUM_THREADS": "1",
+        }
+        process = Process(self, command, environment, machine)
+        self.processes.append(process)
+        return process
+
+    def listeners(self) -> int:
+        """How many workers hear the broker."""
+        with contextlib.suppress(OSError, *Connection(self.broker.url).connection_errors), Connection(
+                self.broker.url, connect_timeout=3, transport_options={"read_timeout": 3}) as connection:
+            return broker.lane_queue(0)(connection.default_channel).queue_declare(passive=True).consumer_count
+        return 0
+
+
+class Process:
+    """An `anlan` command on a machine."""
+
+    def __init__(self, hall: Hall, command: str, environment: dict[str, str], machine: Machine) -> None:
+        self.output = hall.directory / f"{len(hall.processes)}-{command}.log"
+        self._nursery = hall.nursery
+        self.pid = hall.nursery.start([command], environment, self.output, machine.namespace)
+
+    @property
+    def running(self) -> bool:
+        return self._nursery.ended(self.pid) is None
+
+    @property
+    def said(self) -> str:
+        return self.output.read_text(errors="replace") if self.output.exists() else ""
+
+    def works(self) -> bool:
+        assert self.running, self.said[-3000:]
+        return "is running" in self.said
+
+    def signal(self, number: int) -> None:
+        if self.running:
+            os.kill(self.pid, number)
+
+    def kill(self) -> None:
+        self.signal(signal.SIGKILL)
+        until(lambda: not self.running, "the process is gone", 20)
+
+
+@pytest.fixture(scope="module")
+def hall(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hall]:
+    with network(MACHINES) as (address, machines), contextlib.ExitStack() as parts:
+        server = rabbitmq.RabbitMQ(address)
+        parts.callback(server.close)
+        server.start()
+        nursery = Nursery()
+        parts.callback(nursery.close)
+        made = Hall(address, machines, server, nursery, tmp_path_factory.mktemp("hall"))
+        made.database = Cluster(address=address)
+        parts.callback(made.database.close)
+        yield made
+        for process in made.processes:
+            process.signal(signal.SIGKILL)
+
+
+@pytest.fixture(scope="module")
+def district_app(hall: Hall) -> Iterator[Flask]:
+    """An office that issues, on the machine of the servers; its rings go to the broker."""
+    assert hall.database is not None
+    import psycopg
+
+    with psycopg.connect(hall.database.url("postgres"), autocommit=True) as admin:
+        admin.execute("CREATE DATABASE many")
+    app = create_app(hall.settings(broker_url=hall.broker.url))
+    with app.app_context():
+        Base.metadata.create_all(db.engine)
+        district.settle_regions()
+        district.subscribers(PEOPLE)
+        db.session.rollback()
+        yield app
+        db.session.rollback()
+        db.engine.dispose()
+    app.extensions["ringer"].close()
+
+
+@pytest.fixture
+def heard() -> Iterator[list[Work]]:
+    rings: list[Work] = []
+
+    def hear(sender: object) -> None:
+        if isinstance(sender, Work) and sender.what == "ring":
+            rings.append(sender)
+
+    events.work.connect(hear)
+    yield rings
+    events.work.disconnect(hear)
+
+
+def _port_that_leads_nowhere() -> tuple[Wire, str]:
+    wire = Wire("127.0.0.1", free_port())
+    wire.freeze()
+    return wire, f"amqp://anlan:secret-word@127.0.0.1:{wire.port}//"
+
+
+def test_a_broker_that_says_nothing_delays_nobody(caplog):
+    """Neither who announces work, nor the end of a process; and its address, which holds a password, stands in no log."""
+    wire, url = _port_that_leads_nowhere()
+    with wire, caplog.at_level("DEBUG"):
+        ringer = Ringer(url)
+        ringer.listen()
+        try:
+            begun = time.monotonic()
+            for n in range(2000):
+                events.work.send(Work("issue", n % 10))
+            waited = time.monotonic() - begun
+            until(lambda: ringer.failures, "the rings are given up", 30)
+            assert sum(ringer._waiting.values()) <= 32 * 11  # what piles up is bounded
+        finally:
+            ringer.close()
+    assert waited < broker.CONNECT_SECONDS  # nobody waited for the broker
+    assert "secret-word" not in caplog.text
+
+
+def test_a_ring_wakes_one_that_listens_and_a_stop_wakes_all(hall, heard):
+    hall.broker.wait()
+    ringer, listener = Ringer(hall.broker.url), Listener(hall.broker.url)
+    listener.start()
+    with Connection(hall.broker.url, connect_timeout=3) as another:  # process: Celery knows one listener in each
+        stops = broker.stops_of_this_process()(another.default_channel)
+        try:
+            stops.declare()
+            until(lambda: listener.up, "the broker is heard", 30)
+            ringer.listen()
+            _rings(heard, Work("issue", 3), Work("ring", 3))
+            _rings(heard, Work("planned", 7, batches=4), *[Work("ring", 7)] * 4)
+            assert stops.get() is None
+            _rings(heard, Work("stop", 2), Work("ring", 0))
+            until(stops.get, "another process hears of the stop", 30)
+            events.work.send("something else")
+            events.work.send(Work("ring", 1))  # what was rung to us is not rung again
+            _rings(heard, Work("issue", 99), Work("ring", 99))  # less urgent than the last lane: it waits there
+        finally:
+            ringer.close()
+            listener.stop()
+            stops.delete()
+
+
+def _rings(heard: list[Work], announced: Work, *expected: Work) -> None:
+    """What is announced comes back as these rings, and no others."""
+    heard.clear()
+    events.work.send(announced)
+    until(lambda: len(heard) >= len(expected), f"{announced} is heard", 30)
+    assert tuple(heard) == expected
+
+
+def test_machines_go_and_come_back_and_everybody_is_warned(hall, district_app, carrier):  # noqa: F811
+    carrier.faults(delay_ms=60, callbacks=False)
+    _, _, port = carrier.url.rpartition(":")
+    with Wire("127.0.0.1", int(port), hall.address) as to_carrier:
+        workers = [hall.begin("worker", machine, to_carrier.port) for machine in hall.machines]
+        hall.broker.wait()
+        until(lambda: all(worker.works() for worker in workers), "three workers run")
+        until(lambda: hall.listeners() == MACHINES, "three workers hear the broker")
+        draft = district.submitted(district.drafter(), target={
+            "regions": [district.DISTRICT], "area": None, "audiences": [], "channels": ["sms"]})
+        bulletin = issue(district.approver(), draft.id, version=draft.version, content_hash=draft.content_hash)
+
+        _taken(carrier, 0.1)
+        workers[0].kill()
+        _taken(carrier, 0.2)
+        hall.machines[1].unplug()
+        _taken(carrier, 0.3)
+        hall.broker.kill()
+        _taken(carrier, 0.45)
+        assert hall.database is not None
+        hall.database.stop()
+        hall.database.start()
+        hall.machines[1].plug()
+        hall.broker.start()
+        until(lambda: _sms(bulletin).dispatch.state == "done", "all is sent", 120)
+
+        found = _sms(bulletin)
+        assert found.planned == PEOPLE
+        assert found.ends == {"accepted": PEOPLE}
+        assert _outcomes(bulletin) == (PEOPLE, PEOPLE)
+        numbers = [message["to"] for message in carrier.messages()]
+        assert len(set(numbers)) == PEOPLE
+        # One killed, one cut off, and two that the database's end may have cost their leases.
+        assert len(numbers) - PEOPLE <= 4 * MOST_DOUBLED
+        hall.broker.wait()
+        until(lambda: hall.listeners() == 2, "the two that are left hear the broker that was begun again")
+        for worker in workers[1:]:
+            worker.signal(signal.SIGTERM)
+            until(lambda worker=worker: not worker.running, "it ends in an orderly way", 40)
+
+
+def test_a_scheduler_stands_by_and_leads_when_the_leader_dies_or_is_cut_off(hall, district_app):
+    clocks = [hall.begin("scheduler", machine, 9) for machine in hall.machines]
+    until(lambda: sum(_leads(clock) for clock in clocks) == 1, "one leads")
+    until(lambda: all(_leads(clock) or "standing by" in clock.said for clock in clocks), "the others stand by")
+    first = next(clock for clock in clocks if _leads(clock))
+    first.kill()
+    others = [clock for clock in clocks if clock is not first]
+    until(lambda: sum(_leads(clock) for clock in others) == 1, "another leads")
+    second = next(clock for clock in others if _leads(clock))
+    machine = hall.machines[clocks.index(second)]
+    machine.unplug()
+    try:
+        until(lambda: not _leads(second), "who is cut off knows it", 30)
+        last = next(clock for clock in others if clock is not second)
+        until(lambda: _leads(last), "the last one leads", 30)
+    finally:
+        machine.plug()
+    until(lambda: sum(_leads(clock) for clock in others) == 1, "still one")
+
+
+def _leads(clock: Process) -> bool:
+    """By what it last said."""
+    said = [line for line in clock.said.splitlines() if "keeps the time" in line]
+    return bool(said) and "this process" in said[-1]
+
+
+def _taken(carrier: CarrierProcess, share: float) -> None:  # noqa: F811
+    until(lambda: carrier.summary()["taken"] >= share * PEOPLE, f"{share:.0%} are handed over")
+
+
+def _sms(bulletin) -> progress.Progress:
+    def read() -> progress.Progress | None:
+        db.session.rollback()
+        with contextlib.suppress(Exception):  # the database may be away for a moment
+            return next(p for p in progress.of_bulletin(bulletin.id) if p.dispatch.channel == "sms")
+        return None
+
+    return until(read, "the database answers", 30)
+
+
+def _outcomes(bulletin) -> tuple[int, int]:
+    """How many outcomes there are, and of how many people."""
+    row = db.session.execute(text(
+        "SELECT count(*), count(DISTINCT recipient_id) FROM outcome JOIN batch ON batch.id = batch_id JOIN dispatch ON"
+        " dispatch.id = dispatch_id WHERE bulletin_id = :bulletin"), {"bulletin": bulletin.id}).one()
+    db.session.rollback()
+    return row[0], row[1]
