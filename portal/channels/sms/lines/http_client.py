@@ -68,11 +68,16 @@ class Connection(asyncio.Protocol):
     # -- called by the parser ---------------------------------------------------------------------
 
     def on_body(self, data: bytes) -> None:
-        self.body = self.body + data if self.body else data
+        if self.status:
+            self.kept = False  # of a second answer, for which nobody has asked
+        else:
+            self.body = self.body + data if self.body else data
 
     def on_message_complete(self) -> None:
         status = self.parser.get_status_code()
-        if status >= 200:  # those below only announce the answer
+        if self.status:
+            self.kept = False
+        elif status >= 200:  # those below only announce the answer
             self.status, self.kept = status, self.parser.should_keep_alive()  # which it knows only now
 
     # ---------------------------------------------------------------------------------------------
@@ -81,7 +86,10 @@ class Connection(asyncio.Protocol):
         """Whether another request may follow the answer that is in: the server keeps the connection, and said nothing more."""
         if not self.kept or self.transport.is_closing():
             return False
-        return self.raw.endswith(self.body or b"\r\n\r\n") or self.raw.endswith(b"\r\n\r\n")
+        raw = self.raw
+        if self.body and raw.endswith(self.body):
+            return True
+        return raw.endswith(b"\r\n0\r\n\r\n") if self.body else raw.find(b"\r\n\r\n") == len(raw) - 4
 
     def dead(self) -> bool:
         """Whether the server has closed this idle connection, or said something, of which the loop has not told us yet."""
@@ -244,8 +252,8 @@ class HttpClient:
         while self._waiting and self._waiting[0][2] < overdue:
             _request, token, began = self._waiting.popleft()
             self._fail(token, TIMEOUT, False, began)
-        if self._idle:
-            self._dialler.remember(self._idle[-1])
+        if self._all:
+            self._dialler.remember(next(iter(self._all)))
         for connection in list(self._all):
             if connection.began:
                 if connection.began < overdue:
