@@ -12,6 +12,7 @@ from flask import Flask
 
 from portal.channels.sms import inbound, notices
 from portal.core.clock import utcnow
+from portal.dispatch import receipts
 from portal.reports import sweep as reports
 from portal.shelters import jobs as shelters
 from portal.site import course_pages
@@ -106,6 +107,7 @@ def make_scheduler(app: Flask, publish: Callable[[], object]) -> BackgroundSched
         inbound.sweep(app)
         subscribing.sweep(app)
         reports.sweep(app)
+        receipts.sweep(app)
 
     scheduler.add_job(expire, "interval", seconds=EXPIRY_SECONDS, id="expire")
     scheduler.add_job(refresh, "interval", seconds=REFRESH_SECONDS, id="refresh", next_run_time=utcnow())

@@ -18,6 +18,7 @@ from typing import Any
 
 from flask import current_app
 from sqlalchemy import and_, bindparam, case, delete, func, insert, select, text, tuple_
+from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
 from portal.core.clock import utcnow
@@ -88,7 +89,11 @@ def record_many(rows: Iterable[Sequence[Any]]) -> None:
         return
     now = utcnow()
     with transaction() as session:
-        receipt_log.append(session.connection().connection.driver_connection, known, now)
+        connection = session.connection()
+        try:
+            receipt_log.append(connection.connection.driver_connection, known, now)
+        except connection.dialect.loaded_dbapi.Error as error:  # type: ignore[attr-defined]
+            raise OperationalError("receipts", None, error) from error
 
 
 def record_numbered(rows: Iterable[tuple[str, str, str, str]]) -> None:
