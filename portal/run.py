@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
-import logging
 import os
 import signal
 import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import click
 import waitress
@@ -19,11 +18,13 @@ from flask import Flask
 
 from portal import create_app
 from portal.config import Settings
-from portal.core import i18n, migrate
+from portal.core import i18n, logs, migrate
 from portal.core.leader import Lock, Stand
+from portal.dispatch.watch import said
 from portal.services import Clock, Sender
 from portal.site.publish import publish
 from portal.training import courses_store
+from portal.watching import watch
 
 if TYPE_CHECKING:
     from portal.dispatch.many.listener import Listener
@@ -36,6 +37,13 @@ LARGEST_HEADER = 32 * 1024
 LARGEST_BODY = 18 * 1024 * 1024
 #: Of PostgreSQL's locks: whoever has it keeps the time.
 CLOCK_LOCK = 7_420_113_001_885_221_001
+
+
+class Part(Protocol):
+    """What a process runs from `start` to `stop`."""
+
+    def start(self) -> None: ...
+    def stop(self) -> None: ...
 
 
 class AlreadyRunning(Exception):
@@ -65,11 +73,8 @@ def _step(zh: str, en: str) -> Iterator[None]:
     _say(f"✓ {zh}", f"{en} ({time.monotonic() - begun:.1f} s)")
 
 
-def _quiet_logs() -> None:
-    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s", stream=sys.stderr)
-    logging.getLogger("portal").setLevel(logging.INFO if "-v" in sys.argv else logging.WARNING)
-    for noisy in ("waitress.queue", "apscheduler", "amqtt", "transitions", "twilio.http_client"):
-        logging.getLogger(noisy).setLevel(logging.ERROR)
+def _begin_logs(settings: Settings) -> None:
+    logs.set_up(settings.log_format, detailed="-v" in sys.argv)
 
 
 class Ending:
@@ -118,7 +123,7 @@ class Ending:
 
 def run_all(settings: Settings) -> None:
     """`anlan run`: web, clock and sending in one process; in demonstration mode also broker, horns and sample data."""
-    _quiet_logs()
+    _begin_logs(settings)
     try:
         with sole(settings):
             _run_all(settings)
@@ -149,7 +154,8 @@ def _run_all(settings: Settings) -> None:
         # On SQLite nobody else can be sending; on PostgreSQL another host's worker may be.
         alone = _on_sqlite(settings)
         sender = Sender(app, mqtt_url=mqtt_url, alone=alone)
-        for part in (sender, *_listening(settings), _clock(app, settings)):
+        heard, clock = _listening(settings), _clock(app, settings)
+        for part in (sender, *heard, clock, watch(app, said.RUN, sender=sender, clock=clock, heard=heard)):
             part.start()
             parts.callback(part.stop)
         _greet(app, settings)
@@ -160,34 +166,47 @@ def _run_all(settings: Settings) -> None:
 
 def run_web(settings: Settings) -> None:
     """`anlan web`: answers requests; sends nothing."""
-    _quiet_logs()
+    _begin_logs(settings)
     if settings.web_server == "granian":
         from portal.granian_web import serve
 
         _say(settings.base_url, "web (granian)")
         serve(settings)
         return
-    with Ending():
+    with contextlib.ExitStack() as parts, Ending():
         app = create_app(settings)
         server = _listen(app, settings)
+        part = watch(app, said.WEB)
+        part.start()
+        parts.callback(part.stop)
         _say(settings.base_url, "web")
         server.run()
 
 
 def run_worker(settings: Settings) -> None:
     """`anlan worker`: plans and sends. Any number of them on one database; with a broker they wake each other."""
-    _run_parts(lambda: [Sender(create_app(settings)), *_listening(settings)], "worker")
+    def parts() -> list[Part]:
+        app = create_app(settings)
+        sender, heard = Sender(app), _listening(settings)
+        return [sender, *heard, watch(app, said.WORKER, sender=sender, heard=heard)]
+
+    _run_parts(parts, settings, "worker")
 
 
 def run_scheduler(settings: Settings) -> None:
     """`anlan scheduler`: expiry and refreshing of pages. On PostgreSQL one leads and the others stand by; on SQLite there is
     one on an instance directory."""
+    def parts() -> list[Part]:
+        app = create_app(settings)
+        clock = _clock(app, settings)
+        return [clock, watch(app, said.SCHEDULER, clock=clock)]
+
     if not _on_sqlite(settings):
-        _run_parts(lambda: [_clock(create_app(settings), settings)], "scheduler")
+        _run_parts(parts, settings, "scheduler")
         return
     try:
         with sole(settings):
-            _run_parts(lambda: [_clock(create_app(settings), settings)], "scheduler")
+            _run_parts(parts, settings, "scheduler")
     except AlreadyRunning:
         click.echo(f"Another scheduler, or `anlan run`, is at work in {settings.instance}. Stop it first.", err=True)
         sys.exit(1)
@@ -219,8 +238,8 @@ def _listening(settings: Settings) -> list[Listener]:
     return [Listener(settings.broker_url)]
 
 
-def _run_parts(make: Callable[[], Sequence[Sender | Clock | Stand | Listener]], name: str) -> None:
-    _quiet_logs()
+def _run_parts(make: Callable[[], Sequence[Part]], settings: Settings, name: str) -> None:
+    _begin_logs(settings)
     with contextlib.ExitStack() as parts, Ending():
         for part in make():
             part.start()

@@ -18,7 +18,7 @@ from portal.warnings import bulletins
 from portal.web.show import TIER_LABELS
 
 SECONDS = 5  # between two looks
-STRAYS = "receipts_desk.strays"
+STRAYS = "desk.stray_receipts"
 
 
 def add_routes(blueprint: Blueprint) -> None:

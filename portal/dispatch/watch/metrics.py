@@ -89,10 +89,18 @@ class Portal(Collector):
         if known.heartbeat_at:
             yield _gauge("anlan_heartbeat_timestamp_seconds", "When the heartbeat address last answered.",
                          known.heartbeat_at.timestamp())
-        if (office := known.office()) is not None:
+        if (office := _asked(known.office)) is not None:
             yield from _office(office)
         if known.facts is not None and known.leading:
             yield from _whole(known.facts, known.alarms)
+
+
+def _asked(office: Callable[[], OfficeState | None]) -> OfficeState | None:
+    try:
+        return office()
+    except Exception:
+        log.warning("the office does not say how it stands")
+        return None
 
 
 def _office(office: OfficeState) -> Iterator[Metric]:
