@@ -53,6 +53,7 @@ class Bench:
         place = self.folder / "lite"
         place.mkdir()
         made = Rig(place, f"sqlite:///{place / 'anlan.db'}", min(self.people, SQLITE_PEOPLE))
+        self._stack.callback(made.close)
         made.prepare()
         return made
 

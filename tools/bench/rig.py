@@ -33,7 +33,7 @@ from portal.identity.models import Account
 from portal.regions import demo as regions
 from portal.regions import lookup
 from portal.warnings import bulletins
-from tests import district
+from tests import district, rabbitmq
 from tests.postgres import postgres_server
 from tests.waiting import until
 from tools.bench import population
@@ -103,11 +103,47 @@ class Rig:
         self.folder, self.url, self.size = folder, url, size
         self.raw_url = url.replace("+psycopg", "")
         self.instance = folder / "instance"
-        self.app: Flask = create_app(Settings(instance=self.instance, database_url=url, public_url=PUBLIC_URL,
-                                              surfaces=("api",), **KEYS))
+        self.broker_url = ""
+        self._broker: rabbitmq.RabbitMQ | None = None
+        self._ringing_app: Flask | None = None
+        self.app: Flask = self._made()
         self._offices: tuple[uuid.UUID, uuid.UUID] | None = None
         self._serial = 0
         self.communities: list[str] = []
+
+    def _made(self) -> Flask:
+        return create_app(Settings(instance=self.instance, database_url=self.url, public_url=PUBLIC_URL, surfaces=("api",),
+                                   broker_url=self.broker_url, **KEYS))
+
+    @contextlib.contextmanager
+    def ringing(self) -> Iterator[str]:
+        """With a broker that wakes the workers when something is issued, where one is installed, as where the portal is in use;
+        what wakes them. Started once."""
+        if rabbitmq.why_not():
+            yield "no broker: workers look by themselves, up to half a second later"
+            return
+        alone = self.app
+        if self._broker is None:
+            self._broker = rabbitmq.RabbitMQ().start().wait()
+        self.broker_url = self._broker.url
+        if self._ringing_app is None:
+            self._ringing_app = self._made()
+        self.app = self._ringing_app
+        try:
+            yield "woken by RabbitMQ"
+        finally:
+            self.app, self.broker_url = alone, ""
+
+    def close(self) -> None:
+        """Let go of the database and of the broker."""
+        for app in filter(None, (self._ringing_app, self.app)):
+            if ringer := app.extensions.get("ringer"):
+                ringer.close()
+            with app.app_context():
+                db.session.rollback()
+                db.engine.dispose()
+        if self._broker is not None:
+            self._broker.close()
 
     def prepare(self) -> None:
         with self.app.app_context():
@@ -201,7 +237,7 @@ class Rig:
             "instance": self.instance, "database_url": self.url, "public_url": PUBLIC_URL, "sms_provider": "twilio",
             "twilio_account_sid": ACCOUNT, "twilio_auth_token": TOKEN, "twilio_messaging_service_sid": SERVICE,
             "twilio_api_url": gateway_url, "push_services": "", "surfaces": "api",
-            **KEYS} | values
+            "broker_url": self.broker_url, **KEYS} | values
         return clean | {f"ANLAN_{name.upper()}": str(value) for name, value in settings.items()}
 
     @contextlib.contextmanager
@@ -269,8 +305,8 @@ def rig(folder: Path, size: int) -> Iterator[Rig]:
         with psycopg.connect(f"{prefix.replace('+psycopg', '')}postgres", autocommit=True) as server:
             server.execute("CREATE DATABASE anlan")
         made = Rig(folder, f"{prefix}anlan", size)
-        made.prepare()
-        yield made
-        with made.app.app_context():
-            db.session.rollback()
-            db.engine.dispose()
+        try:
+            made.prepare()
+            yield made
+        finally:
+            made.close()

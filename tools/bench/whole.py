@@ -41,7 +41,7 @@ class Bare:
 def measure(rig: Rig, gateway: Gateway, *, share: int, runs: int) -> list[Row]:
     """The whole way for a share of the people, and what a worker's memory did meanwhile."""
     ours, bare, watch = list[float](), list[Bare](), None
-    with rig.workers(WORKERS, gateway.url, max_in_flight=IN_FLIGHT) as workers:
+    with rig.ringing() as woken, rig.workers(WORKERS, gateway.url, max_in_flight=IN_FLIGHT) as workers:
         for _ in range(runs):
             rig.settle()
             gateway.reset()
@@ -56,7 +56,7 @@ def measure(rig: Rig, gateway: Gateway, *, share: int, runs: int) -> list[Row]:
     parts = bare[[one.seconds for one in bare].index(sorted(one.seconds for one in bare)[len(bare) // 2])]
     row = compared(f"whole: issue → last outcome counted, {many:,} people, {WORKERS} worker processes", middle(ours), "s",
                    "bare plan + bare loops + bare fold", middle([one.seconds for one in bare]), AT_MOST, 1.3,
-                   notes(f"bare: {parts}", spread(ours)))
+                   notes(f"bare: {parts}", woken, spread(ours)))
     return [row, _memory(watch, before, many)] if watch else [row]
 
 
@@ -127,7 +127,7 @@ def _memory(watch: Watch, before: list[float], many: int) -> Row:
 def overtaking(rig: Rig, gateway: Gateway, *, share: int = 100, red_share: int = 1) -> list[Row]:
     """Seconds from the issue of a red warning until its first message is accepted and written: idle, and while all the people are
     being told something blue."""
-    with rig.workers(WORKERS, gateway.url, max_in_flight=IN_FLIGHT) as workers:
+    with rig.ringing() as woken, rig.workers(WORKERS, gateway.url, max_in_flight=IN_FLIGHT) as workers:
         idle = [_first(rig, rig.issue(red_share, "red"), workers) for _ in range(REDS)]
         rig.settle()
         gateway.reset()
@@ -147,7 +147,7 @@ def overtaking(rig: Rig, gateway: Gateway, *, share: int = 100, red_share: int =
     end = "ended after them all" if still else "had ended before the last"
     return [Row(f"red while {rig.many(share):,} blue are sent: issue → first one accepted", worst, "s", "idle system", usual,
                 worst / max(1e-3, usual), f"≤ {MORE_SECONDS:g} s more", met,
-                f"the worst of {all_of[0]} s; idle {all_of[1]} s; the blue one {end}, after {whole.seconds:.1f} s")]
+                f"the worst of {all_of[0]} s; idle {all_of[1]} s; the blue one {end}, after {whole.seconds:.1f} s; {woken}")]
 
 
 def _first(rig: Rig, dispatch: uuid.UUID, workers: list[Process]) -> float:
