@@ -26,6 +26,12 @@ from uuid_utils.compat import uuid7 as _uuid7
 # Bounds how long a writer waits for the other writers of SQLite before it gives up with an error.
 SQLITE_BUSY_SECONDS = 30
 
+#: Seconds of silence, then questions that nobody answers: who is cut off knows it after a quarter of a minute, and so does the
+#: server, which would otherwise keep the locks of a machine that is gone for two hours.
+_KEEPALIVES = {"keepalives": 1, "keepalives_idle": 6, "keepalives_interval": 3, "keepalives_count": 3, "tcp_user_timeout": 15_000}
+_SESSION = ("-c statement_timeout=60000 -c idle_in_transaction_session_timeout=120000 -c tcp_keepalives_idle=6"
+            " -c tcp_keepalives_interval=3 -c tcp_keepalives_count=3 -c tcp_user_timeout=15000")
+
 db = SQLAlchemy(require_default_engine=False, session_options={"expire_on_commit": False})
 
 
@@ -93,7 +99,7 @@ def engine_options(url: str) -> dict[str, Any]:
         "max_overflow": 20,
         "pool_pre_ping": True,
         "pool_timeout": 30,
-        "connect_args": {"connect_timeout": 10, "options": "-c statement_timeout=60000"},
+        "connect_args": {"connect_timeout": 10, "options": _SESSION} | _KEEPALIVES,
     }
 
 
