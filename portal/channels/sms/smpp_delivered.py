@@ -32,9 +32,10 @@ _MEANS = {
     "UNDELIV": UNDELIVERED,
     "REJECTD": FAILED,
 }
-_ID = re.compile(rb"\bid:\s*([^\s]{1,64})", re.I)
-_STAT = re.compile(rb"\bstat:\s*([A-Za-z]{1,10})", re.I)
-_ERR = re.compile(rb"\berr:\s*([0-9A-Za-z]{1,6})", re.I)
+# Each value stands alone: where one is empty, the next name is not taken for it.
+_ID = re.compile(rb"\bid:\s*([^\s:]{1,64})(?!\S)", re.I)
+_STAT = re.compile(rb"\bstat:\s*([A-Za-z]{1,10})(?!\S)", re.I)
+_ERR = re.compile(rb"\berr:\s*([0-9A-Za-z]{1,6})(?!\S)", re.I)
 _NOTHING = re.compile(rb"0*")
 
 

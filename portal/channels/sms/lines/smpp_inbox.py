@@ -8,20 +8,17 @@ import logging
 import threading
 import uuid
 from collections import OrderedDict, deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 from smpplib import consts
 
 from portal.channels.sms import smpp_delivered
+from portal.channels.sms.lines.options import Ears, OnReceipts, OnText
 from portal.channels.sms.provider import Inbound, Receipt
 from portal.channels.sms.smpp_delivered import Numbers, Unreadable, Written
 
-#: Keeps receipts of a line by its name, durably. Called in the inbox's thread; raises where they could not be kept.
-OnReceipts = Callable[[str, Sequence[Receipt]], None]
-#: Acts on a text that a phone wrote to a line; the words for the phone, none where it gets no answer.
-OnText = Callable[[str, Inbound], str]
 #: Told in the inbox's thread: (where it came from, status to answer it with, phone and words to be sent there or None).
 OnDone = Callable[[Any, int, tuple[str, str] | None], None]
 
@@ -41,11 +38,8 @@ class _Item:
 class Inbox:
     """Bounded: what does not fit is refused at once, and comes again."""
 
-    def __init__(
-        self, line: str, numbers: Numbers, on_receipts: OnReceipts | None, on_text: OnText | None, on_done: OnDone
-    ) -> None:
-        self._line, self._numbers = line, numbers
-        self._on_receipts, self._on_text, self._on_done = on_receipts, on_text, on_done
+    def __init__(self, line: str, numbers: Numbers, ears: Ears, on_done: OnDone) -> None:
+        self._line, self._numbers, self._ears, self._on_done = line, numbers, ears, on_done
         self._items: deque[_Item] = deque()
         self._turn = threading.Condition()
         self._ending = False
@@ -90,17 +84,17 @@ class Inbox:
             except Unreadable:
                 log.warning("the carrier of line %s brought what cannot be read", self._line)
                 said = None  # it would not be more readable the next time
-            if isinstance(said, Receipt) and self._on_receipts:
+            if isinstance(said, Receipt) and self._ears.on_receipts:
                 receipts.append((item, said))
-            elif isinstance(said, Written) and self._on_text and said.part == 1:
+            elif isinstance(said, Written) and self._ears.on_text and said.part == 1:
                 texts.append((item, said))
             else:  # nothing new, not wanted, or the rest of a text whose beginning was acted on
                 self._on_done(item.origin, consts.SMPP_ESME_ROK, None)
-        if receipts and self._on_receipts:
-            self._keep_receipts(receipts, self._on_receipts)
+        if receipts and self._ears.on_receipts:
+            self._keep_receipts(receipts, self._ears.on_receipts)
         for item, text in texts:
-            if self._on_text:
-                self._act(item, text, self._on_text)
+            if self._ears.on_text:
+                self._act(item, text, self._ears.on_text)
 
     def _keep_receipts(self, receipts: list[tuple[_Item, Receipt]], on_receipts: OnReceipts) -> None:
         status = consts.SMPP_ESME_ROK

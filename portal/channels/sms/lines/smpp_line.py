@@ -23,11 +23,13 @@ from portal.channels.sms import segments, smpp_delivered, smpp_errors
 from portal.channels.sms.lines import smpp_pdu
 from portal.channels.sms.lines.governor import Governor
 from portal.channels.sms.lines.line import NOT_TAKEN, OPEN, Letter, LineState, OnAnswer
+from portal.channels.sms.lines.options import Ears
 from portal.channels.sms.lines.smpp_handed import Handed
-from portal.channels.sms.lines.smpp_inbox import Inbox, OnReceipts, OnText
+from portal.channels.sms.lines.smpp_inbox import Inbox
 from portal.channels.sms.lines.smpp_options import INTERNATIONAL, SmppOptions
 from portal.channels.sms.lines.smpp_session import CONNECTION, TIMEOUT, Session
 from portal.channels.sms.provider import ACCEPTED, FAILED, RETRY
+from portal.config import Settings
 from portal.core.clock import utcnow
 
 SWEEP = 0.25  # seconds between two looks for what is overdue
@@ -44,28 +46,18 @@ _log = logging.getLogger(__name__)
 
 
 class SmppLine:
-    """As `line.Line`. `max_in_flight`: units that the carrier lets wait for its answer, its window. `rate`: messages or, with
-    `by_segments`, parts a second; 0 for no limit. `on_receipts` and `on_text` are called in a thread of the line's own."""
+    """As `line.Line`."""
 
-    kind = "smpp"
     by_number = True
 
-    def __init__(
-        self,
-        name: str,
-        options: SmppOptions,
-        *,
-        weight: float = 1.0,
-        rate: float = 0.0,
-        by_segments: bool = True,
-        max_in_flight: int = 10,
-        on_receipts: OnReceipts | None = None,
-        on_text: OnText | None = None,
-    ) -> None:
-        self.name, self.weight, self.options = name, weight, options
-        self.governor = Governor(name, self.kind, weight, most=max_in_flight, rate=rate, by_segments=by_segments)
-        self._most = max_in_flight
-        self._inbox = Inbox(name, options.numbers_in_receipts, on_receipts, on_text, self._kept)
+    def __init__(self, options: SmppOptions, ears: Ears) -> None:
+        self.name, self.weight, self.options = options.name, options.weight, options
+        self.kind: str = options.kind
+        self.effective_weight = options.weight
+        self._most = options.max_in_flight
+        self.governor = Governor(
+            self.name, self.kind, self.weight, most=self._most, rate=options.rate, by_segments=options.unit == "segments")
+        self._inbox = Inbox(self.name, options.numbers_in_receipts, ears, self._kept)
         self._waiting: deque[tuple[Handed, int]] = deque()
         self._session: Session | None = None  # that is bound
         self._pending: Session | None = None  # that stands, be it bound or not
@@ -102,6 +94,7 @@ class SmppLine:
         self._begin(Handed(form, self._number(to), token, PART_TRIES if len(form.tails) > 1 else 0))
 
     def state(self) -> LineState:
+        self.governor.effective_weight = self.effective_weight
         said = self.governor.state()
         if self._session is not None:
             return said
@@ -189,9 +182,9 @@ class SmppLine:
 
     # -- messages ---------------------------------------------------------------------------------
 
-    def _form(self, letter: Letter) -> smpp_pdu.Form | None:
+    def _form(self, letter: Letter, *, reported: bool = True) -> smpp_pdu.Form | None:
         try:
-            letter.kept[self.name] = made = smpp_pdu.form(letter, self.options)
+            letter.kept[self.name] = made = smpp_pdu.form(letter, self.options, reported=reported)
         except ValueError:
             return None
         return made
@@ -307,9 +300,18 @@ class SmppLine:
             _log.warning("an answer to a phone that wrote could not be sent: line %s is not bound", self.name)
             return
         phone, words = reply
-        form = self._form(Letter(words, utcnow() + ANSWERS_LAST, segments.count(words).segments))
+        # Nobody keeps what becomes of an answer, so no receipt is asked for it.
+        form = self._form(Letter(words, utcnow() + ANSWERS_LAST, segments.count(words).segments), reported=False)
         if form is not None:
             self._begin(Handed(form, self._number(phone), _REPLY, PART_TRIES))
+
+
+Options = SmppOptions
+
+
+def make(options: SmppOptions, settings: Settings, ears: Ears) -> SmppLine:
+    """For the registry."""
+    return SmppLine(options, ears)
 
 
 async def _within(event: asyncio.Event | None, seconds: float) -> None:

@@ -8,8 +8,9 @@ from functools import cached_property
 from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
+from pydantic import ConfigDict, Field, SecretStr, field_validator, model_validator
 
+from portal.channels.sms.lines.options import LineOptions, Secret, Text
 from portal.channels.sms.smpp_delivered import Numbers
 from portal.channels.sms.smpp_errors import Meaning
 
@@ -18,17 +19,20 @@ INTERNATIONAL, SHORT_CODE, LETTERS = 1, 3, 5
 _UNKNOWN_PLAN, _TELEPHONE_PLAN = 0, 1
 
 
-class SmppOptions(BaseModel):
+class SmppOptions(LineOptions):
     """How one carrier is spoken to. Lengths are those of SMPP 3.4, less the zero octet at the end."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True, ignored_types=(cached_property,))
 
-    host: str = Field(min_length=1, max_length=253)
+    kind: Literal["smpp"] = "smpp"
+    #: The carrier's window: units that may wait for its answer. Ten is what most allow whoever has agreed on nothing.
+    max_in_flight: int = Field(10, ge=1, le=4000)
+    host: Text = Field(min_length=1, max_length=253)
     port: int = Field(2775, ge=1, le=65535)
     tls: bool = False
     tls_ca: Path | None = Field(None, description="Certificates that are believed beside the system's.")
-    system_id: str = Field(min_length=1, max_length=15)
-    password: SecretStr = SecretStr("")
+    system_id: Text = Field(min_length=1, max_length=15)
+    password: Secret = SecretStr("")
     system_type: str = Field("", max_length=12)
     service_type: str = Field("", max_length=5)
     source: str = Field("", max_length=20, description="The sender that phones show: a number, a short code, or letters.")

@@ -97,13 +97,15 @@ class Form:
     renewed: float = 0.0
 
 
-def form(letter: Letter, options: SmppOptions) -> Form:
-    """Raises ValueError where the text is too long to be joined."""
+def form(letter: Letter, options: SmppOptions, *, reported: bool = True) -> Form:
+    """`reported`: whether a receipt is asked for, where the settings want any. Raises ValueError where the text is too long to
+    be joined."""
+    reported = reported and options.receipts
     text = smpp_text.encode(letter.body, only_ucs2=options.only_ucs2)
     total = len(text.parts)
     if total > 1 and options.long == "payload":
         whole = b"".join(text.parts)
-        return _form(letter, options, [{"message_payload": whole}], text.coding)
+        return _form(letter, options, [{"message_payload": whole}], text.coding, reported)
     parts: list[dict[str, object]] = []
     for number, octets in enumerate(text.parts, 1):
         if total == 1:
@@ -114,16 +116,16 @@ def form(letter: Letter, options: SmppOptions) -> Form:
         else:
             parts.append({"short_message": smpp_text.header(text.reference, total, number) + octets,
                           "esm_class": consts.SMPP_GSMFEAT_UDHI})
-    return _form(letter, options, parts, text.coding)
+    return _form(letter, options, parts, text.coding, reported)
 
 
-def _form(letter: Letter, options: SmppOptions, parts: list[dict[str, object]], coding: int) -> Form:
+def _form(letter: Letter, options: SmppOptions, parts: list[dict[str, object]], coding: int, reported: bool) -> Form:
     head, tails = b"", []
     validity = "" if options.validity == "none" else absolute(letter.expires_at)
     ton, npi, source = options.source_address
     for part in parts:
         # A carrier reports each part that asks for it; the last stands for the message, since phones show it when all have come.
-        wants_receipt = options.receipts and part is parts[-1]
+        wants_receipt = reported and part is parts[-1]
         unit = smpp.make_pdu(
             "submit_sm", sequence=1, service_type=options.service_type, source_addr_ton=ton, source_addr_npi=npi,
             source_addr=source, dest_addr_ton=options.destination_ton, dest_addr_npi=options.destination_npi, destination_addr="",
