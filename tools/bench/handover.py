@@ -1,7 +1,7 @@
 """Handing over with outcomes durable, beside clients that keep nothing: the worker's rows of the table.
 
-The plan is made while the worker is stopped (SIGSTOP), so that only leasing, opening numbers, posting, reading and writing
-are measured; time runs from the first message at the gateway until the last outcome is written and counted.
+The plan is made while the worker is stopped (SIGSTOP), and it is a drill, which makes no pages: only leasing, opening numbers,
+posting, reading and writing are measured, from the first message at the gateway until the last outcome is written and counted.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ def hand_over(rig: Rig, gateway: Gateway, workers: list[Process], share: int) ->
     """One dispatch that was planned before, from its first message on."""
     for worker in workers:
         worker.pause()
-    dispatch = rig.issue(share)
+    dispatch = rig.issue(share, drill=True)
     rig.plan(dispatch)
     rig.settle()
     gateway.reset()
@@ -51,7 +51,7 @@ def check(rig: Rig, gateway: Gateway, sent: Sent, share: int) -> None:
 
 def measure(rig: Rig, gateway: Gateway, *, share: int = 10, runs: int = 3, sample: float = 1.0) -> list[Row]:
     """`sample`: share of the messages that the SDK is measured by."""
-    words = rig.words(rig.issue(share))
+    words = rig.words(rig.issue(share, drill=True))
     rig.run("UPDATE dispatch SET state = 'stopped', ended_at = now() WHERE ended_at IS NULL")
     whole, bare, curl = list[Timed](), list[clients.Done](), list[clients.Done]()
     with rig.workers(1, gateway.url, max_in_flight=IN_FLIGHT) as workers:

@@ -159,14 +159,14 @@ class Rig:
         return self.size * share // 100
 
     # -- bulletins -----------------------------------------------------------------------------------------
-    def issue(self, share: int, tier: str = "blue") -> uuid.UUID:
-        """Issue a bulletin by text to so many per cent; the id of its dispatch."""
+    def issue(self, share: int, tier: str = "blue", *, drill: bool = False) -> uuid.UUID:
+        """Issue a bulletin by text to so many per cent; the id of its dispatch. A drill makes no pages."""
         if self._offices is None:
             raise RuntimeError("prepare first")
         with self.app.app_context():
             author, approver = (db.session.get_one(Account, one) for one in self._offices)
             target = {"regions": list(population.SHARES[share]), "area": None, "audiences": [], "channels": ["sms"]}
-            draft = district.submitted(author, hazard=TYPHOON, tier=tier, target=target)
+            draft = district.submitted(author, hazard=TYPHOON, tier=tier, target=target, exercise=drill)
             bulletin = issue(approver, draft.id, version=draft.version, content_hash=draft.content_hash)
             found = select(Dispatch.id).where(Dispatch.bulletin_id == bulletin.id, Dispatch.channel == SMS)
             dispatch_id = db.session.scalars(found).one()
