@@ -41,15 +41,19 @@ class Crowd:
     def page(self, region_code: str, after_id: int, limit: int) -> tuple[np.ndarray, np.ndarray]:
         """Ids of people of one community, ascending after `after_id`, fewer than `limit` only at the end; and for each what
         :func:`language_of` and its neighbours read, or NOT_TOLD."""
-        here = SubscriberRegion
-        people = (select(here.subscriber_id).where(here.region_code == region_code, here.subscriber_id > after_id)
-                  .order_by(here.subscriber_id).limit(limit))
+        people = self.range_of(region_code, after_id, limit)
         if self.is_read:
             ids = np.sort(read(db.session, people)[:, 0])
             return ids, self._codes[self._numbers.get(ids)]
         rows = read(db.session, looked_up(people, self._told, self._code))
         rows = rows[np.argsort(rows[:, 0])]
         return rows[:, 0], rows[:, 1]
+
+    @staticmethod
+    def range_of(region_code: str, after_id: int, limit: int) -> Select[int]:
+        here = SubscriberRegion
+        return (select(here.subscriber_id).where(here.region_code == region_code, here.subscriber_id > after_id)
+                .order_by(here.subscriber_id).limit(limit))
 
     @property
     def is_read(self) -> bool:

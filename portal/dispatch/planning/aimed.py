@@ -37,7 +37,7 @@ class Texts:
         places = self._job.places
         at, last = after or (0, 0)
         self._began = at if self._began is None else self._began
-        if self._crowd.worth_reading(self._still(at)):
+        if self._asked and self._crowd.worth_reading(self._still(at)):
             self._crowd.read_ahead()
         parts: list[Part] = []
         end, room = min(at + MOST_PLACES, len(places)), limit
