@@ -6,8 +6,11 @@ import random
 
 from portal.channels.sms.lines.line import CLOSED, OPEN, TRYING
 
-RUN = 12  # passing errors in a row
-FIRST_PAUSE, REFUSED_PAUSE, LONGEST_PAUSE = 1.0, 5.0, 60.0  # seconds until the first probe
+#: Passing errors in a row, over so many seconds at least: those of connections that broke at the same moment are heard one after
+#: the other, before the good answers that came with them. Beyond `LONGEST_RUN` it needs no time.
+RUN, SPAN, LONGEST_RUN = 12, 0.1, 100
+#: Seconds until the first probe, and until each at last: a carrier that is well again shall not stand idle while people wait.
+FIRST_PAUSE, REFUSED_PAUSE, LONGEST_PAUSE = 1.0, 5.0, 10.0
 GROWTH = 2.0
 JITTER = 0.25  # of the pause, either way: many processes shall not knock at the same moment
 
@@ -20,7 +23,7 @@ class Circuit:
         self.state = CLOSED
         self.run = 0  # passing errors since the last good answer
         self.until = 0.0  # when the next probe may begin
-        self._pause = 0.0
+        self._pause = self._run_began = 0.0
         self._opened_at = -1.0
         self._probing = False
 
@@ -50,8 +53,11 @@ class Circuit:
         when it opened say nothing new."""
         if began < self._opened_at or self.state == OPEN:
             return False
+        if not self.run:
+            self._run_began = now
         self.run += 1
-        if self.state == TRYING or self.run >= RUN:
+        long = self.run >= RUN and (now - self._run_began >= SPAN or self.run >= LONGEST_RUN)
+        if self.state == TRYING or long:
             self._open(now, FIRST_PAUSE)
             return True
         return False
@@ -65,5 +71,5 @@ class Circuit:
 
     def _open(self, now: float, first: float) -> None:
         self._pause = min(LONGEST_PAUSE, max(first, self._pause * GROWTH))
-        self.state, self._opened_at, self._probing = OPEN, now, False
+        self.state, self.run, self._opened_at, self._probing = OPEN, 0, now, False
         self.until = now + self._pause * self._chance.uniform(1 - JITTER, 1 + JITTER)
