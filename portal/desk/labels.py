@@ -10,6 +10,7 @@ from flask_babel import lazy_gettext as _l
 
 from portal.dispatch import tallies
 from portal.dispatch.models import PUSH, SMS, SPEAKERS, WEB
+from portal.dispatch.receipts import FAILED_LATER
 
 CHANNELS = {
     SMS: _l("Text messages"),
@@ -26,7 +27,7 @@ STATES = {
 }
 ENDS = {
     tallies.ACCEPTED: _l("taken by the carrier"),
-    tallies.FAILED: _l("failed"),
+    tallies.FAILED: _l("refused by the carrier"),
     tallies.OPTED_OUT: _l("opted out"),
     tallies.INVALID: _l("no such number"),
     tallies.EXPIRED: _l("not sent: expired"),
@@ -37,7 +38,7 @@ STAGES = {
     "sent": _l("on the way"),
     "delivered": _l("delivered"),
     "undelivered": _l("not delivered"),
-    "failed": _l("failed"),
+    "failed": _l("failed on the way"),
     "heard": _l("command taken"),
     "playing": _l("speaking"),
     "finished": _l("spoken to the end"),
@@ -46,9 +47,12 @@ STAGES = {
     "expired": _l("too late, not spoken"),
     "refused": _l("refused the command"),
 }
-HORNS = ENDS | STAGES | {tallies.ACCEPTED: _l("command taken"), "pending": _l("no answer yet")}
+HORNS = ENDS | STAGES | {tallies.ACCEPTED: _l("command taken"), "failed": _l("failed"), "pending": _l("no answer yet")}
 #: A push service says that it took a message, and nothing of the device.
-DEVICE_ENDS = ENDS | {tallies.ACCEPTED: _l("taken by the push service"), tallies.OPTED_OUT: _l("turned off on the device")}
+DEVICE_ENDS = ENDS | {tallies.ACCEPTED: _l("taken by the push service"), tallies.OPTED_OUT: _l("turned off on the device"),
+                      tallies.FAILED: _l("failed")}
+#: Why text messages did not arrive: how the hand-over ended, or what was heard of it later.
+MESSAGE_KINDS = ENDS | {"undelivered": STAGES["undelivered"], FAILED_LATER: STAGES["failed"]}
 KINDS = {"alert": _l("Warning"), "update": _l("Update"), "cancel": _l("All-clear")}
 WARNING_STATES = {"in_force": _l("in force"), "cancelled": _l("all-clear given"), "expired": _l("expired")}
 DEVICES = {

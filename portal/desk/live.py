@@ -57,6 +57,7 @@ def _everywhere() -> dict[str, Any]:
         "device_end_labels": labels.DEVICE_ENDS,
         "stage_labels": labels.STAGES,
         "horn_labels": labels.HORNS,
+        "message_labels": labels.MESSAGE_KINDS,
         "kind_labels": labels.KINDS,
         "warning_states": labels.WARNING_STATES,
         "device_labels": labels.DEVICES,

@@ -11,7 +11,7 @@ from flask_babel import gettext as _
 from portal import current_settings
 from portal.desk import labels
 from portal.dispatch import tallies
-from portal.dispatch.models import PLANNING, PUSH, RUNNING, SPEAKERS, STOPPED, WEB
+from portal.dispatch.models import PLANNING, PUSH, RUNNING, SMS, SPEAKERS, STOPPED, WEB
 from portal.dispatch.progress import Progress
 
 #: Stages that tell that the message came to its end, and those that tell that it will not.
@@ -54,6 +54,11 @@ def left_out(p: Progress) -> int:
 def silent(p: Progress, now: datetime) -> int:
     """Accepted long enough ago, and nothing was heard since."""
     return 0 if p.dispatch.channel in (WEB, PUSH) or _awaited(p, now) else p.silent
+
+
+def unfinished(p: Progress, now: datetime) -> int:
+    """Sent on by the carrier long enough ago, and whether they arrived was never told."""
+    return p.stages.get("sent", 0) if p.dispatch.channel == SMS and not _awaited(p, now) else 0
 
 
 def _awaited(p: Progress, now: datetime) -> bool:
@@ -103,6 +108,10 @@ def troubles(p: Progress, now: datetime) -> list[str]:
     if n := silent(p, now):
         found.append(ngettext("Nothing was heard of %(number)s that was taken.",
                               "Nothing was heard of %(number)s that were taken.", n, number=format_decimal(n)))
+    if n := unfinished(p, now):
+        found.append(ngettext("%(number)s was sent on by the carrier, and nothing final was heard of it.",
+                              "%(number)s were sent on by the carrier, and nothing final was heard of them.", n,
+                              number=format_decimal(n)))
     if n := p.ends.get(tallies.EXPIRED, 0):
         found.append(ngettext("%(number)s was not sent before the time was over.",
                               "%(number)s were not sent before the time was over.", n, number=format_decimal(n)))

@@ -23,7 +23,7 @@ from portal.identity.guard import current_account, signed_in
 from portal.identity.models import Account
 from portal.regions import codes, lookup
 from portal.shelters.living import offers
-from portal.subscribers.audiences import BY_KEY
+from portal.subscribers.audiences import AUDIENCES, BY_KEY
 from portal.warnings import bulletins, drafts, words
 from portal.warnings.models import EDITING, IN_FORCE, SUBMITTED, Bulletin, Warning
 
@@ -118,20 +118,22 @@ class Row:
 
 @dataclass(frozen=True)
 class Reach:
-    """One dispatch by community and by language."""
+    """One dispatch by community, by language and by audience."""
 
     regions: list[Row]
     languages: list[Row]
+    audiences: list[Row]
     total: Row
 
     @classmethod
     def of(cls, p: progress.Progress) -> Reach:
         counts = progress.by_region(p.dispatch.id)
         names = _names(counts)
-        spoken = progress.by_language(p.dispatch.id)
+        spoken, kinds = progress.by_language(p.dispatch.id), progress.by_audience(p.dispatch.id)
         return cls(
             [_row(p, code, names[code], counts[code]) for code in sorted(counts)],
             [_row(p, key, str(words.LANGUAGE_LABELS.get(key, key)), spoken[key]) for key in sorted(spoken)],
+            [_row(p, a.key, str(a.label), kinds[a.key]) for a in AUDIENCES if a.key in kinds],
             _made(p, "", _("All")),
         )
 

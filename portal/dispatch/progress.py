@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections import defaultdict
+from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -15,6 +15,7 @@ from portal.core.db import db
 from portal.dispatch import tallies
 from portal.dispatch.models import CHANNELS, EXPIRED, PLANNING, READY, RUNNING, STOPPED, Batch, Delivery, Dispatch, Outcome, Tally
 from portal.dispatch.recipients import unpack
+from portal.subscribers import audiences
 
 
 @dataclass
@@ -147,7 +148,7 @@ def _put(progress: Progress, key: str, n: int) -> None:
         progress.ends[key] = n
     elif key.startswith(tallies.STAGE) and n:
         progress.stages[key.removeprefix(tallies.STAGE)] = n
-    elif key.startswith(tallies.REASON) and n:
+    elif key.startswith(tallies.REASON) and n > 0:
         kind, _, code = key.removeprefix(tallies.REASON).partition(":")
         progress.reasons[kind, code] = n
 
@@ -177,6 +178,21 @@ def by_language(dispatch_id: uuid.UUID) -> dict[str, dict[str, int]]:
         if not key.startswith(tallies.REASON):
             found[language][key] = int(n)
     return dict(found)
+
+
+def by_audience(dispatch_id: uuid.UUID) -> dict[str, dict[str, int]]:
+    """Audience → count by key. Somebody of two audiences counts in both, so that these add up to more than all. Under the empty
+    key: of whom none is known, as of loudspeakers."""
+    found: dict[str, Counter[str]] = defaultdict(Counter)
+    for mask, key, n in db.session.execute(
+        select(Tally.audiences, Tally.key, func.sum(Tally.n))
+        .where(Tally.dispatch_id == dispatch_id)
+        .group_by(Tally.audiences, Tally.key)
+    ):
+        if not key.startswith(tallies.REASON):
+            for audience in audiences.keys_of(mask) or ("",):
+                found[audience][key] += int(n)
+    return {audience: dict(counts) for audience, counts in found.items()}
 
 
 def horns(dispatch_id: uuid.UUID) -> list[Horn]:

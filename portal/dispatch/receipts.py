@@ -58,9 +58,9 @@ _PAGE = 2000
 _RECHECK = 5.0
 #: So long a carrier's number may be unknown to us: the receipt may be quicker than the record of the hand-over.
 _UNKNOWN_FOR = timedelta(minutes=3)
-#: Receipts of no message of ours that are kept, the newest.
+#: Receipts of no message of ours that are kept: the newest, and for how long. Then: how long a carrier's number is.
 STRAYS_KEPT = 10_000
-_STRAYS_DAYS, _CARRIED_DAYS = 14, 8
+STRAYS_DAYS, _CARRIED_DAYS = 14, 8
 _SWEPT_AT_ONCE = 5000
 _MOST_COUNTED = 100_000
 
@@ -329,7 +329,7 @@ def sweep(app: Any) -> None:
     """Forget carriers' numbers that no receipt will name any more, and old receipts of no message."""
     with app.app_context():
         _sweep(Carried, (Carried.carrier, Carried.carrier_id), utcnow() - timedelta(days=_CARRIED_DAYS))
-        _sweep(StrayReceipt, (StrayReceipt.id,), utcnow() - timedelta(days=_STRAYS_DAYS))
+        _sweep(StrayReceipt, (StrayReceipt.id,), utcnow() - timedelta(days=STRAYS_DAYS))
 
 
 def _sweep(table: Any, key: tuple[Any, ...], before: datetime) -> None:

@@ -34,3 +34,8 @@ def mask_of(keys: Iterable[str]) -> int:
     for key in keys:
         mask |= 1 << BY_KEY[key].bit
     return mask
+
+
+def keys_of(mask: int) -> list[str]:
+    """The audiences whose bits are set, in their order."""
+    return [audience.key for audience in AUDIENCES if mask >> audience.bit & 1]
