@@ -31,7 +31,9 @@ def options(url: str, **others: Any) -> Options:
     return Options(**(values | others))
 
 
-def play(carrier: CarrierProcess, work: Callable[[Driver], Awaitable[Any]], *, most: int = 40, wait: float = 5.0, **others: Any) -> Any:
+def play(
+    carrier: CarrierProcess, work: Callable[[Driver], Awaitable[Any]], *, most: int = 40, wait: float = 5.0, **others: Any
+) -> Any:
     return drive(TwilioLine(options(carrier.url, **others), most=most), work, wait=wait)
 
 

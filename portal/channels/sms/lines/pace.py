@@ -4,11 +4,12 @@ from __future__ import annotations
 
 #: Seconds of the rate that may be let out at once after a pause: as short as a loop's turn, so that a second never has more.
 BURST = 0.05
-SLOWEST = 1.0  # hand-overs a second that are learned at least
-EASED = 0.7  # of the speed that was too much
-#: How much of itself the learned rate grows by in a second: so much for each second since the last refusal, at most once. Near
-#: the carrier's limit it feels its way, and after a storm of refusals it is back within a quarter of a minute.
-GROWTH, FASTEST_GROWTH = 0.05, 1.0
+#: What is learned from the first refusal, when little is known of what the carrier bears, and at least from all: units a second.
+FIRST, SLOWEST = 20.0, 1.0
+EASED = 0.8  # of the speed that was too much
+#: How much of itself the learned rate grows by in a second: so much for each second since the last refusal, up to the fastest, and
+#: the fastest at once after the first. Near the carrier's limit it feels its way; after a storm of refusals it is soon back.
+GROWTH, FASTEST_GROWTH = 0.1, 1.5
 NO_LIMIT = 1 << 30
 
 
@@ -24,6 +25,7 @@ class Pace:
         self._tokens, self._filled = 1.0, 0.0
         self.cost = 1.0  # of the last hand-over
         self._grown = self._refused = 0.0
+        self._finding = False
 
     @property
     def limit(self) -> float:
@@ -57,9 +59,15 @@ class Pace:
     def too_many(self, now: float, speed: float) -> None:
         """The carrier refused while it took so many units a second: go on slower than both that and what was allowed, and from
         there faster again."""
-        borne = max(SLOWEST, speed)
-        self._tokens = min(self._tokens, 1.0) if self.limit else 0.0
-        self.learned = max(SLOWEST, min(borne, (self.limit or borne) * EASED))
+        limit = self.limit
+        self._tokens = min(self._tokens, 1.0) if limit else 0.0
+        self._finding = not self.learned
+        if self._finding:
+            self.learned = max(FIRST, speed) if not limit else min(limit * EASED, max(FIRST, speed))
+        else:
+            self.learned = max(SLOWEST, min(limit, 2 * max(speed, SLOWEST)) * EASED)  # it may have been allowed more than it used
+        if self.rate:
+            self.learned = min(self.learned, self.rate)
         self._grown = self._refused = self._filled = now
 
     def _fill(self, now: float, limit: float) -> None:
@@ -67,7 +75,7 @@ class Pace:
             self._tokens = min(max(1.0, limit * BURST), self._tokens + (now - self._filled) * limit)
             self._filled = now
         if self.learned and now > self._grown:
-            growth = min(FASTEST_GROWTH, GROWTH * (now - self._refused))
+            growth = FASTEST_GROWTH if self._finding else min(FASTEST_GROWTH, GROWTH * (now - self._refused))
             self.learned *= 1 + growth * min(1.0, now - self._grown)
             self._grown = now
             if self.learned > NO_LIMIT:
