@@ -118,6 +118,20 @@ ERRORS = {
     "30006": _l("a landline, or a network that takes no messages"),
     "30007": _l("held back as spam by a network"),
     "30008": _l("failed on the way for an unknown reason"),
+    # SMPP: the specification's names of errors, and of the states in receipts.
+    **dict.fromkeys(("tls", "unbound"), _l("no connection to the carrier")),
+    **dict.fromkeys(("ESME_RINVPASWD", "ESME_RINVSYSID", "ESME_RBINDFAIL", "ESME_RINVSYSTYP", "ESME_RALYBND"),
+                    _l("the carrier refuses our account: an administrator must check its key")),
+    **dict.fromkeys(("ESME_RINVSRCADR", "ESME_RINVSRCTON", "ESME_RINVSRCNPI"), _l("our sender number may not send messages")),
+    "ESME_RTHROTTLED": _l("too many messages at once; the carrier asks us to slow down"),
+    "ESME_RMSGQFUL": _l("the carrier's queue is full"),
+    **dict.fromkeys(("ESME_RSYSERR", "ESME_RUNKNOWNERR", "ESME_RSUBMITFAIL"), _l("the carrier has a fault of its own")),
+    "ESME_RINVDSTADR": _l("not a valid number"),
+    **dict.fromkeys(("ESME_RX_T_APPN", "ESME_RX_P_APPN", "ESME_RX_R_APPN"), _l("the carrier cannot take the request")),
+    "EXPIRED": _l("the phone is off or out of reach"),
+    "UNDELIV": _l("this number cannot be reached"),
+    "REJECTD": _l("the phone or its network blocks the message"),
+    "DELETED": _l("failed on the way for an unknown reason"),
 }
 _HTTP = {
     "403": _l("the carrier refuses our account: an administrator must check its key"),
@@ -137,6 +151,8 @@ def error(code: str) -> str:
 def _said(code: str, head: str, rest: str) -> Any:
     if code in ERRORS:
         return ERRORS[code]
+    if (state := code.partition(".")[0]) in ERRORS:  # behind the point is the carrier's own number of the cause
+        return ERRORS[state]
     if head == "refused":
         return _("devices refuse the command: %(why)s", why=ERRORS.get(rest, rest))
     if head == "publish":

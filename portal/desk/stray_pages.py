@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 from flask import Blueprint, render_template, request
-from sqlalchemy import select
 
-from portal.core.db import db
 from portal.desk import labels
 from portal.dispatch import receipts
-from portal.dispatch.models import StrayReceipt
 from portal.identity.guard import signed_in
 
 PAGE = 50
@@ -21,10 +18,9 @@ def add_routes(blueprint: Blueprint) -> None:
 def stray_receipts() -> str:
     """The newest first, a page at a time."""
     before = request.args.get("before", type=int)
-    query = select(StrayReceipt).order_by(StrayReceipt.id.desc()).limit(PAGE + 1)
-    if before is not None and 0 < before < 2**63:
-        query = query.where(StrayReceipt.id < before)
-    rows = list(db.session.execute(query).scalars())
+    if before is not None and not 0 < before < 2**63:
+        before = None
+    rows = receipts.newest_strays(PAGE + 1, before)
     return render_template(
         "desk/stray_receipts.html",
         rows=rows[:PAGE],

@@ -32,7 +32,7 @@ from tests.watch.conftest import line, office
 def _text(seat, path: str = "/desk/status/") -> str:
     page = seat.get(path)
     assert page.status_code == 200
-    return " ".join(lxml.html.fromstring(page.text).text_content().split())
+    return " ".join(str(lxml.html.fromstring(page.text).xpath("string()")).split())
 
 
 @pytest.fixture

@@ -20,6 +20,7 @@ from prometheus_client.registry import Collector
 from portal.channels.sms.lines.line import CLOSED, OPEN, TRYING
 from portal.config import TIERS
 from portal.dispatch.issue import EXERCISE_LANES
+from portal.dispatch.models import CHANNELS
 from portal.dispatch.watch.facts import Facts
 from portal.dispatch.watch.rules import KINDS
 from portal.dispatch.watch.said import NONE, UP, OfficeState
@@ -161,11 +162,11 @@ def _whole(facts: Facts, alarms: Iterable[str]) -> Iterator[Metric]:
         delay.add_metric(at, max(0.0, (facts.at - lane.since).total_seconds()) if lane.since else 0.0)
     yield from (batches, recipients, delay)
     dispatches = GaugeMetricFamily("anlan_dispatches_open", "Dispatches that have not ended.", labels=["channel", "exercise"])
-    counts: dict[tuple[str, str], int] = {}
+    counts = {(channel, exercise): 0 for channel in CHANNELS for exercise in ("no", "yes")}
     for progress in facts.open:
         key = progress.dispatch.channel, "yes" if progress.dispatch.exercise else "no"
-        counts[key] = counts.get(key, 0) + 1
-    for labels, count in sorted(counts.items()):
+        counts[key] += 1
+    for labels, count in counts.items():
         dispatches.add_metric(list(labels), count)
     yield dispatches
     yield _gauge("anlan_receipts_waiting", "Receipts not yet folded in; counted up to 100,000.", facts.receipts)
