@@ -316,6 +316,14 @@ def strays() -> int:
     return db.session.scalar(select(func.count()).select_from(StrayReceipt)) or 0
 
 
+def newest_strays(limit: int, before: int | None = None) -> list[StrayReceipt]:
+    """Those that were kept last, or last before the one of that id."""
+    query = select(StrayReceipt).order_by(StrayReceipt.id.desc()).limit(limit)
+    if before is not None:
+        query = query.where(StrayReceipt.id < before)
+    return list(db.session.execute(query).scalars())
+
+
 def waiting() -> tuple[int, float]:
     """How many receipts are not folded yet (counted to a hundred thousand), and how long the oldest of them has waited, in
     seconds."""
