@@ -119,7 +119,7 @@ ERRORS = {
     "30007": _l("held back as spam by a network"),
     "30008": _l("failed on the way for an unknown reason"),
     # SMPP: the specification's names of errors, and of the states in receipts.
-    **dict.fromkeys(("tls", "unbound"), _l("no connection to the carrier")),
+    **dict.fromkeys(("tls", "dns", "unbound"), _l("no connection to the carrier")),
     **dict.fromkeys(("ESME_RINVPASWD", "ESME_RINVSYSID", "ESME_RBINDFAIL", "ESME_RINVSYSTYP", "ESME_RALYBND"),
                     _l("the carrier refuses our account: an administrator must check its key")),
     **dict.fromkeys(("ESME_RINVSRCADR", "ESME_RINVSRCTON", "ESME_RINVSRCNPI"), _l("our sender number may not send messages")),

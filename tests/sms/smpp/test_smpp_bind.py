@@ -40,6 +40,9 @@ def test_a_carrier_that_is_not_there_or_says_nothing_takes_no_message(drive, sms
     absent = drive(port=1)
     absent.until(lambda: absent.line.state().last_error == "connection", "the connection is refused")
     assert absent.line.room() == 0
+    nowhere = drive(host="a" * 70 + ".invalid")  # no name can be that long
+    nowhere.until(lambda: nowhere.line._failures >= 2, "it is tried again and again")
+    assert nowhere.line.state().circuit == OPEN
     smsc.faults(bind_silent=True)
     silent = drive(answer_seconds=0.1)
     silent.until(lambda: silent.line.state().last_error == "timeout", "the bind is given up")

@@ -123,3 +123,16 @@ def test_an_option_that_cannot_be_is_named_without_its_value(field: str, value: 
     assert field in str(error.value)
     assert "longer-than-8" not in str(error.value)
     assert "right" not in str(error.value)
+
+
+def test_the_desk_says_in_words_what_carriers_say_in_names(context):
+    from flask_babel import force_locale
+
+    from portal.desk import labels
+
+    with force_locale("en"):
+        assert labels.error("ESME_RTHROTTLED") == "too many messages at once; the carrier asks us to slow down (ESME_RTHROTTLED)"
+        assert labels.error("UNDELIV.011") == "this number cannot be reached (UNDELIV.011)"
+        assert labels.error("smpp_0x4ff") == "smpp_0x4ff"
+    with force_locale("zh"):
+        assert labels.error("ESME_RINVPASWD").endswith("（ESME_RINVPASWD）")

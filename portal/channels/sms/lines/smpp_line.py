@@ -11,7 +11,6 @@ import asyncio
 import dataclasses
 import logging
 import random
-import ssl
 import time
 from collections import deque
 from datetime import timedelta
@@ -21,6 +20,7 @@ from smpplib import consts
 
 from portal.channels.sms import segments, smpp_delivered, smpp_errors
 from portal.channels.sms.lines import smpp_pdu
+from portal.channels.sms.lines.address import dialling_error
 from portal.channels.sms.lines.governor import Governor
 from portal.channels.sms.lines.line import NOT_TAKEN, OPEN, Letter, LineState, OnAnswer
 from portal.channels.sms.lines.options import Ears
@@ -38,8 +38,8 @@ FIRST_PAUSE, REFUSED_PAUSE, LONGEST_PAUSE = 0.5, 5.0, 60.0  # seconds until it i
 LASTED = 5.0  # seconds after which a bind counts as one that stood
 GOOD_BYE = 2.0  # seconds
 ANSWERS_LAST = timedelta(hours=1)
-#: Words of ours beside the carrier's: no such bind is there, the text's time is over, the text cannot be joined.
-EXPIRED, TOO_LONG, TLS, LOST = "expired", "too_long", "tls", CONNECTION
+#: Words of ours beside the carrier's: the text's time is over, it has too many parts, there is no bind any more.
+EXPIRED, TOO_LONG, LOST = "expired", "too_long", CONNECTION
 
 _REPLY = object()
 _log = logging.getLogger(__name__)
@@ -133,11 +133,13 @@ class SmppLine:
                         server_hostname=self.options.host if context else None)
                 self._pending = session
                 await self._over.wait()
-            except TimeoutError:
-                self._failed(TIMEOUT)
             except OSError as error:
-                self._failed(TLS if isinstance(error, ssl.SSLError) else CONNECTION)
-            except BaseException:
+                self._failed(dialling_error(error))
+            except Exception as error:  # a name that is none, or a fault of ours: the line must not stand still for it
+                session.drop(LOST)
+                _log.error("line %s cannot be bound: %s", self.name, type(error).__name__)
+                self._failed(CONNECTION)
+            except asyncio.CancelledError:
                 session.drop(LOST)
                 raise
             self._pending = None

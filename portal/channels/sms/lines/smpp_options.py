@@ -10,6 +10,7 @@ from typing import Literal
 
 from pydantic import ConfigDict, Field, SecretStr, field_validator, model_validator
 
+from portal.channels.sms.lines.address import make_trust
 from portal.channels.sms.lines.options import LineOptions, Secret, Text
 from portal.channels.sms.smpp_delivered import Numbers
 from portal.channels.sms.smpp_errors import Meaning
@@ -96,7 +97,7 @@ class SmppOptions(LineOptions):
     def tls_context(self) -> ssl.SSLContext | None:
         if not self.tls:
             return None
-        context = ssl.create_default_context()
+        context = make_trust()
         if self.tls_ca is not None:
             context.load_verify_locations(self.tls_ca)
         return context

@@ -14,7 +14,7 @@ from portal.channels.sms.lines.smpp_options import SmppOptions
 from portal.channels.sms.lines.smpp_pdu import HEADER, RESPONSE, Form
 
 #: Why a session ended, beside the carrier's own words for a bind that it refused.
-CONNECTION, TIMEOUT, SILENT, UNREADABLE, UNBOUND, LEFT = "connection", "timeout", "silent", "unreadable", "unbound", "left"
+CONNECTION, TIMEOUT, UNREADABLE, UNBOUND, LEFT = "connection", "timeout", "unreadable", "unbound", "left"
 
 _BINDING, _BOUND, _LEAVING, _ENDED = range(4)
 
@@ -103,7 +103,7 @@ class Session(asyncio.Protocol):
         if self._read_at > self._enquired_at:
             self._enquired_at = 0.0
         if self._enquired_at and self._enquired_at < late:
-            self.drop(SILENT)
+            self.drop(TIMEOUT)
         elif not self._enquired_at and now - self._read_at > self._options.enquire_seconds and self._state == _BOUND:
             self._enquired_at = now
             self._write(smpp_pdu.small(smpp_pdu.ENQUIRE, self._next()))
@@ -139,7 +139,7 @@ class Session(asyncio.Protocol):
         self._state = _ENDED
         entries, self.in_flight = list(self.in_flight.values()), {}
         for token, _since in entries:
-            self._hears.unanswered(token, self._word if self._word in (TIMEOUT, SILENT, UNREADABLE) else CONNECTION)
+            self._hears.unanswered(token, self._word if self._word in (TIMEOUT, UNREADABLE) else CONNECTION)
         self._hears.ended(self, self._word, self._refused)
 
     # ---------------------------------------------------------------------------------------------
