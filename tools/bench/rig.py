@@ -197,7 +197,7 @@ class Rig:
 
     def row(self, sql: str, *values: object) -> Any:
         with psycopg.connect(self.raw_url, autocommit=True) as server:
-            return server.execute(sql, values).fetchone()
+            return _row(server, sql, *values)
 
     def run(self, sql: str, *values: object) -> None:
         with psycopg.connect(self.raw_url, autocommit=True) as server:
@@ -212,8 +212,8 @@ class Rig:
         deadline = time.monotonic() + LONGEST
         with psycopg.connect(self.raw_url, autocommit=True) as server:
             while True:
-                created, ended, state, error = server.execute(
-                    "SELECT created_at, ended_at, state, last_error FROM dispatch WHERE id = %s", (dispatch_id,)).fetchone()
+                created, ended, state, error = _row(
+                    server, "SELECT created_at, ended_at, state, last_error FROM dispatch WHERE id = %s", dispatch_id)
                 if ended is not None:
                     break
                 for worker in workers:
@@ -222,11 +222,10 @@ class Rig:
                 if time.monotonic() > deadline:
                     raise TimeoutError(f"a dispatch is {state} after {LONGEST:g} s ({error}): {workers[0].said()}")
                 time.sleep(0.05)
-            accepted = server.execute("SELECT coalesce(sum(n), 0) FROM tally WHERE dispatch_id = %s AND key = 'accepted'",
-                                      (dispatch_id,)).fetchone()[0]
-            outcomes = server.execute(
-                "SELECT count(*) FROM outcome WHERE batch_id IN (SELECT id FROM batch WHERE dispatch_id = %s)",
-                (dispatch_id,)).fetchone()[0]
+            accepted, = _row(server, "SELECT coalesce(sum(n), 0) FROM tally WHERE dispatch_id = %s AND key = 'accepted'",
+                             dispatch_id)
+            outcomes, = _row(server, "SELECT count(*) FROM outcome WHERE batch_id IN"
+                                     " (SELECT id FROM batch WHERE dispatch_id = %s)", dispatch_id)
         return Sent(dispatch_id, created.timestamp(), began or created.timestamp(), ended.timestamp(), int(accepted), outcomes)
 
     # -- workers -------------------------------------------------------------------------------------------
@@ -271,6 +270,13 @@ class Rig:
                 except subprocess.TimeoutExpired:
                     worker.process.kill()
                     worker.process.wait()
+
+
+def _row(server: psycopg.Connection, sql: str, *values: object) -> tuple[Any, ...]:
+    found = server.execute(sql, values).fetchone()
+    if found is None:
+        raise LookupError("there is no such row")
+    return found
 
 
 class Watch:
