@@ -7,8 +7,8 @@ BURST = 0.05
 #: What is learned from the first refusal, when little is known of what the carrier bears, and at least from all: units a second.
 FIRST, SLOWEST = 20.0, 1.0
 EASED = 0.8  # of the speed that was too much
-#: How much of itself the learned rate grows by in a second: so much for each second since the last refusal, up to the fastest, and
-#: the fastest at once after the first. Near the carrier's limit it feels its way; after a storm of refusals it is soon back.
+#: How much of itself the learned rate grows by in a second: so much for each second since the last refusal, to the fastest; and
+#: that at once after the first. Near the carrier's limit it feels its way; after a storm of refusals it is soon back.
 GROWTH, FASTEST_GROWTH = 0.1, 1.5
 NO_LIMIT = 1 << 30
 

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from importlib import import_module
 from typing import Any
 
+import click
 from flask import Flask
 from pydantic import ValidationError
 
@@ -25,8 +26,11 @@ MODULES = {
 MOST_LINES = 50
 
 
-class Unusable(ValueError):
-    """The file of lines cannot be used; the message says in which line and field, and what is wrong, without its value."""
+class Unusable(click.ClickException, ValueError):
+    """The file of lines cannot be used; the message says in which line and field, and what is wrong, without its value. A command
+    that meets it says so and ends."""
+
+    exit_code = 2
 
 
 def make_lines(
@@ -65,8 +69,14 @@ def _options(number: int, entry: Any) -> LineOptions:
     try:
         return import_module(MODULES[kind]).Options.model_validate(entry)
     except ValidationError as error:
-        said = [f"{'.'.join(map(str, e['loc']))}: {e['msg']}".removeprefix(": ") for e in error.errors(include_input=False)]
+        faults = error.errors(include_input=False)
+        said = [": ".join(filter(None, (".".join(map(str, e["loc"])), _words(e["msg"])))) for e in faults]
         raise Unusable("\n".join(f"{where}: {words}" for words in said)) from None
+
+
+def _words(said: str) -> str:
+    said = said.removeprefix("Value error, ")
+    return said[:1].lower() + said[1:]
 
 
 def _unique(names: Sequence[str]) -> None:
