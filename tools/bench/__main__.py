@@ -61,7 +61,7 @@ class Bench:
 def _plan(bench: Bench) -> list[Row]:
     from tools.bench import plan
 
-    return plan.measure(bench.people)
+    return plan.measure(bench.people, bench.rig, bench.runs)
 
 
 def _callbacks(bench: Bench) -> list[Row]:
