@@ -133,7 +133,6 @@ class Settings(BaseSettings):
         1500, ge=1, le=10_000, description="Hand-overs of a process that are in flight, or answered and not yet written, at most."
         " A process that is killed may send so many twice.")
     lease_seconds: int = Field(30, ge=2, le=600, description="How long a batch stays with a worker that has gone silent.")
-    sms_threads: int = Field(2, ge=1, le=16, description="Batches of text messages sent at the same time by one process.")
     retry_seconds: float = Field(5, gt=0, le=300, description="First pause after a passing error; it doubles up to a minute.")
     receipt_timeout_minutes: int = Field(
         60, ge=1, description="After this, an accepted message without a receipt counts as silent."

@@ -14,16 +14,16 @@ from flask import Flask
 
 from portal.channels.push.webpush import WebPush
 from portal.channels.sms.lines.registry import make_lines
-from portal.channels.sms.registry import make_provider
 from portal.channels.speakers.mqtt import MqttBridge
 from portal.channels.speakers.states import StateBuffer
 from portal.config import Settings
 from portal.core import keys
 from portal.dispatch.answers import AnswerBox
+from portal.dispatch.brought import ears
 from portal.dispatch.bulk.office import Office
-from portal.dispatch.channels import Channel, SmsChannel, SpeakerChannel, WebChannel, on_sms_receipts
+from portal.dispatch.channels import Channel, SpeakerChannel, WebChannel
 from portal.dispatch.engine import Engine
-from portal.dispatch.models import PUSH, SMS, SPEAKERS, WEB
+from portal.dispatch.models import PUSH, SPEAKERS, WEB
 from portal.dispatch.notification import PushChannel
 from portal.scheduler import make_scheduler
 from portal.site.publish import publish
@@ -39,7 +39,6 @@ class Sender:
         self._app = app
         self.box = AnswerBox()
         self.states = StateBuffer(app)
-        self.provider = make_provider(settings, on_receipt=on_sms_receipts)
         self.bridge = self._make_bridge(settings, mqtt_url or settings.mqtt_url)
         channels: dict[str, Channel] = {
             WEB: WebChannel(publish),
@@ -48,12 +47,8 @@ class Sender:
         self.push = WebPush(settings) if settings.push_services else None
         if self.push:
             channels[PUSH] = PushChannel(self.push)
-        office = None
-        if settings.sms_lines is None and settings.sms_provider == "sandbox":
-            channels[SMS] = SmsChannel(self.provider)
-        else:
-            office = Office(app, make_lines(settings))
-        self.engine = Engine(app, channels, office=office, box=self.box, alone=alone)
+        self.office = Office(app, make_lines(settings, **ears(app)))
+        self.engine = Engine(app, channels, office=self.office, box=self.box, alone=alone)
 
     def _make_bridge(self, settings: Settings, url: str) -> MqttBridge | None:
         if not url:
@@ -81,7 +76,6 @@ class Sender:
             self.bridge.close()
         if self.push:
             self.push.close()
-        self.provider.close()  # type: ignore[attr-defined]
 
 
 class Clock:

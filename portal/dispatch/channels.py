@@ -5,22 +5,20 @@ A channel turns ids into addresses and the bulletin into what its carrier takes;
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
 from sqlalchemy import select, union
 
 from portal import current_settings
-from portal.channels.sms import provider as sms
 from portal.channels.speakers import bridge as horns
 from portal.channels.speakers import registry
 from portal.core.clock import utcnow
 from portal.core.db import db
-from portal.dispatch import receipts, tallies
+from portal.dispatch import tallies
 from portal.dispatch.lease import Ended, Lease
 from portal.dispatch.models import SPEAKERS, Batch, Delivery, Dispatch, Outcome
-from portal.subscribers import store
 from portal.warnings import bulletins
 from portal.warnings.models import CANCEL, Bulletin
 
@@ -40,49 +38,6 @@ class Channel(Protocol):
         self, lease: Lease, bulletin: Bulletin, *, report: Callable[[Ended | Later], None], halted: Callable[[], bool]
     ) -> None:
         """Hand the bulletin over to each pending recipient of the lease and report each once, from any thread."""
-
-
-@dataclass
-class SmsChannel:
-    """Text messages through one provider."""
-
-    provider: sms.Provider
-
-    def deliver(
-        self, lease: Lease, bulletin: Bulletin, *, report: Callable[[Ended | Later], None], halted: Callable[[], bool]
-    ) -> None:
-        body = bulletin.snapshot["words"][lease.language]["sms"]
-        ids = lease.pending.tolist()
-        numbers = store.phones(ids)  # only those who still want it: an opt-out counts up to this moment
-        db.session.rollback()  # nothing is held open while the carrier works
-        for recipient in ids:
-            if recipient not in numbers:
-                report(Ended(recipient, tallies.OPTED_OUT))
-        refused: dict[str, list[int]] = {sms.OPTED_OUT: [], sms.INVALID: []}
-
-        def on_result(result: sms.Result) -> None:
-            recipient = int(result.ref.rpartition("/")[2])
-            if result.status == sms.RETRY:
-                report(Later(result.code, result.retry_after, recipient if result.unsure else None))
-                return
-            if result.status in refused:
-                refused[result.status].append(recipient)
-            report(Ended(recipient, result.status, result.code, result.carrier_id))
-
-        settings = current_settings()
-        base = f"{settings.base_url}/hooks/sms/{self.provider.name}"
-        self.provider.send(
-            body,
-            [sms.Message(f"{lease.batch_id}/{i}", numbers[i]) for i in ids if i in numbers],  # in the batch's order, see lease
-            expires_at=lease.expires_at,
-            callback_url=(lambda ref: f"{base}/{ref}") if settings.public_url else None,
-            on_result=on_result,
-            halted=halted,
-        )
-        for recipient in refused[sms.OPTED_OUT]:
-            store.opt_out(recipient, source="carrier")
-        if refused[sms.INVALID]:
-            store.mark_invalid(refused[sms.INVALID])
 
 
 @dataclass
@@ -126,7 +81,7 @@ class SpeakerChannel:
 
 
 def _ended(result: horns.Result) -> Ended | Later:
-    if result.status == sms.RETRY:
+    if result.status == horns.RETRY:
         return Later(result.code, unsure=int(result.ref.rpartition("/")[2]) if result.unsure else None)
     return Ended(int(result.ref.rpartition("/")[2]), result.status, result.code)
 
@@ -182,13 +137,3 @@ class WebChannel:
             report(Later(f"publish: {error.strerror or type(error).__name__}"))
         else:
             report(Ended(0, tallies.ACCEPTED))
-
-
-def on_sms_receipts(rows: Sequence[tuple[str, sms.Receipt]]) -> None:
-    """Receipts that a provider brings by itself, by the reference of the message."""
-    receipts.record_many([(*_ref(ref), receipt.status, receipt.code) for ref, receipt in rows])
-
-
-def _ref(ref: str) -> tuple[int, int]:
-    batch, _, recipient = ref.partition("/")
-    return int(batch), int(recipient)

@@ -24,7 +24,7 @@ from portal.dispatch.bulk.office import Office
 from portal.dispatch.channels import Channel
 from portal.dispatch.deliver import deliver_next
 from portal.dispatch.lease import reclaim_all
-from portal.dispatch.models import PUSH, SMS, SPEAKERS
+from portal.dispatch.models import PUSH, SPEAKERS
 
 log = logging.getLogger(__name__)
 
@@ -62,7 +62,7 @@ class Engine:
         self._spawn("plan", Planner(self).step)
         self._spawn("fold", self._fold)
         for name, channel in self.channels.items():
-            for n in range({SMS: settings.sms_threads, SPEAKERS: HORN_THREADS, PUSH: settings.push_threads}.get(name, 1)):
+            for n in range({SPEAKERS: HORN_THREADS, PUSH: settings.push_threads}.get(name, 1)):
                 self._spawn(f"{name}-{n}", self._sender(name, channel, f"{self._owner}:{name}-{n}"))
 
     def stop(self) -> None:

@@ -3,28 +3,40 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import pytest
 from sqlalchemy import select, update
 
-from portal.channels.sms.sandbox import SandboxProvider
 from portal.core.clock import utcnow
 from portal.core.db import db, transaction
 from portal.dispatch import issue, plan, receipts, stop
-from portal.dispatch.channels import SmsChannel, WebChannel, on_sms_receipts
+from portal.dispatch.channels import WebChannel
 from portal.dispatch.deliver import deliver_next
 from portal.dispatch.models import Batch, Dispatch
 from tests import district
+from tests.dispatch.offices import SmsDesk
 
 
 class Workshop:
-    """The dispatch of one test. `sent`: (subscriber id, text) of everything that the sandbox took."""
+    """The dispatch of one test. `over`: lines that take the place of the sandbox."""
 
     def __init__(self) -> None:
         self.published = 0
-        self.channels = {"sms": SmsChannel(SandboxProvider(50, on_sms_receipts)), "web": WebChannel(self._publish)}
+        self.channels = {"web": WebChannel(self._publish)}
         self.stopping = threading.Event()
+        self._texts: SmsDesk | None = None
+
+    def over(self, *lines) -> SmsDesk:
+        """Send text messages over these lines from now on; without any, over those of the settings."""
+        self.close()
+        self._texts = SmsDesk(lines)
+        return self._texts
+
+    def close(self) -> None:
+        if self._texts:
+            self._texts.close()
+            self._texts = None
 
     def _publish(self) -> None:
         self.published += 1
@@ -37,6 +49,8 @@ class Workshop:
                     break
 
     def send_one(self, channel: str = "sms") -> bool:
+        if channel == "sms":
+            return (self._texts or self.over()).send_one()
         return deliver_next(channel, self.channels[channel], "test", self.stopping)
 
     def send_all(self, channel: str = "sms") -> None:
@@ -47,7 +61,7 @@ class Workshop:
         """Plan, send, settle and fold until nothing moves any more."""
         for _ in range(200):
             self.plan_all()
-            for channel in self.channels:
+            for channel in ("sms", *self.channels):
                 self.send_all(channel)
             while receipts.fold():
                 pass
@@ -63,9 +77,11 @@ class Workshop:
 
 
 @pytest.fixture
-def workshop(context) -> Workshop:
+def workshop(context) -> Iterator[Workshop]:
     district.settle_regions()
-    return Workshop()
+    made = Workshop()
+    yield made
+    made.close()
 
 
 @pytest.fixture

@@ -27,7 +27,7 @@ def _worker(settings, url):
         "ANLAN_TWILIO_AUTH_TOKEN": TOKEN,
         "ANLAN_TWILIO_MESSAGING_SERVICE_SID": SERVICE,
         "ANLAN_TWILIO_API_URL": url,
-        "ANLAN_SMS_THREADS": "1",
+        "ANLAN_MOST_DOUBLED": str(FLUSH + IN_FLIGHT),
         "ANLAN_BATCH_SIZE": "150",
         "ANLAN_FLUSH_SIZE": str(FLUSH),
         "ANLAN_MAX_IN_FLIGHT": str(IN_FLIGHT),

@@ -10,12 +10,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import select, update
 
-from portal.channels.sms.twilio import TwilioProvider
+from portal.channels.sms.lines.registry import make_lines
 from portal.core.clock import utcnow
 from portal.core.db import db, transaction
 from portal.core.errors import Conflict, Forbidden
 from portal.dispatch import lease, plan, progress, receipts, stop, tallies
-from portal.dispatch.channels import SmsChannel
+from portal.dispatch.bulk import feeder
 from portal.dispatch.models import Batch, Delivery, Dispatch, Outcome, Tally
 from portal.identity.rights import APPROVER, DRAFTER
 from portal.subscribers import store
@@ -176,11 +176,9 @@ def test_an_opt_out_counts_up_to_the_moment_of_sending(workshop, issued):
 
 @pytest.fixture
 def over_http(workshop, carrier, make_settings):  # noqa: F811
-    """The workshop with the fake carrier behind Twilio's provider."""
-    provider = TwilioProvider(twilio_settings(carrier.url, twilio_timeout=2))
-    workshop.channels["sms"] = SmsChannel(provider)
-    yield carrier
-    provider.close()
+    """The workshop with the fake carrier at the end of a line."""
+    workshop.over(*make_lines(twilio_settings(carrier.url, twilio_timeout=2)))
+    return carrier
 
 
 def test_a_carrier_that_is_down_loses_and_doubles_nobody(workshop, issued, over_http):
@@ -213,21 +211,42 @@ def test_the_carriers_opt_outs_and_dead_numbers_are_mirrored(workshop, issued, o
 
 
 def test_a_fault_of_our_own_does_not_end_a_warning(workshop, issued):
-    district.subscribers(200)
+    district.speakers(district.LIULIAN, district.LIULIAN)
     bulletin = issued()
     workshop.plan_all()
-    good = workshop.channels["sms"]
 
     class Broken:
         def deliver(self, job, bulletin, *, report, halted):
             report(lease.Ended(int(job.pending[0]), "accepted"))
             raise RuntimeError("a defect")
 
-    workshop.channels["sms"] = Broken()
-    workshop.send_one()
-    assert counts(bulletin).ends == {"accepted": 1}
+    class Good:
+        def deliver(self, job, bulletin, *, report, halted):
+            for recipient in job.pending.tolist():
+                report(lease.Ended(recipient, "accepted"))
+
+    workshop.channels["speakers"] = Broken()
+    workshop.send_one("speakers")
+    assert counts(bulletin, "speakers").ends == {"accepted": 1}
+    assert "internal" in counts(bulletin, "speakers").dispatch.last_error
+    workshop.channels["speakers"] = Good()
+    workshop.due_now()
+    workshop.finish()
+    assert counts(bulletin, "speakers").ends == {"accepted": counts(bulletin, "speakers").planned}
+
+
+def test_numbers_that_cannot_be_opened_end_no_warning(workshop, issued, monkeypatch):
+    district.subscribers(100)
+    bulletin = issued()
+    workshop.plan_all()
+    with monkeypatch.context() as patch:
+        def broken(_ids):
+            raise RuntimeError("stored phone numbers cannot be opened")
+
+        patch.setattr(feeder, "contacts", broken)
+        with pytest.raises(RuntimeError):
+            workshop.send_one()
     assert "internal" in counts(bulletin).dispatch.last_error
-    workshop.channels["sms"] = good
     workshop.due_now()
     workshop.finish()
     assert counts(bulletin).ends == {"accepted": counts(bulletin).planned}

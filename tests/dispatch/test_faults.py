@@ -8,21 +8,22 @@ import pytest
 from sqlalchemy import event, select, update
 from sqlalchemy.exc import OperationalError
 
-from portal.channels.sms.twilio import TwilioProvider
+from portal.channels.sms.lines.registry import make_lines
 from portal.channels.speakers.bridge import Answer
 from portal.core.clock import utcnow
 from portal.core.db import db, transaction
 from portal.core.errors import Conflict
 from portal.dispatch import deliver, issue, lease, outcomes, plan, progress, receipts, stop
 from portal.dispatch.answers import AnswerBox
-from portal.dispatch.channels import SmsChannel
+from portal.dispatch.bulk import feeder, writer
+from portal.dispatch.lease import Ended
 from portal.dispatch.models import SPEAKERS, Batch, Delivery, Dispatch, Tally
 from portal.dispatch.recipients import unpack
-from portal.subscribers import store
-from portal.warnings import bulletins
+from portal.subscribers.contacts import contacts
 from portal.warnings.models import CANCEL
 from tests import district
 from tests.dispatch.conftest import dispatch_of
+from tests.dispatch.offices import ToldLine
 from tests.sms.conftest import carrier, carrier_process, twilio_settings  # noqa: F401  (fixtures)
 
 
@@ -34,6 +35,14 @@ def counts(bulletin, channel="sms"):
 def planned(bulletin, channel="sms"):
     rows = db.session.execute(select(Batch.recipients).where(Batch.dispatch_id == dispatch_of(bulletin, channel).id)).scalars()
     return sorted(int(i) for packed in rows for i in unpack(packed))
+
+
+class Taken:
+    """A channel that takes everything."""
+
+    def deliver(self, lease, bulletin, *, report, halted):
+        for recipient in lease.pending.tolist():
+            report(Ended(recipient, "accepted"))
 
 
 def in_thread(app, act):
@@ -62,39 +71,31 @@ def test_whose_answer_was_lost_at_the_carrier_hears_the_all_clear(workshop, issu
     """A request that timed out may have been taken: nobody is warned and then left without the all-clear."""
     for n in range(3):
         district.subscriber(f"+861290000000{n}", district.LIULIAN)
-    provider = TwilioProvider(twilio_settings(carrier.url, twilio_timeout=0.3))
-    workshop.channels["sms"] = SmsChannel(provider)
-    try:
-        alert = issued()
-        workshop.plan_all()
-        carrier.faults(delay_ms=900)
-        workshop.send_one()
-        assert counts(alert).ends == {}
-        carrier.faults(delay_ms=0)
-        clear = issued(kind=CANCEL, warning_id=alert.warning_id)
-        workshop.finish()
-        assert counts(alert).ends == {"uncertain": 3}
-        assert planned(clear) == planned(alert)
-    finally:
-        provider.close()
+    workshop.over(*make_lines(twilio_settings(carrier.url, twilio_timeout=0.3)))
+    alert = issued()
+    workshop.plan_all()
+    carrier.faults(delay_ms=900)
+    workshop.send_one()
+    assert counts(alert).ends == {}
+    carrier.faults(delay_ms=0)
+    clear = issued(kind=CANCEL, warning_id=alert.warning_id)
+    workshop.finish()
+    assert counts(alert).ends == {"uncertain": 3}
+    assert planned(clear) == planned(alert)
 
 
 def test_who_was_never_handed_over_is_stopped_and_hears_nothing(workshop, issued, carrier):  # noqa: F811
     for n in range(3):
         district.subscriber(f"+861290000000{n}", district.LIULIAN)
-    provider = TwilioProvider(twilio_settings(carrier.url, twilio_timeout=2))
-    workshop.channels["sms"] = SmsChannel(provider)
-    try:
-        alert = issued()
-        workshop.plan_all()
-        carrier.faults(too_many=1.0)
-        workshop.send_one()
-        clear = issued(kind=CANCEL, warning_id=alert.warning_id)
-        workshop.finish()
-        assert counts(alert).ends == {"stopped": 3}
-        assert planned(clear) == []
-    finally:
-        provider.close()
+    workshop.over(*make_lines(twilio_settings(carrier.url, twilio_timeout=2)))
+    alert = issued()
+    workshop.plan_all()
+    carrier.faults(too_many=1.0, retry_after=600)
+    workshop.send_one()
+    clear = issued(kind=CANCEL, warning_id=alert.warning_id)
+    workshop.finish()
+    assert counts(alert).ends == {"stopped": 3}
+    assert planned(clear) == []
 
 
 def test_who_was_in_flight_at_a_worker_that_died_stays_uncertain_in_the_next_workers_hands(workshop, issued):
@@ -116,19 +117,12 @@ def test_messages_go_out_in_the_batchs_order_so_that_the_first_are_the_uncertain
     district.subscribers(400)
     issued()
     workshop.plan_all()
-    held, phones = lease.claim("sms", "test"), store.phones
-    monkeypatch.setattr(store, "phones", lambda ids: dict(reversed(phones(ids).items())))
-    went = []
-
-    class Provider:
-        name = "test"
-
-        def send(self, body, messages, **_):
-            went.extend(int(m.ref.rpartition("/")[2]) for m in messages)
-
-    bulletin = bulletins.get(held.bulletin_id)
-    SmsChannel(Provider()).deliver(held, bulletin, report=lambda _: None, halted=lambda: False)
-    assert went == held.pending.tolist()
+    monkeypatch.setattr(feeder, "contacts", lambda ids: dict(reversed(contacts(ids).items())))
+    line = ToldLine()
+    workshop.over(line)
+    first = db.session.execute(select(Batch).where(Batch.channel == "sms").order_by(Batch.id)).scalars().first()
+    workshop.send_one()
+    assert [int(ref.rpartition("/")[2]) for ref in line.refs] == unpack(first.recipients).tolist()
 
 
 def test_the_all_clear_finds_the_warning_although_the_clock_was_set_back(workshop, issued, monkeypatch):
@@ -236,36 +230,34 @@ def test_two_folders_at_once_count_a_message_once(workshop, issued, context, mon
     assert db.session.get(Delivery, (held.batch_id, who)).status == "delivered"
 
 
-@pytest.mark.parametrize("broken", ["record", "renew"])
+@pytest.mark.parametrize("broken", ["record_many", "going_on"])
 def test_a_database_that_fails_for_a_moment_loses_and_doubles_nobody(workshop, issued, carrier, monkeypatch, broken):  # noqa: F811
     for n in range(60):
         district.subscriber(f"+8612900000{n:03d}", district.LIULIAN)
-    provider = TwilioProvider(twilio_settings(carrier.url, twilio_timeout=5))
-    workshop.channels["sms"] = SmsChannel(provider)
+    workshop.over(*make_lines(twilio_settings(carrier.url, twilio_timeout=5)))
     carrier.faults(delay_ms=30)
     alert = issued()
     workshop.plan_all()
     real, failures = getattr(lease, broken), iter([True, True])
 
-    def failing(*given):
+    def failing(*given, **more):
         if next(failures, None):
             raise OperationalError("x", {}, Exception("the database has gone away"))
-        return real(*given)
+        return real(*given, **more)
 
-    monkeypatch.setattr(deliver.leases, broken, failing)
-    monkeypatch.setattr(deliver, "PULSE", 0.01)
-    try:
-        for _ in range(4):
-            workshop.due_now()
-            workshop.finish()
-    finally:
-        provider.close()
+    monkeypatch.setattr(lease, broken, failing)
+    for pause in ("PULSE", "LOOK", "AGAIN"):
+        monkeypatch.setattr(writer, pause, 0.01)
+    for _ in range(4):
+        workshop.due_now()
+        workshop.finish()
     assert counts(alert).ends == {"accepted": 60}
     assert Counter(Counter(m["to"] for m in carrier.messages()).values()) == {1: 60}
 
 
 def test_results_are_written_although_the_database_is_away_when_the_batch_ends(workshop, issued, monkeypatch):
-    district.subscribers(100)
+    district.speakers(district.LIULIAN)
+    workshop.channels["speakers"] = Taken()
     alert = issued()
     workshop.plan_all()
     real, failures = lease.finish, iter([True, True])
@@ -277,8 +269,8 @@ def test_results_are_written_although_the_database_is_away_when_the_batch_ends(w
 
     monkeypatch.setattr(deliver.leases, "finish", failing)
     monkeypatch.setattr(deliver, "AGAIN", 0.01, raising=False)
-    assert workshop.send_one()
-    assert counts(alert).ends["accepted"] > 0
+    assert workshop.send_one("speakers")
+    assert counts(alert, SPEAKERS).ends == {"accepted": 1}
 
 
 @pytest.mark.parametrize("answer", [("x" * 20, ""), ("heard", "a\x00b")], ids=["unknown status", "NUL"])
@@ -314,18 +306,12 @@ def test_nothing_of_the_database_is_held_while_a_channel_works(workshop, issued)
         def deliver(self, lease, bulletin, *, report, halted):
             open_at.append(("web", db.session.in_transaction()))
 
-    class Provider:
-        name = "test"
-
-        def send(self, body, messages, **_):
-            open_at.append(("sms", db.session.in_transaction()))
-
     from portal.dispatch.channels import SpeakerChannel
 
-    workshop.channels = {"sms": SmsChannel(Provider()), "web": Web(), "speakers": SpeakerChannel({"mqtt": Bridge()})}
+    workshop.channels = {"web": Web(), "speakers": SpeakerChannel({"mqtt": Bridge()})}
     for channel in workshop.channels:
         assert workshop.send_one(channel)
-    assert open_at == [("sms", False), ("web", False), ("speakers", False)]
+    assert open_at == [("web", False), ("speakers", False)]
 
 
 def test_tallies_add_up_after_any_of_it(workshop, issued):

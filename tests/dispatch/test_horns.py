@@ -1,24 +1,24 @@
 """Horns over a real broker: gone at issue, gone at the all-clear, and threads that end in the middle."""
 
 import threading
-import time
 from collections import Counter
 
 import pytest
 from sqlalchemy import func, select
 
-from portal.channels.sms.provider import ACCEPTED, Result
 from portal.channels.speakers.mqtt import MqttBridge
 from portal.channels.speakers.simulator import Simulator
 from portal.core.clock import utcnow
 from portal.core.db import db
 from portal.dispatch import answers, issue, progress
-from portal.dispatch.channels import SmsChannel, SpeakerChannel, WebChannel
+from portal.dispatch.bulk.office import Office
+from portal.dispatch.channels import SpeakerChannel, WebChannel
 from portal.dispatch.engine import Engine
 from portal.dispatch.models import Outcome, Receipt
 from portal.regions import lookup
 from portal.warnings.models import CANCEL
 from tests import district
+from tests.dispatch.offices import ToldLine
 from tests.speakers.conftest import KEY, own_mosquitto  # noqa: F401  (fixture)
 from tests.waiting import until
 
@@ -128,25 +128,6 @@ def test_a_broker_that_was_never_there_leaves_nothing_uncertain(town, own_mosqui
     assert counts(clear).planned == 0
 
 
-class SlowProvider:
-    """Takes a message in a few milliseconds and remembers it."""
-
-    name = "slow"
-
-    def __init__(self):
-        self.taken = []
-        self._lock = threading.Lock()
-
-    def send(self, body, messages, *, expires_at, callback_url, on_result, halted):
-        for message in messages:
-            if halted():
-                return
-            time.sleep(0.002)
-            with self._lock:
-                self.taken.append(message.to)
-            on_result(Result(message.ref, ACCEPTED))
-
-
 def test_an_engine_that_ends_in_the_middle_gives_its_batches_back_and_the_next_one_doubles_nobody(make_app):
     app = make_app(batch_size=60, flush_size=20, lease_seconds=600)
     with app.app_context():
@@ -154,24 +135,24 @@ def test_an_engine_that_ends_in_the_middle_gives_its_batches_back_and_the_next_o
         district.subscribers(900)
         aim = {"regions": [district.DISTRICT], "area": None, "audiences": [], "channels": ["sms"]}
         draft = district.submitted(district.drafter(), target=aim)
-        provider = SlowProvider()
-        channels = {"sms": SmsChannel(provider), "web": WebChannel(lambda: None)}
-        first = Engine(app, channels)
+        slow = [ToldLine(most=5, seconds=0.01), ToldLine(most=5, seconds=0.002)]
+        channels = {"web": WebChannel(lambda: None)}
+        first = Engine(app, channels, office=Office(app, slow[:1]))
         first.start()
         bulletin = issue.issue(district.approver(), draft.id, version=draft.version, content_hash=draft.content_hash)
-        until(lambda: len(provider.taken) > 150, "the first engine sends nothing")
+        until(lambda: len(slow[0].taken) > 150, "the first engine sends nothing")
         first.stop()
-        assert [t.name for t in threading.enumerate() if t.name.startswith("dispatch")] == []
-        sent = len(provider.taken)
+        assert [t.name for t in threading.enumerate() if t.name.startswith(("dispatch", "sms-"))] == []
+        sent = len(slow[0].taken)
         assert sent < 900
         assert counts(bulletin, "sms").ends == {"accepted": sent}
-        second = Engine(app, channels)  # not alone: it finds no lease that has to lapse
+        second = Engine(app, channels, office=Office(app, slow[1:]))  # not alone: it finds no lease that has to lapse
         second.start()
         try:
             until(lambda: counts(bulletin, "sms").dispatch.state == "done", "the second engine does not finish")
         finally:
             second.stop()
-        assert Counter(Counter(provider.taken).values()) == {1: 900}
+        assert Counter(Counter(slow[0].taken + slow[1].taken).values()) == {1: 900}
         assert counts(bulletin, "sms").ends == {"accepted": 900}
         assert db.session.execute(
             select(func.count()).select_from(Outcome).where(Outcome.status == "accepted", Outcome.recipient_id > 0)

@@ -76,7 +76,6 @@ def twilio_settings(url: str, **overrides: Any) -> Settings:
         "twilio_api_url": url,
         "twilio_timeout": 5,
         "max_in_flight": 8,
-        "sms_threads": 1,
         "public_url": "https://warn.example",
     }
     return Settings(**(values | overrides))

@@ -221,7 +221,7 @@ def test_halting_ends_a_pause(carrier: CarrierProcess, make_provider: Make) -> N
 
 
 def test_several_threads_share_one_provider(carrier: CarrierProcess, make_provider: Make) -> None:
-    provider, to, got = make_provider(sms_threads=3), messages(300), []
+    provider, to, got = make_provider(), messages(300), []
     threads = [
         threading.Thread(target=lambda part=to[i::3]: got.extend(send(provider, part))) for i in range(3)
     ]

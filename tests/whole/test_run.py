@@ -21,9 +21,8 @@ from tests.whole.operator import Operator
 #: The texts of bulletins. The demonstration's learners are reminded by text as well, sooner or later.
 OF_BULLETINS = "FROM sandbox_message WHERE CAST(substr(ref, 1, instr(ref, '/') - 1) AS INTEGER) IN (SELECT id FROM batch)"
 TEXTS = f"SELECT count(*) {OF_BULLETINS}"
-#: What a kill may send twice with the sandbox: each sending thread may have recorded a chunk that it had not yet
-#: answered, and be holding a page of answers that was not yet written.
-BOUND = Settings.model_fields["sms_threads"].default * 2 * Settings.model_fields["flush_size"].default
+#: What a kill may send twice: what was recorded and not answered, or answered and not yet written.
+BOUND = Settings.model_fields["most_doubled"].default
 
 
 def test_a_first_start_says_where_it_is_and_who_can_sign_in(filled: Filled) -> None:

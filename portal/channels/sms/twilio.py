@@ -22,6 +22,8 @@ from portal.channels.sms.twilio_transport import Refused, Transport, Unreadable
 from portal.config import Settings
 from portal.core.clock import utcnow
 
+#: Single texts that one call has in flight: codes and notices; warnings go over a line.
+MOST_AT_ONCE = 8
 VALIDITY_SECONDS = (1, 36_000)  # what Twilio takes as ValidityPeriod
 
 _log = logging.getLogger(__name__)
@@ -35,8 +37,8 @@ class TwilioProvider:
 
     def __init__(self, settings: Settings) -> None:
         token = settings.twilio_auth_token.get_secret_value()
-        size = settings.max_in_flight * settings.sms_threads
-        self._limit = settings.max_in_flight
+        self._limit = min(MOST_AT_ONCE, settings.max_in_flight)
+        size = 2 * self._limit
         self._transport = Transport(
             timeout=settings.twilio_timeout, pool_size=size, base_url=settings.twilio_api_url
         )

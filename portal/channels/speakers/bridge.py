@@ -11,6 +11,8 @@ from datetime import datetime
 from typing import Protocol
 
 START, STOP, TEST = "start", "stop", "test"
+#: Of a result: it did not come to an end, and is tried again.
+RETRY = "retry"
 
 #: Answers of a device to one command, in the order in which they come. `heard`: it has verified and taken the command.
 HEARD, PLAYING, FINISHED = "heard", "playing", "finished"

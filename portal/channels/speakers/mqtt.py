@@ -20,14 +20,14 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from paho.mqtt import client as paho
 
 from portal.channels.speakers import protocol
-from portal.channels.speakers.bridge import ANSWERS, EXPIRED, REFUSED, Answer, Command, Device, Result, State
+from portal.channels.speakers.bridge import ANSWERS, EXPIRED, REFUSED, RETRY, Answer, Command, Device, Result, State
 from portal.channels.speakers.link import KEEPALIVE_SECONDS, Broker, make_client
 from portal.channels.speakers.rounds import Round, Rounds
 from portal.core.clock import utcnow
 
 log = logging.getLogger(__name__)
 
-ACCEPTED, FAILED, RETRY = "accepted", "failed", "retry"
+ACCEPTED, FAILED = "accepted", "failed"
 #: Publications without an answer yet, at most; a slot is free again after the answer or SLOT_SECONDS, so that absent
 #: devices hold up the others by no more than that.
 WINDOW = 250

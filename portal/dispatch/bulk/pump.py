@@ -88,7 +88,7 @@ class Pump:
             self._halt(parcel)
 
     def written(self, n: int) -> None:
-        """So many ends are in the database."""
+        """So many ends, of messages or of parcels, are in the database."""
         self.unsettled -= n
         self.pump()
 
@@ -227,6 +227,7 @@ class Pump:
         if parcel.parting is None:
             parcel.parting = parcel.part()
             self.parcels.pop(parcel.lease.batch_id, None)
+            self.unsettled += 1  # that it has ended is to be written, too
             self._inbox.append(parcel)
             self._ring()
 

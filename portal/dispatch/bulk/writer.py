@@ -43,7 +43,8 @@ class Writer:
         self._app, self._pump, self._loop, self._inbox, self._numbered = app, pump, loop, inbox, numbered
         self._lease_seconds = app.extensions["anlan"].lease_seconds
         self._rung = threading.Event()
-        self._looked = 0.0
+        self._looked = self._tried = 0.0
+        self._stuck: dict[int, Results] = {}  # what could not be written although the database is there
         self.ring = self._rung.set
         self.lost = 0  # leases, since the start
         self.away_since: float | None = None  # since when the database takes nothing
@@ -57,80 +58,83 @@ class Writer:
 
     def run(self) -> None:
         """The body of the writer's thread."""
-        while not (self.ending and not self._inbox and not self._pump.parcels) and not self._given_up():
+        while not (self.ending and not self._inbox and not self._stuck and not self._pump.parcels) and not self._given_up():
             self._rung.wait(PULSE)
             self._rung.clear()
             with self._app.app_context():
                 self.step()
 
-    def step(self) -> int:
-        """Write what is there, and look after the leases; how many ends were written. Needs an application context."""
-        n = 0
+    def step(self) -> None:
+        """Write what is there, and look after the leases. Needs an application context."""
         while self._inbox and not self._given_up():
-            n += self._write(self._taken())
+            self._write(self._taken({}))
+        if self._stuck and time.monotonic() - self._tried >= AGAIN:
+            self._tried = time.monotonic()
+            stuck, self._stuck = self._stuck, {}
+            self._one_by_one(stuck)
         if time.monotonic() - self._looked >= LOOK:
             self._looked = time.monotonic()
             try:
                 self._look()
             except AWAY:
                 self._away("leases cannot be looked at")
-        return n
 
     def _given_up(self) -> bool:
         return self.give_up_at is not None and time.monotonic() > self.give_up_at
 
-    def _taken(self) -> dict[int, Results]:
+    def _taken(self, found: dict[int, Results]) -> dict[int, Results]:
         """What waits, by batch; a batch is let go of in the transaction that writes the last of it."""
-        found: dict[int, Results] = {}
         for _ in range(min(LARGEST, len(self._inbox))):
             item = self._inbox.popleft()
+            parcel = item if isinstance(item, Parcel) else item[0]
+            lease = parcel.lease
+            results = self._stuck.get(lease.batch_id) or found.get(lease.batch_id)
+            if results is None:
+                results = found[lease.batch_id] = Results(lease)
             if isinstance(item, Parcel):
-                found.setdefault(item.lease.batch_id, Results(item.lease)).parting = item.parting
+                results.parting = item.parting
             else:
-                lease = item[0].lease
-                results = found.get(lease.batch_id)
-                if results is None:
-                    results = found[lease.batch_id] = Results(lease)
                 results.rows.append(item[1:])
         return found
 
-    def _write(self, found: dict[int, Results]) -> int:
-        n = sum(len(one.rows) for one in found.values())
+    def _write(self, found: dict[int, Results]) -> None:
         results, tried = list(found.values()), False
         while not self._given_up():
             try:
                 lost = leases.record_many(leases.without_recorded(results) if tried else results, numbered=self._numbered)
-                break
             except AWAY:
                 self._away("outcomes cannot be written")
                 tried = True
                 time.sleep(AGAIN)
             except Exception:
                 log.exception("outcomes of batches %s cannot be written together", sorted(found))
-                lost = self._one_by_one(results)
-                break
-        else:
-            return 0
+                self._one_by_one(found)
+                return
+            else:
+                self._written(found, lost)
+                return
+
+    def _one_by_one(self, found: dict[int, Results]) -> None:
+        """What is wrong with one batch must not keep back the others. It stays in hand and is tried again: let go of, it would be
+        sent again, and again."""
+        for batch_id, one in found.items():
+            db.session.rollback()
+            try:
+                lost = leases.record_many(leases.without_recorded([one]), numbered=self._numbered)
+            except Exception:
+                log.exception("outcomes of batch %d cannot be written; once more in %s s", batch_id, AGAIN)
+                self._stuck[batch_id] = one
+            else:
+                self._written({batch_id: one}, lost)
+
+    def _written(self, found: dict[int, Results], lost: set[int]) -> None:
         self.away_since = None
         if lost:
             self.lost += len(lost)
             log.warning("lost the leases of batches %s; other workers have them", sorted(lost))
+        n = sum(len(one.rows) + (one.parting is not None) for one in found.values())
         self._loop.call_soon_threadsafe(self._settled, n, sorted(lost), [i for i in found if i not in lost])
         self._note_refusals(found.values())
-        return n
-
-    def _one_by_one(self, results: Collection[Results]) -> set[int]:
-        """What is wrong with one batch must not keep back the others; the batches of which nothing could be written: they are
-        leased again when their leases lapse."""
-        lost: set[int] = set()
-        for one in results:
-            db.session.rollback()
-            try:
-                lost |= leases.record_many(leases.without_recorded([one]), numbered=self._numbered)
-            except Exception:
-                log.exception("outcomes of batch %d cannot be written", one.lease.batch_id)
-                lost.add(one.lease.batch_id)
-        return lost
 
     def _settled(self, n: int, lost: list[int], held: list[int]) -> None:
         self._pump.halt(lost)
@@ -153,6 +157,8 @@ class Writer:
     def _look(self) -> None:
         """Halt what was stopped or is lost; hold for longer what is in hand."""
         parcels = list(self._pump.parcels.values())
+        if self._stuck:
+            leases.renew_all([one.lease for one in self._stuck.values()])
         if not parcels:
             return
         going = leases.going_on([parcel.lease for parcel in parcels])
