@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sqlalchemy import case, func, or_, select
 from sqlalchemy.orm import Session
@@ -20,6 +20,8 @@ from portal.dispatch.watch.said import Process
 MOST_COUNTED = 100_000
 #: How many of the oldest receipts are looked at, to see whether they should have been folded.
 OLDEST = 500
+#: So long a receipt by the carrier's number may wait for the message that it names, and somewhat longer.
+NUMBERED = timedelta(minutes=4)
 
 
 @dataclass(frozen=True)
@@ -67,7 +69,7 @@ def gather(session: Session, now: datetime) -> Facts:
         lanes=_lanes(session, now),
         processes=presence.listing(session),
         receipts=_count(session, Receipt.id),
-        overdue_receipts=_overdue(session),
+        overdue_receipts=_overdue(session, now),
         strays=_count(session, StrayReceipt.id),
         ready=_ready(session, now),
     )
@@ -109,13 +111,14 @@ def _ready(session: Session, now: datetime) -> dict[uuid.UUID, Ready]:
     return {dispatch_id: Ready(None if never_waited else since, due) for dispatch_id, since, never_waited, due in rows}
 
 
-def _overdue(session: Session) -> datetime | None:
-    """Of the oldest receipts, the first whose batch is not being sent any more: its own outcome is written, or never will be."""
+def _overdue(session: Session, now: datetime) -> datetime | None:
+    """Of the oldest receipts, the first whose batch is not being sent any more: its own outcome is written, or never will be. One
+    that names its message by the carrier's number may be quicker than the record of that."""
     oldest = select(Receipt.id, Receipt.batch_id, Receipt.at).order_by(Receipt.id).limit(OLDEST).subquery()
     return session.execute(
         select(oldest.c.at)
         .outerjoin(Batch, Batch.id == oldest.c.batch_id)
-        .where(or_(Batch.id.is_(None), Batch.state != READY))
+        .where(or_(Batch.state != READY, Batch.id.is_(None) & or_(oldest.c.batch_id != 0, oldest.c.at < now - NUMBERED)))
         .order_by(oldest.c.id)
         .limit(1)
     ).scalar()
