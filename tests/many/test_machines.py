@@ -73,7 +73,7 @@ class Hall:
             "ANLAN_INSTANCE": str(self.directory / "instance"), "ANLAN_SECRET_KEY": "many " * 10, "ANLAN_PHONE_KEY": "ab" * 32,
             "ANLAN_SMS_PROVIDER": "twilio", "ANLAN_TWILIO_ACCOUNT_SID": ACCOUNT, "ANLAN_TWILIO_AUTH_TOKEN": TOKEN,
             "ANLAN_TWILIO_MESSAGING_SERVICE_SID": SERVICE, "ANLAN_TWILIO_API_URL": f"http://{texts}:{texts_port}",
-            "ANLAN_TWILIO_TIMEOUT": "3", "ANLAN_SMS_THREADS": "1", "ANLAN_BATCH_SIZE": "150", "ANLAN_FLUSH_SIZE": "40",
+            "ANLAN_TWILIO_TIMEOUT": "3", "ANLAN_BATCH_SIZE": "150", "ANLAN_FLUSH_SIZE": "40",
             "ANLAN_MAX_IN_FLIGHT": "8", "ANLAN_MOST_DOUBLED": str(MOST_DOUBLED), "ANLAN_LEASE_SECONDS": str(LEASE_SECONDS),
             "ANLAN_RETRY_SECONDS": "0.5", "ANLAN_PUSH_SERVICES": "", "OPENBLAS_NUM_THREADS": "1",
         }
@@ -83,10 +83,10 @@ class Hall:
 
     def listeners(self) -> int:
         """How many workers hear the broker."""
-        with contextlib.suppress(OSError, *Connection(self.broker.url).connection_errors), Connection(
-                self.broker.url, connect_timeout=3, transport_options={"read_timeout": 3}) as connection:
-            return broker.lane_queue(0)(connection.default_channel).queue_declare(passive=True).consumer_count
-        return 0
+        asked = Connection(self.broker.url, connect_timeout=3, transport_options={"read_timeout": 3})
+        with contextlib.suppress(OSError, *asked.connection_errors, *asked.channel_errors), asked:
+            return broker.lane_queue(0)(asked.default_channel).queue_declare(passive=True).consumer_count
+        return 0  # there is no broker, or nobody has yet made the queue
 
 
 class Process:
@@ -306,9 +306,9 @@ def _sms(bulletin) -> progress.Progress:
 
 
 def _outcomes(bulletin) -> tuple[int, int]:
-    """How many outcomes there are, and of how many people."""
+    """How many outcomes of text messages there are, and of how many people."""
     row = db.session.execute(text(
         "SELECT count(*), count(DISTINCT recipient_id) FROM outcome JOIN batch ON batch.id = batch_id JOIN dispatch ON"
-        " dispatch.id = dispatch_id WHERE bulletin_id = :bulletin"), {"bulletin": bulletin.id}).one()
+        " dispatch.id = dispatch_id WHERE bulletin_id = :bulletin AND dispatch.channel = 'sms'"), {"bulletin": bulletin.id}).one()
     db.session.rollback()
     return row[0], row[1]
