@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-import numpy as np
-from sqlalchemy import select
+from typing import Any
 
-from portal.core.arrays import ById, read
-from portal.core.db import db
+from sqlalchemy import ColumnElement, func, literal, select
+
 from portal.subscribers.matter import Matter
 from portal.subscribers.models import Subscriber
-from portal.subscribers.store import batched_ids
+
+#: The hour for those who have none.
+AWAKE = -1
 
 
-def hours(ids: np.ndarray, matter: Matter) -> np.ndarray:
-    """For each of `ids` the hour at which their quiet hours end, -1 for who has none at this moment."""
-    found = ById("i1")
-    if matter.hour is not None:
-        for chunk in batched_ids(ids.tolist()):
-            asleep = select(Subscriber.id, Subscriber.quiet_to).where(Subscriber.id.in_(chunk), matter.quiet())
-            rows = read(db.session, asleep)
-            found.set(rows[:, 0], rows[:, 1] + 1)
-    return found.get(ids).astype("<i8") - 1
+def hour(subscriber_id: Any, matter: Matter) -> ColumnElement[int]:
+    """A column for another capability's query: the hour at which the quiet hours of the person end whose id that column holds, or
+    AWAKE. Each is looked up by their key."""
+    if matter.hour is None:
+        return literal(AWAKE)
+    asleep = select(Subscriber.quiet_to).where(Subscriber.id == subscriber_id, matter.quiet())
+    return func.coalesce(asleep.scalar_subquery(), AWAKE)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from sqlalchemy import Row, Select, select
+from sqlalchemy import Row, Select, literal, select
 
 from portal.core.arrays import ById, read
 from portal.core.db import db
@@ -67,8 +67,9 @@ class Told:
     def _parts(self, batches: list[Row[Any]]) -> list[Part]:
         found: dict[tuple[str, str, str, int], list[np.ndarray]] = {}
         here = (Outcome.batch_id.in_([batch.id for batch in batches]), Outcome.status.in_(REACHED))
+        asleep = quiet.hour(Outcome.recipient_id, self._job.matter) if self._job.channel == SMS else literal(quiet.AWAKE)
         by_carrier = {
-            carrier: read(db.session, select(Outcome.batch_id, Outcome.recipient_id, Outcome.audiences)
+            carrier: read(db.session, select(Outcome.batch_id, Outcome.recipient_id, Outcome.audiences, asleep)
                           .where(*here, Outcome.carrier == carrier))
             for carrier in sorted(db.session.scalars(select(Outcome.carrier).where(*here).distinct()))
         }
@@ -77,12 +78,11 @@ class Told:
                 people = rows[rows[:, 0] == batch.id][:, 1:]
                 people = people[np.argsort(people[:, 0])]
                 people = people[fresh(people[:, 0], self._taken)]
-                hours = quiet.hours(people[:, 0], self._job.matter) if self._job.channel == SMS else np.full(len(people), -1)
-                for hour in np.unique(hours).tolist():
+                for hour in np.unique(people[:, 2]).tolist():
                     key = (batch.region_code, batch.language, carrier, hour)
-                    found.setdefault(key, []).append(people[hours == hour])
+                    found.setdefault(key, []).append(people[people[:, 2] == hour])
         return [self._part(*key, np.concatenate(people)) for key, people in found.items()]
 
     def _part(self, region: str, language: str, carrier: str, hour: int, people: np.ndarray) -> Part:
-        until = end_of_quiet(hour, self._job.at, self._job.zone) if hour >= 0 else None
+        until = end_of_quiet(hour, self._job.at, self._job.zone) if hour != quiet.AWAKE else None
         return Part(region, language, people[:, 0], counted(people[:, 1]), until, carrier)
