@@ -2,7 +2,7 @@
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help run test lint bench measure measure-visit measure-shelters measure-training measure-roster measure-exam measure-certificates measure-page measure-site messages demo-reset clean setup setup-dev
+.PHONY: help run test lint bench faults measure measure-visit measure-shelters measure-training measure-roster measure-exam measure-certificates measure-page measure-site messages demo-reset clean setup setup-dev
 
 ANLAN := .venv/bin/python -m portal.cli
 ifdef PORT
@@ -39,6 +39,9 @@ lint: setup-dev ## Lint, types and translations only
 	@.venv/bin/ruff check
 	@.venv/bin/mypy
 	@$(ANLAN) messages check
+
+faults: setup-dev ## Kill and starve dispatch at 200 moments and more, then see what held (twenty minutes; SEED=7)
+	@.venv/bin/python tools/faults.py $(FAULTS)
 
 measure: setup-dev ## Measure how fast a red warning reaches everybody (about three minutes)
 	@.venv/bin/python tools/measure.py

@@ -43,6 +43,7 @@ class Scene:
     def __init__(self, house: House, day: Day) -> None:
         self.house, self.day = house, day
         self.bulletin: Bulletin | None = None
+        self._operator: Operator | None = None
 
     def issue(self, **content: Any) -> Bulletin:
         self.bulletin = self.house.issue(**({"target": STREET} | content))
@@ -58,9 +59,10 @@ class Scene:
         if not self.house.alive("web"):
             self.house.begin("web").ready()
             until(self._answers, "the desk answers")
-        operator = Operator(f"http://127.0.0.1:{self.house.port}", "approver")
-        operator.read(f"/desk/warnings/{self.told.warning_number}/")
-        return operator.text
+        if self._operator is None:
+            self._operator = Operator(f"http://127.0.0.1:{self.house.port}", "approver")
+        self._operator.read(f"/desk/warnings/{self.told.warning_number}/")
+        return self._operator.text
 
     def _answers(self) -> bool:
         with socket.socket() as sock:

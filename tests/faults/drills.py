@@ -66,7 +66,7 @@ def _run(house: House, report: Report, chance: random.Random, most: int, only: l
     # What a carrier reports is half of what happens: in every fourth dispatch, since it takes longest.
     house.carrier.faults(delay_ms=stage.delay_ms, callbacks=chance.random() < 0.25)
     alert = house.issue(seconds=6 * 3600 if report.story != EXPIRES else 8.0)
-    told, turn = [alert], chance.randint(0, most - 1)
+    told, turn = [alert], chance.randint(1, max(1, most - 1))
     issued_at = 0.0
     for n in range(most):
         if stage.over() and (n > turn or report.story in (PLAIN, EXPIRES)):

@@ -102,7 +102,7 @@ class Ground:
             shutil.copy(self.directory / "filled.db", instance / "anlan.db")
             url = f"sqlite:///{instance / 'anlan.db'}"
         else:
-            database = "".join(c if c.isalnum() else "_" for c in name)
+            database = "".join(c if c.isalnum() else "_" for c in name.lower())
             with psycopg.connect(self.cluster.url("postgres"), autocommit=True) as server:
                 server.execute(f"CREATE DATABASE {database} TEMPLATE filled")  # type: ignore[arg-type]
             url = self.cluster.prefix + database
@@ -197,6 +197,12 @@ class House:
             db.session.expunge_all()
             db.session.rollback()
             return found
+
+    def moves_to(self, url: str) -> None:
+        """Its database stands elsewhere from now on."""
+        self._engine.dispose()
+        self.url = self.environment["ANLAN_DATABASE_URL"] = url
+        self._engine = create_engine(url, poolclass=NullPool)
 
     # -- looks into its database --
     def rows(self, query: str, **values: Any) -> list[Any]:

@@ -1,0 +1,129 @@
+"""The fault suite: `make faults`, seeded (`SEED=…`), about twenty minutes.
+
+Dispatches to 5,000 recipients on SQLite and on PostgreSQL are struck at 200 moments and more: workers, schedulers and web servers
+are killed, databases die and restart, in and between all steps. Then come the bad days of the gateway, of what it reports, and of
+the machine. What was promised is looked up afterwards in the database and at the carrier; a table says what held, with the
+distribution of what was sent twice, and `faults.json` keeps all of it. It ends with 1 where anything did not hold.
+
+  --only WORD     only what has this in its name (drills are named as `sqlite-3`); may be given more than once
+  --points N      moments to strike at (200)       --json FILE    where the numbers go (build/faults.json)
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import statistics
+import sys
+import tempfile
+import time
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from portal.config import ROOT
+from portal.core import i18n
+from tests.faults import gateways, machines, reports
+from tests.faults.days import Day
+from tests.faults.drills import Report, drill
+from tests.faults.house import MOST_DOUBLED, POSTGRESQL, SQLITE, Ground, ground
+
+RECIPIENTS = 5000
+POINTS = 200
+MOST_IN_ONE = 8  # moments in one dispatch
+MOST_DRILLS = 80  # in case dispatches end before they are struck
+
+
+def main() -> int:
+    options = _options()
+    seed = os.environ.get("SEED", "1")
+    begun = time.monotonic()
+    i18n.compile_catalogues()
+    print(f"SEED={seed}; {RECIPIENTS:,} recipients; a killed process may send {MOST_DOUBLED} twice\n", flush=True)
+    with tempfile.TemporaryDirectory(prefix="anlan-faults-") as directory, ground(Path(directory), RECIPIENTS) as place:
+        drills = list(_drills(place, seed, options.points, options.only))
+        days = [_told(day()) for day in _days(place, options.only)]
+    seconds = time.monotonic() - begun
+    _summary(drills, days, seconds)
+    options.json.parent.mkdir(parents=True, exist_ok=True)
+    options.json.write_text(json.dumps({
+        "seed": seed, "recipients": RECIPIENTS, "most_doubled": MOST_DOUBLED, "seconds": round(seconds), "load": os.getloadavg(),
+        "drills": [one.row() for one in drills], "days": [one.row() for one in days]}, indent=1, ensure_ascii=False))
+    return 1 if any(one.wrong for one in [*drills, *days]) else 0
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--only", action="append", default=[])
+    parser.add_argument("--points", type=int, default=POINTS)
+    parser.add_argument("--json", type=Path, default=ROOT / "build" / "faults.json")
+    return parser.parse_args()
+
+
+def _drills(place: Ground, seed: str, points: int, only: list[str]) -> Iterator[Report]:
+    """By turns on each database until so many moments were struck."""
+    struck = 0
+    for number in range(MOST_DRILLS):
+        for kind in (SQLITE, POSTGRESQL):
+            if struck >= points or (only and f"{kind}-{number}" not in only):
+                continue
+            report = drill(place, kind, seed, number, MOST_IN_ONE)
+            struck += len(report.blows)
+            ends = ", ".join(f"{n:,} {end}" for end, n in report.ends.items())
+            doubled = sum(blow.doubled for blow in report.blows)
+            print(f"  {report.name:<14} {report.story:<10} {len(report.blows):>2} blows  {doubled:>4} doubled  {ends}"
+                  f"  ({report.seconds:.0f} s)", flush=True)
+            _complain(report.wrong)
+            yield report
+
+
+def _days(place: Ground, only: list[str]) -> Iterator[Callable[[], Day]]:
+    for room in (gateways, reports, machines):
+        for act in room.every(place, [SQLITE, POSTGRESQL]):
+            name = act.__defaults__[0] if act.__defaults__ else ""
+            if not only or any(word in str(name) for word in only):
+                yield act
+
+
+def _told(day: Day) -> Day:
+    print(f"  {day.name:<34} {day.database:<11} {day.doubled:>5} doubled  ({day.seconds:.0f} s)  {day.seen}", flush=True)
+    _complain(day.wrong)
+    return day
+
+
+def _complain(wrong: list[str]) -> None:
+    for words in wrong:
+        print(f"      ✗ {words}", flush=True)
+
+
+def _summary(drills: list[Report], days: list[Day], seconds: float) -> None:
+    kinds: dict[str, list[int]] = defaultdict(list)
+    for blow in (blow for one in drills for blow in one.blows):
+        kinds[blow.what].append(blow.doubled)
+    every = [n for some in kinds.values() for n in some]
+    if every:
+        print(f"\n{'struck':<40}{'times':>6}{'median':>8}{'most':>6}   doubled each")
+        for what, found in sorted(kinds.items()):
+            print(f"  {what:<38}{len(found):>6}{statistics.median(found):>8.0f}{max(found):>6}")
+        print(f"  {'all':<38}{len(every):>6}{statistics.median(every):>8.0f}{max(every):>6}")
+        print("\ndistribution of doubles after one blow")
+        bounds = [0, 25, 50, 100, 150, MOST_DOUBLED]
+        for low, high in zip([-1, *bounds], [*bounds, 10**9], strict=False):
+            n = sum(low < found <= high for found in every)
+            words = "none" if high == 0 else f"{low + 1} to {high}" if high < 10**9 else f"more than {low}"
+            print(f"  {words:<16}{n:>5}  {'#' * (60 * n // len(every))}")
+        late = [one.late for one in drills if one.late]
+        print(f"\nafter an all-clear's issue the last message of what it ended came after {max(late, default=0):.1f} s at most")
+    ended = sum(n for one in drills for end, n in one.ends.items())
+    wrong = [one for one in [*drills, *days] if one.wrong]
+    print(f"\n{len(every)} blows in {len(drills)} dispatches, {ended:,} recipients with an end, {len(days)} bad days,"
+          f" {len(wrong)} not as promised; {seconds / 60:.1f} minutes")
+    for one in wrong:
+        print(f"  ✗ {one.name} on {one.database}: {one.wrong[0][:160]}")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
