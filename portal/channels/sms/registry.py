@@ -16,5 +16,10 @@ OnReceipt = Callable[[list[tuple[str, Receipt]]], None]
 
 
 def make_provider(settings: Settings, *, on_receipt: OnReceipt | None = None) -> Provider:
-    """The carrier that the settings name. It may hold threads and connections: make one and keep it."""
+    """The carrier that the settings name, for single texts; where they name a file of lines, these. It may hold threads and
+    connections: make one and keep it."""
+    if settings.sms_lines is not None:
+        from portal.channels.sms.lines import registry, singly  # which in turn know carriers of this folder
+
+        return singly.Singly(lambda: registry.make_lines(settings))
     return import_module(MODULES[settings.sms_provider]).make(settings, on_receipt)

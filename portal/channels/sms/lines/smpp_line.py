@@ -51,6 +51,8 @@ class SmppLine:
     by_number = True
 
     def __init__(self, options: SmppOptions, ears: Ears) -> None:
+        if ears.on_receipts is None and ears.on_text is None:
+            options = options.model_copy(update={"receipts": False})  # what nobody hears is not asked for
         self.name, self.weight, self.options = options.name, options.weight, options
         self.kind: str = options.kind
         self.effective_weight = options.weight
