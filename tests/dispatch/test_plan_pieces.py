@@ -85,8 +85,8 @@ def job_of(places: list[str], keys: list[str], matter: Matter) -> Job:
     places=st.lists(st.sampled_from(PLACES), unique=True, min_size=1),
     keys=st.lists(st.sampled_from([a.key for a in audiences.AUDIENCES]), unique=True, max_size=3),
     matter=st.builds(Matter, st.sampled_from([0, 1, 2]), st.integers(0, 4), st.none() | st.integers(0, 23)),
-    limits=st.lists(st.integers(1, 30), min_size=1, max_size=4),
-    ahead=st.sampled_from([1, 7, 1000]),
+    limits=st.lists(st.integers(1, 12), min_size=1, max_size=4),
+    ahead=st.sampled_from([4, 9, 1000]),
     dearer=st.sampled_from([0, 1, 1000]),
 )
 def test_the_union_of_the_pieces_is_whom_the_target_means_each_once(context, people, places, keys, matter, limits, ahead, dearer):
@@ -110,6 +110,26 @@ def test_the_union_of_the_pieces_is_whom_the_target_means_each_once(context, peo
     assert sorted(found) == sorted(wanted.items())
     assert masks == Counter(people[n - 1]["audiences"] for n in wanted)
     db.session.rollback()
+
+
+@pytest.mark.parametrize("ahead", [1, 3, 4, 1000])
+def test_who_is_read_ahead_is_who_is_looked_up(context, monkeypatch, ahead):
+    monkeypatch.setattr(crowd, "RANGE", ahead)
+    kinds = ({"status": "active", "quiet_from": None}, {"status": "opted_out", "quiet_from": None},
+             {"status": "active", "quiet_from": 1}, {"status": "active", "quiet_from": None})
+    settle([{"language": LANGUAGES[n % 2], "audiences": 1 + n % 5, "muted_kinds": 0, "lowest_tier": 0, "quiet_to": 7,
+             "homes": {PLACES[n % 2], PLACES[2]}, **kinds[n % 4]} for n in range(13)])
+    reader = crowd.Crowd(5, Matter(1, 2, 3))
+    looked_up = [[column.tolist() for column in reader.page(place, after, 4)] for place in PLACES for after in (0, 5, 12)]
+    assert reader.worth_reading(10)
+    for _ in range(100):
+        if reader.is_read:
+            break
+        reader.read_ahead()
+    assert reader.is_read
+    assert not reader.worth_reading(10)
+    assert [[column.tolist() for column in reader.page(place, after, 4)] for place in PLACES for after in (0, 5, 12)] == looked_up
+    assert {code for _ids, codes in looked_up for code in codes} > {crowd.NOT_TOLD}
 
 
 @hypothesis.settings(max_examples=40)

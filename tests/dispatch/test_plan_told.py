@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from itertools import islice
 
 import pytest
 from sqlalchemy import insert, select, update
@@ -71,6 +72,24 @@ def test_the_all_clear_reaches_whom_it_concerns_in_their_language_by_their_carri
     assert found == Counter((region, language, mask) for region, language, _carrier, mask in reached.values())
     if slices == "one":
         assert len(batches(cancel)) <= len(batches(alert)) * len(set(CARRIERS)), "small rests of batches go together"
+
+
+def test_an_all_clear_waits_until_what_it_ends_is_at_rest(workshop, issued):
+    district.subscribers(100)
+    alert = issued(target=AIM)
+    workshop.plan_all()
+    reached = went_out(alert)
+    with transaction() as session:
+        session.execute(update(Dispatch).where(Dispatch.id == dispatch_of(alert).id).values(ended_at=None))
+    cancel = issued(kind=CANCEL, warning_id=alert.warning_id, target=AIM)
+    steps = plan.plan(dispatch_of(cancel).id)
+    assert False in islice(steps, 50)
+    assert dispatch_of(cancel).planned_at is None
+    with transaction() as session:
+        session.execute(update(Dispatch).where(Dispatch.id == dispatch_of(alert).id).values(ended_at=utcnow()))
+    assert list(steps) == []
+    assert {i for i, _where in named(cancel)} == set(reached)
+    assert dispatch_of(cancel).planned_at is not None
 
 
 def test_an_update_asks_any_carrier_for_its_target_and_the_first_ones_for_those_told_before(workshop, issued, monkeypatch):

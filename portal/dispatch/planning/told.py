@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from sqlalchemy import Row, Select, literal, select
 
+from portal import current_settings
 from portal.core.arrays import ById, read
 from portal.core.db import db
 from portal.dispatch import tallies
@@ -31,7 +32,7 @@ class Told:
 
     def read(self, after: tuple[Any, ...], limit: int) -> Piece:
         (last,) = after or (0,)
-        batches = self._ended(last, min(BATCHES, max(1, limit // 1000)))
+        batches = self._ended(last, min(BATCHES, max(1, limit // current_settings().batch_size)))
         if not batches:
             if self._unsettled():
                 raise Waiting
