@@ -30,13 +30,14 @@ def test_queues_tell_what_is_due_what_is_held_and_what_waits(batches):
     db.session.rollback()
     with transaction() as session:
         soon, morning = now + timedelta(seconds=30), now + timedelta(hours=8)
-        for batch_id, values in zip(ids, (
+        changes: list[dict[str, object]] = [
             {"lease_owner": "w", "fence": 1, "due_at": soon},
             {"fence": 2, "due_at": soon},
             {"quiet_until": morning, "due_at": morning},
             {"state": BATCH_DONE},
             {"due_at": now - timedelta(seconds=50)},
-        ), strict=False):
+        ]
+        for batch_id, values in zip(ids, changes, strict=False):
             session.execute(update(Batch).where(Batch.id == batch_id).values(**values))
     seen = facts.gather(db.session, now + timedelta(seconds=1))
     lane = next(lane for lane in seen.lanes if lane.channel == "sms")
