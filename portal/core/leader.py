@@ -48,7 +48,14 @@ class Lock:
         try:
             if self._connection is None:
                 self._connection = self._connect()
-            return self._ask(f"SELECT pg_try_advisory_lock({self._number})") == b"t" and self._has()
+            if self._ask(f"SELECT pg_try_advisory_lock({self._number})") != b"t":
+                return False
+            if self._has():
+                return True
+            log.error("the database gives a lock and does not hold it for this connection: is there a pool between, that gives"
+                      " connections out by transaction?")
+            self.drop()
+            return False
         except (psycopg.Error, OSError) as error:
             self.drop()
             raise Lost from error

@@ -31,7 +31,7 @@ def issue(account: Account, draft_id: uuid.UUID, *, version: int, content_hash: 
         draft = drafts.lock(session, draft_id)
         review.approve(session, account, draft, version=version, content_hash=content_hash, now=now)
         bulletin = bulletins.freeze(session, draft, account, now=now)
-        halt_earlier(session, bulletin)
+        halted = halt_earlier(session, bulletin)
         for channel in _channels(draft):
             session.add(
                 Dispatch(
@@ -64,7 +64,10 @@ def issue(account: Account, draft_id: uuid.UUID, *, version: int, content_hash: 
                 "cap_sha256": bulletin.cap_sha256,
             },
         )
-    events.work.send(events.Work("issue", lane_of(bulletin.tier, bulletin.exercise)))
+    lane = lane_of(bulletin.tier, bulletin.exercise)
+    if halted:  # all who may be sending it are to know; of what is new, one of them
+        events.work.send(events.Work("stop", lane))
+    events.work.send(events.Work("issue", lane))
     return bulletin
 
 

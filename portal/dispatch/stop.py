@@ -11,7 +11,7 @@ from collections import Counter
 from datetime import datetime
 
 from flask_babel import gettext as _
-from sqlalchemy import select, update
+from sqlalchemy import case, func, select, update
 from sqlalchemy.orm import Session
 
 from portal.core import audit
@@ -19,7 +19,7 @@ from portal.core.clock import utcnow
 from portal.core.db import db, transaction
 from portal.core.errors import Conflict
 from portal.dispatch import events, lease, tallies
-from portal.dispatch.models import BATCH_DONE, EXPIRED, PLANNING, READY, RUNNING, STOPPED, Batch, Dispatch
+from portal.dispatch.models import BATCH_DONE, EXPIRED, PLANNING, READY, RUNNING, STOPPED, Batch, Dispatch, Tally
 from portal.identity import rights
 from portal.identity.models import Account
 from portal.warnings import bulletins
@@ -51,8 +51,8 @@ def stop(account: Account, dispatch_id: uuid.UUID) -> Dispatch:
     return dispatch
 
 
-def halt_earlier(session: Session, bulletin: Bulletin) -> None:
-    """An update or all-clear ends what is still unsent of the bulletins that it replaces."""
+def halt_earlier(session: Session, bulletin: Bulletin) -> bool:
+    """An update or all-clear ends what is still unsent of the bulletins that it replaces; whether there was any."""
     earlier = (
         select(Dispatch)
         .where(Dispatch.warning_id == bulletin.warning_id, Dispatch.bulletin_id != bulletin.id, Dispatch.state.in_(ACTIVE))
@@ -60,8 +60,10 @@ def halt_earlier(session: Session, bulletin: Bulletin) -> None:
         .with_for_update()
         .execution_options(populate_existing=True)
     )
-    for dispatch in session.execute(earlier).scalars():
+    halted = session.execute(earlier).scalars().all()
+    for dispatch in halted:
         dispatch.state, dispatch.stopped_by = STOPPED, bulletin.identifier
+    return bool(halted)
 
 
 def sweep(now: datetime | None = None) -> int:
@@ -104,5 +106,20 @@ def settle(dispatch_id: uuid.UUID, now: datetime) -> bool:
         held = session.execute(open_ones.with_only_columns(Batch.id).limit(1)).first() is not None
         if not held:
             dispatch.ended_at = now
+            tallies.add(session, dispatch_id, _of_whom(session, dispatch_id, key))
     return not held
+
+
+def _of_whom(session: Session, dispatch_id: uuid.UUID, key: str) -> Counter[tallies.Key]:
+    """Whose audiences were not looked at when they were left unsent is known once all have come to an end: who is missing."""
+    missing = func.sum(case((Tally.key == tallies.PLANNED, Tally.n), (Tally.key.in_(tallies.ENDS), -Tally.n), else_=0))
+    moved: Counter[tallies.Key] = Counter()
+    for region, language, audiences, n in session.execute(
+        select(Tally.region_code, Tally.language, Tally.audiences, missing)
+        .where(Tally.dispatch_id == dispatch_id, Tally.audiences != 0)
+        .group_by(Tally.region_code, Tally.language, Tally.audiences)
+    ):
+        moved[region, language, key, audiences] += int(n)
+        moved[region, language, key, 0] -= int(n)
+    return moved
 

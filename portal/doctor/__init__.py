@@ -1,7 +1,7 @@
 """`anlan doctor`: looks at a configuration as a whole and says what is missing and how to mend it.
 
 Each check looks at one thing and yields findings. It changes nothing but the scratch files with which it
-tries whether a directory can be written, and asks nobody but the broker unless it is told `--online`.
+tries whether a directory can be written, and asks nobody but the database and the brokers unless it is told `--online`.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from portal.doctor.data import administrator, content, database, migrations, reg
 from portal.doctor.evacuation import field, hazard_families, shelter_pages, shelters
 from portal.doctor.findings import FAIL, MARKS, WARN, Finding
 from portal.doctor.machine import catalogues, clock, instance_directory, speech, static_files
+from portal.doctor.machines import leading, waking
 from portal.doctor.outside import broker, carrier
 from portal.doctor.pages import public_pages
 from portal.doctor.training import certificates, course_pages, courses, exams
@@ -27,7 +28,7 @@ from portal.doctor.training import certificates, course_pages, courses, exams
 Check = Callable[[Settings], Iterator[Finding]]
 
 CHECKS: tuple[Check, ...] = (
-    clock, instance_directory, database, migrations, content, regions, administrator, secrets, two_people,
+    clock, instance_directory, database, migrations, leading, waking, content, regions, administrator, secrets, two_people,
     exposure, public_address, broker, speech, static_files, catalogues, public_pages, hazard_families, shelters, field,
     shelter_pages, courses, course_pages, exams, certificates,
 )

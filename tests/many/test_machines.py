@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 from flask import Flask
+from flask_babel import force_locale
 from kombu import Connection
 from sqlalchemy import text
 
@@ -24,6 +25,8 @@ from portal.dispatch.issue import issue
 from portal.dispatch.many import broker
 from portal.dispatch.many.listener import Listener
 from portal.dispatch.many.ringer import Ringer
+from portal.doctor import machines
+from portal.doctor.findings import OK, WARN
 from portal.models import Base
 from tests import district, rabbitmq
 from tests.faults.cluster import Cluster
@@ -214,6 +217,24 @@ def test_a_ring_wakes_one_that_listens_and_a_stop_wakes_all(hall, heard):
             ringer.close()
             listener.stop()
             stops.delete()
+
+
+def test_the_doctor_says_whether_the_broker_and_a_lead_can_be_had(hall, district_app):
+    hall.broker.wait()
+
+    def found(check, **settings: object) -> list[tuple[str, str]]:
+        with force_locale("en"):
+            return [(finding.level, finding.message) for finding in check(hall.settings(**settings))]
+
+    assert found(machines.waking) == []
+    assert [level for level, _ in found(machines.waking, broker_url=hall.broker.url)] == [OK]
+    dead, nowhere = _port_that_leads_nowhere()
+    dead.close()
+    (level, words), = found(machines.waking, broker_url=nowhere)
+    assert level == WARN
+    assert "secret-word" not in words
+    assert [level for level, _ in found(machines.leading)] == [OK]
+    assert found(machines.leading, database_url="") == []  # on SQLite there is one scheduler
 
 
 def _rings(heard: list[Work], announced: Work, *expected: Work) -> None:
