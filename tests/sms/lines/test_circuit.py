@@ -65,7 +65,8 @@ def test_each_vain_probe_makes_the_pause_longer_up_to_ten_seconds() -> None:
         now = circuit.until
         assert circuit.room(now, 5) == 1
         circuit.begun()
-        assert circuit.trouble(now, now)
+        assert not circuit.trouble(now, now), "which is no news"
+        assert circuit.state == OPEN
         pauses.append(circuit.until - now)
     assert all(later > 1.1 * earlier for earlier, later in pairwise(pauses[:3]))
     assert 0.75 * LONGEST_PAUSE <= pauses[-1] <= 1.25 * LONGEST_PAUSE

@@ -42,15 +42,17 @@ class Circuit:
         if self.state == TRYING:
             self._probing = True
 
-    def well(self, began: float) -> None:
-        """The carrier answered sensibly, be it with a refusal of this one number."""
+    def well(self, began: float) -> bool:
+        """The carrier answered sensibly, be it with a refusal of this one number; whether the circuit closes for it."""
         if began < self._opened_at:
-            return
+            return False
+        news = self.state != CLOSED
         self.state, self.run, self._pause, self._probing = CLOSED, 0, 0.0, False
+        return news
 
     def trouble(self, now: float, began: float) -> bool:
-        """A passing error of a hand-over that was begun at `began`; whether the circuit opens for it. Those that were in flight
-        when it opened say nothing new."""
+        """A passing error of a hand-over that was begun at `began`; whether the circuit opens for it, which a vain probe does not
+        say again. Those that were in flight when it opened say nothing new."""
         if began < self._opened_at or self.state == OPEN:
             return False
         if not self.run:
@@ -58,18 +60,18 @@ class Circuit:
         self.run += 1
         long = self.run >= RUN and (now - self._run_began >= SPAN or self.run >= LONGEST_RUN)
         if self.state == TRYING or long:
-            self._open(now, FIRST_PAUSE)
-            return True
+            return self._open(now, FIRST_PAUSE)
         return False
 
     def refused(self, now: float) -> bool:
         """The account or the sender is refused, which is the same for every recipient; whether that is news."""
         if self.state == OPEN:
             return False
-        self._open(now, REFUSED_PAUSE)
-        return True
+        return self._open(now, REFUSED_PAUSE)
 
-    def _open(self, now: float, first: float) -> None:
+    def _open(self, now: float, first: float) -> bool:
+        news = self.state == CLOSED
         self._pause = min(LONGEST_PAUSE, max(first, self._pause * GROWTH))
         self.state, self.run, self._opened_at, self._probing = OPEN, 0, now, False
         self.until = now + self._pause * self._chance.uniform(1 - JITTER, 1 + JITTER)
+        return news

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable
 
 from portal.channels.sms.lines.circuit import Circuit
@@ -16,6 +17,8 @@ SHORTEST_PAUSE = 0.005  # seconds after which pace is asked again
 FIRST_PAUSE, LONGEST_GUESS = 0.2, 5.0  # seconds, where "too many" names no time; doubled while it is said again
 LONGEST_PAUSE = 3600.0  # a carrier that names a day is asked again sooner
 FORGETS = 0.02  # part of the share of troubles that each answer replaces
+
+_log = logging.getLogger(__name__)
 
 
 class Governor:
@@ -115,7 +118,7 @@ class Governor:
         if self.troubles:
             self.troubles = self.troubles * (1 - FORGETS) if self.troubles > 0.001 else 0.0
         if self.circuit.run or self.circuit.state != CLOSED:
-            self.circuit.well(self.now() - seconds)
+            self._well(self.now() - seconds)
         self._guess = FIRST_PAUSE
 
     def trouble(self, code: str, seconds: float, *, silent: bool = False) -> bool:
@@ -124,7 +127,10 @@ class Governor:
         if silent:
             self.window.too_many(now, now - seconds)
             self._size = self.window.size
-        return self.circuit.trouble(now, now - seconds)
+        opened = self.circuit.trouble(now, now - seconds)
+        if opened:
+            _log.warning("line %s: nothing but passing errors (%s); it is left alone for a while", self.name, code)
+        return opened
 
     def busy(self, code: str, seconds: float, retry_after: float | None = None) -> None:
         """Too many requests: a pause, then fewer and slower."""
@@ -133,7 +139,7 @@ class Governor:
         self.window.too_many(now, began)
         self._size = self.window.size
         if self.circuit.state != CLOSED:
-            self.circuit.well(began)  # it speaks, and sensibly
+            self._well(began)  # it speaks, and sensibly
         if retry_after is not None:
             self.pause(retry_after)
         if began < self._busy_at:
@@ -151,11 +157,19 @@ class Governor:
 
     def refused(self, code: str) -> bool:
         """The account or the sender is refused; whether that is news."""
-        return self.circuit.refused(self._after(code))
+        news = self.circuit.refused(self._after(code))
+        if news:
+            _log.error("line %s: the carrier refuses this account or sender (%s); nothing is sent over it until that is mended",
+                       self.name, code)
+        return news
 
     def given_up(self) -> None:
         """A hand-over that was begun has no answer, for reasons of our own."""
         self.in_flight -= 1
+
+    def _well(self, began: float) -> None:
+        if self.circuit.well(began):
+            _log.info("line %s: it takes messages again", self.name)
 
     def _after(self, code: str) -> float:
         self.in_flight -= 1

@@ -48,14 +48,13 @@ class SandboxLine:
     def __init__(self, options: Options, *, most: int, chunk: int, ears: Ears) -> None:
         self.name, self.weight = options.name, options.weight
         self.kind: str = options.kind
-        self.effective_weight = options.weight
         self._chunk, self._ears = chunk, ears
         app = ears.app or (current_app._get_current_object() if has_app_context() else None)  # type: ignore[attr-defined]
         if app is None:
             raise ValueError("the sandbox keeps its messages in the database of an application, and there is none")
         self._app: Flask = app
         self._provider = SandboxProvider(chunk)
-        self._governor = Governor(
+        self.governor = Governor(
             self.name,
             self.kind,
             self.weight,
@@ -64,7 +63,7 @@ class SandboxLine:
             by_segments=options.unit == "segments",
             steady=True,
         )
-        self.room: Callable[[], int] = self._governor.room
+        self.room: Callable[[], int] = self.governor.room
         self._serial = itertools.count()
         self._handed: list[_Handed] = []
         self._unanswered: dict[int, _Handed] = {}
@@ -74,11 +73,11 @@ class SandboxLine:
 
     def open(self, loop: asyncio.AbstractEventLoop, on_answer: OnAnswer, on_room: Callable[[], None]) -> None:
         self._loop, self._on_answer = loop, on_answer
-        self._governor.open(loop, on_room)
+        self.governor.open(loop, on_room)
         self._thread.start()
 
     def hand_over(self, letter: Letter, to: str, ref: str, token: Any) -> None:
-        self._governor.begin(letter.segments)
+        self.governor.begin(letter.segments)
         if not self._handed:
             self._loop.call_soon(self._give)
         one = _Handed(next(self._serial), letter, Message(ref, to), token, self._loop.time())
@@ -86,11 +85,10 @@ class SandboxLine:
         self._unanswered[one.number] = one
 
     def state(self) -> LineState:
-        self._governor.effective_weight = self.effective_weight
-        return self._governor.state()
+        return self.governor.state()
 
     async def close(self, seconds: float) -> None:
-        self._governor.close()
+        self.governor.close()
         self._give()
         self._queue.put(None)
         until = self._loop.time() + seconds
@@ -100,7 +98,7 @@ class SandboxLine:
         self._given_up = True
         for one in list(self._unanswered.values()):
             del self._unanswered[one.number]
-            self._governor.given_up()
+            self.governor.given_up()
             self._on_answer(one.token, self, RETRY, "closed", "", True)
 
     # -- in the loop's thread ---------------------------------------------------------------------
@@ -116,10 +114,10 @@ class SandboxLine:
             if self._unanswered.pop(one.number, None) is None:
                 continue  # it was given up
             if status == ACCEPTED:
-                self._governor.good(now - one.began)
+                self.governor.good(now - one.began)
                 self._on_answer(one.token, self, ACCEPTED, "", _number(one.message), False)
             else:
-                self._governor.trouble(code, now - one.began)
+                self.governor.trouble(code, now - one.began)
                 self._on_answer(one.token, self, status, code, "", False)
 
     # -- in a thread of its own -------------------------------------------------------------------

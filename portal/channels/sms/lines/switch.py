@@ -72,8 +72,8 @@ class Switch:
             self._shares[line.name] = deserved if deserved < share else share + (deserved - share) * part
             if up and not was_up:
                 self._current[line.name] = 0.0  # it owes nothing for the time in which it was away
-            if hasattr(line, "effective_weight"):
-                line.effective_weight = self._shares[line.name]
+            if (governor := getattr(line, "governor", None)) is not None:
+                governor.effective_weight = self._shares[line.name]
 
 
 def _worth(up: bool, troubles: float, latency: float) -> float:

@@ -6,7 +6,6 @@ from __future__ import annotations
 import asyncio
 import base64
 import json
-import logging
 import re
 import ssl
 from collections.abc import Callable
@@ -31,7 +30,6 @@ VALIDITY_SECONDS = (1, 36_000)  # what Twilio takes as ValidityPeriod
 #: The number of a message in an answer. A text that looks alike stands there with its quotes escaped, and is not taken for it.
 _SID = re.compile(rb'"sid"\s*:\s*"([A-Za-z0-9]{1,64})"')
 
-_log = logging.getLogger(__name__)
 
 
 class Options(LineOptions):
@@ -76,19 +74,18 @@ class TwilioLine:
     def __init__(self, options: Options, *, most: int, trust: ssl.SSLContext | None = None) -> None:
         self.name, self.weight = options.name, options.weight
         self.kind: str = options.kind
-        self.effective_weight = options.weight
         self._options, self._most, self._trust = options, options.max_in_flight or most, trust
         self._address = address(options.api_url or API)
-        self._governor = Governor(
+        self.governor = Governor(
             self.name, self.kind, self.weight, most=self._most, rate=options.rate, by_segments=options.unit == "segments")
-        self.room: Callable[[], int] = self._governor.room
+        self.room: Callable[[], int] = self.governor.room
         self._head = _head(self._address, options)
         service, sender = options.messaging_service_sid, options.sender
         self._sender = f"MessagingServiceSid={quote_plus(service)}" if service else f"From={quote_plus(sender)}"
 
     def open(self, loop: asyncio.AbstractEventLoop, on_answer: OnAnswer, on_room: Any) -> None:
         self._loop, self._now, self._on_answer = loop, loop.time, on_answer
-        self._governor.open(loop, on_room)
+        self.governor.open(loop, on_room)
         self._client = HttpClient(
             loop,
             self._address,
@@ -111,15 +108,14 @@ class TwilioLine:
         head = form.heads.get(length)
         if head is None:
             head = form.heads[length] = f"{self._head}{len('To=%2B') - 1 + length + len(form.fixed)}\r\n\r\nTo=%2B"
-        self._governor.begin(letter.segments)
+        self.governor.begin(letter.segments)
         self._client.post(f"{head}{to[1:]}{form.fixed}{end}".encode("ascii"), token)
 
     def state(self) -> LineState:
-        self._governor.effective_weight = self.effective_weight
-        return self._governor.state()
+        return self.governor.state()
 
     async def close(self, seconds: float) -> None:
-        self._governor.close()
+        self.governor.close()
         await self._client.close(seconds)
 
     # ---------------------------------------------------------------------------------------------
@@ -142,29 +138,27 @@ class TwilioLine:
         if 200 <= status < 300:
             found = _SID.search(body)
             if found and body[:1] == b"{" and body.rstrip()[-1:] == b"}":
-                self._governor.good(seconds)
+                self.governor.good(seconds)
                 self._on_answer(token, self, ACCEPTED, "", found[1].decode(), False)
             else:
-                self._governor.trouble(UNREADABLE, seconds)
+                self.governor.trouble(UNREADABLE, seconds)
                 self._on_answer(token, self, RETRY, UNREADABLE, "", True)
             return
         self._refusal(token, status, raw, _code(body), seconds)
 
     def _refusal(self, token: Any, status: int, raw: bytes, code: int | None, seconds: float) -> None:
-        governor = self._governor
+        governor = self.governor
         answer, word, stop = classify(status, code)
         unsure = False
         if stop:
             answer = NOT_TAKEN
-            if governor.refused(word):
-                _log.error("line %s: Twilio refuses this account or sender: %s (HTTP %s); nothing is sent over it until that"
-                           " is mended", self.name, word, status)
+            governor.refused(word)
         elif status == 429 or code == 20429:
             answer = NOT_TAKEN
             governor.busy(word, seconds, _seconds(header(raw, "Retry-After")))
         elif answer == RETRY:
             unsure = code is None and status >= 500  # not the carrier's word: something on the way may have handed it on
-            self._trouble(word, seconds)
+            governor.trouble(word, seconds)
             pause = _seconds(header(raw, "Retry-After"))
             if pause:
                 governor.pause(pause)
@@ -174,14 +168,10 @@ class TwilioLine:
 
     def _failure(self, token: Any, word: str, maybe_received: bool, seconds: float) -> None:
         if word == CLOSED:
-            self._governor.given_up()
+            self.governor.given_up()
         else:
-            self._trouble(word, seconds, silent=word == TIMEOUT)
+            self.governor.trouble(word, seconds, silent=word == TIMEOUT)
         self._on_answer(token, self, RETRY if maybe_received else NOT_TAKEN, word, "", maybe_received)
-
-    def _trouble(self, word: str, seconds: float, silent: bool = False) -> None:
-        if self._governor.trouble(word, seconds, silent=silent):
-            _log.warning("line %s: nothing but passing errors (%s); it is left alone for a while", self.name, word)
 
 
 def make(options: Options, settings: Settings, ears: Ears) -> TwilioLine:
