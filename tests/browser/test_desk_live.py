@@ -95,7 +95,7 @@ def test_every_page_of_what_is_live_can_be_read_by_everybody(
     sign_in(page, desk, "approver")
     to = numbers(page)
     paths = {"board": "/desk/", "warning": to["real"], "horns": to["real"] + "horns", "history": "/desk/warnings/",
-             "registry": "/desk/horns/", "trail": "/desk/trail/"}
+             "registry": "/desk/horns/", "trail": "/desk/trail/", "status": "/desk/status/", "strays": "/desk/status/receipts/"}
     if (size, language) in ((PHONE, "zh-CN"), (DESKTOP, "en-GB")):  # the same pieces in other states: once in each is enough
         paths |= {"drill": to["drill"], "over": to["past"], "drills": "/desk/warnings/?show=drills",
                   "registry-none": "/desk/horns/?text=nothing", "trail-none": "/desk/trail/?until=2001-01-01"}
