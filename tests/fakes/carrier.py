@@ -33,6 +33,7 @@ KEPT = 200_000  # messages remembered, and pairs of number and body counted
 PENDING_CALLBACKS = 100_000
 CALLBACKS_IN_FLIGHT = 32
 LONGEST_REQUEST = 65_536
+AGAIN = 0.3  # seconds until a callback is tried again, and so much longer each time
 
 
 class Carrier:
@@ -92,32 +93,12 @@ class Carrier:
                 "body": form["Body"],
                 "at": time.time(),
                 "validity": int(form.get("ValidityPeriod", 36000)),
-                "callback": form.get("StatusCallback", ""),
+                "callback": form.get("StatusCallback", "").partition("#")[0],
+                "callback_options": form.get("StatusCallback", "").partition("#")[2],
                 "sender": form.get("MessagingServiceSid") or form.get("From"),
             }
         )
-        return {
-            "account_sid": self.account,
-            "api_version": "2010-04-01",
-            "body": form["Body"],
-            "date_created": "Sun, 22 Nov 2026 00:00:00 +0000",
-            "date_sent": None,
-            "date_updated": "Sun, 22 Nov 2026 00:00:00 +0000",
-            "direction": "outbound-api",
-            "error_code": None,
-            "error_message": None,
-            "from": form.get("From"),
-            "num_media": "0",
-            "num_segments": "1",
-            "messaging_service_sid": form.get("MessagingServiceSid"),
-            "price": None,
-            "price_unit": None,
-            "sid": sid,
-            "status": "accepted" if "MessagingServiceSid" in form else "queued",
-            "to": form["To"],
-            "subresource_uris": {},
-            "uri": f"/2010-04-01/Accounts/{self.account}/Messages/{sid}.json",
-        }
+        return carrier_wire.created(self.account, form, sid)
 
     def later(self, form: dict[str, str], sid: str) -> None:
         """Queue the status callbacks of one message."""
@@ -152,14 +133,24 @@ class Carrier:
             await self.post_callback(*await self.callbacks.get())
 
     async def post_callback(self, url: str, status: str, values: dict[str, str]) -> None:
+        """Again, as often as the address's fragment says, where the answer is 5xx or there is none."""
+        address, _, options = url.partition("#")
+        for attempt in range(1 + int(dict(parse_qsl(options)).get("rc", 0))):
+            await asyncio.sleep(AGAIN * attempt)
+            if await self.call(address, values) < 500:
+                return
+
+    async def call(self, url: str, values: dict[str, str]) -> int:
         assert self.http is not None
         try:
             async with self.http.post(
                 url, data=values, headers={"X-Twilio-Signature": self.signature(url, values)}
             ) as answer:
                 self.counts[f"callback_{answer.status}"] += 1
+                return answer.status
         except (aiohttp.ClientError, TimeoutError):
             self.counts["callback_failed"] += 1
+            return 599
 
     def summary(self) -> dict[str, Any]:
         times = [m["at"] for m in self.taken]

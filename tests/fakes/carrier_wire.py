@@ -3,13 +3,39 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from tests.fakes.carrier import Carrier
 
 PIECE = 7  # bytes
 CHUNK = 50
+
+
+def created(account: str, form: dict[str, str], sid: str) -> dict[str, Any]:
+    """What is answered to a message that was taken."""
+    return {
+        "account_sid": account,
+        "api_version": "2010-04-01",
+        "body": form["Body"],
+        "date_created": "Sun, 22 Nov 2026 00:00:00 +0000",
+        "date_sent": None,
+        "date_updated": "Sun, 22 Nov 2026 00:00:00 +0000",
+        "direction": "outbound-api",
+        "error_code": None,
+        "error_message": None,
+        "from": form.get("From"),
+        "num_media": "0",
+        "num_segments": "1",
+        "messaging_service_sid": form.get("MessagingServiceSid"),
+        "price": None,
+        "price_unit": None,
+        "sid": sid,
+        "status": "accepted" if "MessagingServiceSid" in form else "queued",
+        "to": form["To"],
+        "subresource_uris": {},
+        "uri": f"/2010-04-01/Accounts/{account}/Messages/{sid}.json",
+    }
 
 
 def response(status: int, body: bytes, extra: dict[str, str], length: bool = True) -> bytes:

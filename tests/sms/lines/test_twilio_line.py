@@ -57,6 +57,7 @@ def test_everyone_gets_the_text_once_and_the_carrier_knows_where_to_report_and_h
         assert (answer.status, answer.code, answer.unsure) == (ACCEPTED, "", False)
         assert answer.carrier_id == message["sid"]
         assert message["callback"] == f"https://warn.example/hooks/sms/main/7/{answer.token}"
+        assert message["callback_options"] == "rc=5&rp=5xx,ct,rt"
         assert message["body"] == BODY
         assert message["sender"] == SERVICE
         assert 590 <= message["validity"] <= 600

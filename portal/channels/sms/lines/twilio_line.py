@@ -25,6 +25,9 @@ from portal.config import Settings
 from portal.core.clock import utcnow
 
 API = "https://api.twilio.com"
+#: At the end of the address to which Twilio reports: how often it tries again within 15 seconds, and after what (5xx, no
+#: connection, no answer). This part is neither sent nor signed. https://www.twilio.com/docs/usage/webhooks/webhooks-connection-overrides
+AGAIN = quote_plus("#rc=5&rp=5xx,ct,rt")
 VALIDITY_SECONDS = (1, 36_000)  # what Twilio takes as ValidityPeriod
 
 #: The number of a message in an answer. A text that looks alike stands there with its quotes escaped, and is not taken for it.
@@ -103,7 +106,7 @@ class TwilioLine:
             if form is None:
                 self._loop.call_soon(self._on_answer, token, self, RETRY, "expired", "", False)
                 return
-        end = ref.replace("/", "%2F") if form.reports else ""
+        end = ref.replace("/", "%2F") + AGAIN if form.reports else ""
         length = len(to) + len(end)
         head = form.heads.get(length)
         if head is None:
