@@ -26,7 +26,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from portal.config import ROOT
 from portal.core import i18n
-from tests.faults import gateways, machines, reports
+from tests.faults import acts, gateways, machines, reports
 from tests.faults.days import Day
 from tests.faults.drills import Report, drill
 from tests.faults.house import MOST_DOUBLED, POSTGRESQL, SQLITE, Ground, ground
@@ -81,7 +81,7 @@ def _drills(place: Ground, seed: str, points: int, only: list[str]) -> Iterator[
 
 
 def _days(place: Ground, only: list[str]) -> Iterator[Callable[[], Day]]:
-    for room in (gateways, reports, machines):
+    for room in (gateways, reports, machines, acts):
         for act in room.every(place, [SQLITE, POSTGRESQL]):
             name = act.__defaults__[0] if act.__defaults__ else ""
             if not only or any(word in str(name) for word in only):

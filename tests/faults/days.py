@@ -58,13 +58,14 @@ class Scene:
         """The page of the warning as the desk shows it at this moment."""
         if not self.house.alive("web"):
             self.house.begin("web").ready()
-            until(self._answers, "the desk answers")
+            until(self.answers, "the desk answers")
         if self._operator is None:
             self._operator = Operator(f"http://127.0.0.1:{self.house.port}", "approver")
         self._operator.read(f"/desk/warnings/{self.told.warning_number}/")
         return self._operator.text
 
-    def _answers(self) -> bool:
+    def answers(self) -> bool:
+        """Whether the web server listens."""
         with socket.socket() as sock:
             return sock.connect_ex(("127.0.0.1", self.house.port)) == 0
 

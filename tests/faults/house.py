@@ -133,6 +133,10 @@ def ground(directory: Path, count: int) -> Iterator[Ground]:
         yield made
 
 
+def _account(name: str) -> Account:
+    return db.session.execute(select(Account).where(Account.username == name)).scalar_one()
+
+
 class House:
     """`environment` overrides what its processes are told."""
 
@@ -181,14 +185,20 @@ class House:
               **content: Any) -> Bulletin:
         """What two officers do at the desk."""
         with self.app.app_context():
-            drafter, approver = (db.session.execute(select(Account).where(Account.username == name)).scalar_one()
-                                 for name in ("drafter", "approver"))
+            drafter, approver = _account("drafter"), _account("approver")
             draft = district.submitted(drafter, kind=kind, warning_id=replaces.warning_id if replaces else None,
                                        **({"target": TARGET, "expires": utcnow() + timedelta(seconds=seconds)} | content))
             bulletin = issue(approver, draft.id, version=draft.version, content_hash=draft.content_hash)
             db.session.expunge(bulletin)
             db.session.rollback()
             return bulletin
+
+    def submit(self, **content: Any) -> str:
+        """A draft that waits for approval; its path at the desk."""
+        with self.app.app_context():
+            draft = district.submitted(_account("drafter"), **content)
+            db.session.rollback()
+            return f"/desk/drafts/{draft.id}/"
 
     def progress(self, bulletin: Bulletin) -> Progress:
         """As the desk shows it."""

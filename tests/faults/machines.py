@@ -90,7 +90,7 @@ def no_connections(scene: Scene) -> None:
         if house.carrier.taken > at_most:
             scene.day.wrong.append("it goes on sending although nothing can be written")
     scene.ends_well(most=MOST_DOUBLED)
-    scene.sees("运营商已接收", "已接收")
+    scene.sees("运营商已接收")
 
 
 def clock_jumps_back(scene: Scene) -> None:

@@ -153,7 +153,6 @@ def _database(stage: Stage, how: int, what: str) -> None:
     """On SQLite, which has no process: nobody can write for a while."""
     stage.worker().ready()
     stage.wait(0.6)
-    stage.blows.append(Blow(what if stage.house.kind == POSTGRESQL else "database is busy", time.time()))
     if stage.house.kind == POSTGRESQL:
         stage.house.ground.cluster.stop(how)
         stage.wait(1.0)
@@ -161,6 +160,8 @@ def _database(stage: Stage, how: int, what: str) -> None:
     else:
         with stage.house.held("any"):
             stage.wait(1.5)
+    # What is sent while nothing can be written counts for it as well.
+    stage.blows.append(Blow(what if stage.house.kind == POSTGRESQL else "database is busy", time.time()))
 
 
 def worker_and_database(stage: Stage) -> None:
