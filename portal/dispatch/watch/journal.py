@@ -94,5 +94,6 @@ def _counts(dispatch: Dispatch) -> dict[str, object]:
     found = next((p for p in progress.of_bulletin(dispatch.bulletin_id) if p.dispatch.id == dispatch.id), None)
     if found is None:
         return {}
-    return {"state": dispatch.state, "planned": found.planned,
+    last = {"last": round((dispatch.last_at - dispatch.created_at).total_seconds(), 3)} if dispatch.last_at else {}
+    return {"state": dispatch.state, **last, "planned": found.planned,
             **{end: found.ends.get(end, 0) for end in tallies.ENDS if found.ends.get(end)}}
