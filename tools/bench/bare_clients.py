@@ -23,7 +23,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
-from urllib.parse import quote_plus
+from urllib.parse import quote_plus, unquote_plus
 
 import numpy as np
 from sqlalchemy import DateTime, String, create_engine
@@ -31,6 +31,7 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
 
 from portal.channels.sms.lines.line import Letter, Line
 from portal.channels.sms.lines.registry import make_lines
+from portal.channels.sms.lines.twilio_line import AGAIN
 from portal.channels.sms.provider import ACCEPTED
 from portal.channels.sms.segments import count
 from portal.config import Settings
@@ -160,7 +161,7 @@ def by_pycurl(job: Job, settings: Settings) -> Done:
         if message is None:
             return False
         to, ref, tongue = message
-        handle.setopt(pycurl.POSTFIELDS, f"To=%2B{to[1:]}{fixed[tongue]}{ref.replace('/', '%2F')}")
+        handle.setopt(pycurl.POSTFIELDS, f"To=%2B{to[1:]}{fixed[tongue]}{ref.replace('/', '%2F')}{AGAIN}")
         handle.answer = io.BytesIO()
         handle.setopt(pycurl.WRITEFUNCTION, handle.answer.write)
         multi.add_handle(handle)
@@ -205,7 +206,7 @@ def by_sdk(job: Job, settings: Settings, *, orm: bool) -> Done:
     def send(to: str, ref: str, tongue: str) -> str:
         return client.messages.create(
             to=to, body=job.words[tongue], messaging_service_sid=settings.twilio_messaging_service_sid, validity_period=21600,
-            status_callback=f"{settings.base_url}/hooks/sms/twilio/{ref}").sid or ""
+            status_callback=f"{settings.base_url}/hooks/sms/twilio/{ref}{unquote_plus(AGAIN)}").sid or ""
 
     def work() -> None:
         while True:
