@@ -157,6 +157,18 @@ def test_what_the_kernel_knows_of_a_dead_connection_is_seen_before_the_loop_tell
     play(answer_all, work)
 
 
+def test_what_could_not_even_be_written_was_not_received() -> None:
+    async def work(server: Server, client: Client) -> None:
+        await client.ask("first")
+        number = client.http._idle[-1].transport.get_extra_info("socket").fileno()
+        with socket.socket(fileno=socket.dup(number)) as same:
+            same.shutdown(socket.SHUT_WR)
+        assert await client.ask("second") == [("second", "connection", False)]
+        assert server.requests == 1
+
+    play(answer_all, work)
+
+
 @pytest.mark.parametrize(
     ("said", "expected"),
     [

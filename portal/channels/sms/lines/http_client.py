@@ -99,7 +99,7 @@ class Connection(asyncio.Protocol):
         return bool(poll.poll(0))
 
     def connection_lost(self, error: Exception | None) -> None:
-        self.client.lost(self)
+        self.client.lost(self, error)
 
 
 class HttpClient:
@@ -191,19 +191,21 @@ class HttpClient:
         connection.transport.abort()
         if began:
             self._fail(token, word, True, began)
+        else:
+            self._forget(connection)
 
-    def lost(self, connection: Connection) -> None:
+    def lost(self, connection: Connection, error: Exception | None) -> None:
         self._all.discard(connection)
         if not connection.began:
-            if connection in self._idle:
-                self._idle.remove(connection)
+            self._forget(connection)
         elif connection.raw and _until_the_end(connection.raw):
             connection.status = connection.parser.get_status_code()
             self.answered(connection)
         else:
             token, began = connection.token, connection.began
             connection.token, connection.began = None, 0.0
-            self._fail(token, CONNECTION, True, began)
+            # A broken pipe means that the connection was closed before we wrote: then nothing of the request left this machine.
+            self._fail(token, CONNECTION, not isinstance(error, BrokenPipeError) or bool(connection.raw), began)
         if self._waiting:
             self._open_more()
 
@@ -212,6 +214,10 @@ class HttpClient:
     def _fail(self, token: Any, word: str, maybe_received: bool, began: float) -> None:
         self.in_flight -= 1
         self._on_failure(token, word, maybe_received, self._now() - began)
+
+    def _forget(self, connection: Connection) -> None:
+        if connection in self._idle:
+            self._idle.remove(connection)
 
     def _open_more(self) -> None:
         """As many connections are being opened as requests wait for one."""
@@ -258,8 +264,8 @@ class HttpClient:
             if connection.began:
                 if connection.began < overdue:
                     self.broken(connection, TIMEOUT)
-            elif connection.idle_since < unused and connection in self._idle:
-                self._idle.remove(connection)
+            elif connection.idle_since < unused:
+                self._forget(connection)
                 connection.transport.abort()
         working = self._all or self._waiting or self._opening
         self._sweeping = self._loop.call_later(SWEEP, self._sweep) if working and not self._closed else None
