@@ -13,9 +13,10 @@ byte a recipient, and read from the batches where a plan is taken up again.
 from __future__ import annotations
 
 import json
+import time
 import uuid
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from typing import Any
 
 from sqlalchemy import insert, select
@@ -38,16 +39,25 @@ from portal.warnings.models import ALERT, CANCEL, Bulletin
 
 #: People whom one slice asks about. The first slice is a single batch's worth, so that sending begins at once.
 SLICE = 20_000
+#: Seconds after which a plan on which another planner was faster is taken up again.
+STANDSTILL = 2.0
 
 
 def plan(dispatch_id: uuid.UUID) -> Iterator[bool]:
-    """Plan one dispatch, a slice at each step: True when a slice was written, False when it has to wait for the earlier
-    bulletin's workers. Ends when all is planned or the dispatch is ended. May be dropped at any point and begun again.
+    """Plan one dispatch, a slice at each step: True when a slice was written, False when it has to wait, for the earlier
+    bulletin's workers or because another planner is at it. Ends when all is planned or the dispatch is ended. May be dropped at
+    any point and begun again.
     """
+    while (yield from _slices(dispatch_id)):
+        yield from _while_another_goes_on(dispatch_id)
+
+
+def _slices(dispatch_id: uuid.UUID) -> Generator[bool, None, bool]:
+    """The slices from where the plan stands; whether the last of them came too late, since another planner was faster."""
     dispatch = db.session.get(Dispatch, dispatch_id, populate_existing=True)
     bulletin = bulletins.get(dispatch.bulletin_id) if dispatch else None
-    if dispatch is None or bulletin is None:
-        return
+    if dispatch is None or bulletin is None or dispatch.state != PLANNING:
+        return False
     seen = dispatch.cursor
     name, after = _stand(seen)
     job = _job(dispatch, bulletin)
@@ -68,11 +78,27 @@ def plan(dispatch_id: uuid.UUID) -> Iterator[bool]:
             after = piece.after or after
         cursor = json.dumps([phases[at].name, *after])
         if not _write(job, piece, seen, cursor, last=last):
-            return
+            return True
         seen, limit = cursor, SLICE
         if last:
-            return
+            return False
         yield True
+
+
+def _while_another_goes_on(dispatch_id: uuid.UUID) -> Iterator[bool]:
+    """Wait, a look at each step, until the plan has ended or its planner has stood still for so long that it may be dead. To run
+    a race for every slice would cost each of them as much as planning alone."""
+    seen, since = "", time.monotonic()
+    while True:
+        db.session.rollback()  # what was read so far may be old
+        cursor = db.session.scalar(select(Dispatch.cursor).where(Dispatch.id == dispatch_id, Dispatch.state == PLANNING))
+        if cursor is None:
+            return
+        if cursor != seen:
+            seen, since = cursor, time.monotonic()
+        elif time.monotonic() - since >= STANDSTILL:
+            return
+        yield False
 
 
 def waiting_dispatches(session: Session) -> list[uuid.UUID]:

@@ -97,8 +97,23 @@ def test_of_two_who_plan_at_once_one_goes_on_and_everybody_is_named_once(worksho
     one, other = plan.plan(dispatch_of(bulletin).id), plan.plan(dispatch_of(bulletin).id)
     assert next(one)
     assert next(other), "it goes on where the first one stands"
-    assert list(one) == [], "and the first one sees that somebody else is further"
+    assert next(one) is False, "and the first one sees that somebody else is further, and waits"
     assert list(other)
+    assert list(one) == []
+    assert Counter(planned(bulletin)) == Counter(expected([district.DISTRICT]))
+
+
+def test_a_plan_whose_planner_died_is_taken_up_by_who_waited_for_it(workshop, issued, monkeypatch):
+    monkeypatch.setattr(plan, "SLICE", 20)
+    monkeypatch.setattr(plan, "STANDSTILL", 0.0)
+    district.subscribers(300)
+    bulletin = issued(target={"regions": [district.DISTRICT], "area": None, "audiences": [], "channels": ["sms"]})
+    one, other = plan.plan(dispatch_of(bulletin).id), plan.plan(dispatch_of(bulletin).id)
+    assert next(one)
+    assert next(other)
+    other.close()
+    assert next(one) is False
+    assert all(one)
     assert Counter(planned(bulletin)) == Counter(expected([district.DISTRICT]))
 
 
