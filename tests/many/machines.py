@@ -11,9 +11,12 @@ import os
 import secrets
 import shutil
 import subprocess
+import threading
+import warnings
 from collections.abc import Iterator, Sequence
 from typing import Protocol
 
+from portal.core.leader import MISSED_SECONDS
 from tests.many.wire import Wire
 
 
@@ -53,6 +56,7 @@ class Wired:
     def __init__(self, address: str, servers: str) -> None:
         self._address, self._servers = address, servers
         self._wires: dict[int, Wire] = {}
+        self._missed: threading.Timer | None = None
 
     def door(self, port: int) -> tuple[str, int]:
         if port not in self._wires:
@@ -62,14 +66,23 @@ class Wired:
     def unplug(self) -> None:
         for wire in self._wires.values():
             wire.freeze()
+        self._missed = threading.Timer(MISSED_SECONDS, self._cut)  # a server asks after who is silent, and gives it up
+        self._missed.daemon = True
+        self._missed.start()
 
     def plug(self) -> None:
+        if self._missed:
+            self._missed.cancel()
         for wire in self._wires.values():
             wire.thaw()
 
     def close(self) -> None:
         for wire in self._wires.values():
             wire.close()
+
+    def _cut(self) -> None:
+        for wire in self._wires.values():
+            wire.cut()
 
 
 def _ip(*words: str) -> None:
@@ -99,6 +112,7 @@ def network(count: int) -> Iterator[tuple[str, Sequence[Machine]]]:
         with _namespaces(count) as made:
             yield made
         return
+    warnings.warn("no network namespaces can be made here: pulled cables are imitated", stacklevel=1)
     machines = [Wired(f"127.0.0.{2 + n}", "127.0.0.1") for n in range(count)]
     try:
         yield "127.0.0.1", machines

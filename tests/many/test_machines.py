@@ -37,7 +37,7 @@ from tests.postgres import free_port
 from tests.sms.conftest import ACCOUNT, SERVICE, TOKEN, CarrierProcess, carrier, carrier_process  # noqa: F401  (fixtures)
 from tests.waiting import until
 
-PEOPLE = 2400
+PEOPLE = 1800
 #: What one process may send twice when it is killed or cut off.
 MOST_DOUBLED = 60
 LEASE_SECONDS = 3
