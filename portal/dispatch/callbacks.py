@@ -18,6 +18,7 @@ from werkzeug.datastructures import EnvironHeaders
 
 from portal.channels.sms import forms
 from portal.channels.sms.ears import Ear, make_ears
+from portal.channels.sms.lines.registry import Unusable
 from portal.channels.sms.provider import Forged, Rejected
 from portal.core.db import db
 from portal.dispatch import receipts
@@ -48,7 +49,11 @@ class Callbacks:
         if not path.startswith(PREFIX) or (asked := _asked(path)) is None:
             return self._inner(environ, start)
         name, batch_id, recipient_id = asked
-        ear = ears(self._app).get(name)
+        try:
+            ear = ears(self._app).get(name)
+        except Unusable as error:
+            log.error("the file of lines cannot be used: %s", error)
+            return _answer(start, "503 Service Unavailable", ("Retry-After", "30"))
         if ear is None:
             return self._inner(environ, start)
         if environ["REQUEST_METHOD"] != "POST":

@@ -37,7 +37,7 @@ def measure(*, quick: bool = False, runs: int = 3) -> list[Row]:
     with tempfile.TemporaryDirectory(prefix="anlan-callbacks-") as folder, postgres_server(durable=True) as prefix:
         place, url = Path(folder), _prepared(prefix, count)
         lite = f"sqlite:///{place / 'anlan.db'}"
-        _tables(lite)
+        lay_tables(lite)
         rows = []
         for server in ("granian", "waitress"):
             figures = _figures(server, place, url, lite, count if server == "granian" else count // 3, 1 if quick else runs)
@@ -50,7 +50,7 @@ def _figures(server: str, place: Path, url: str, lite: str, count: int, runs: in
     figures: dict[str, list[float]] = {kind: [] for kind in kinds}
     made = caller.requests(count, base_url=PUBLIC_URL, account=ACCOUNT, token=TOKEN)
     with contextlib.ExitStack() as stack:
-        ports = {kind: stack.enter_context(_served(kind.split()[0], server, place, database)) for kind, database in kinds.items()}
+        ports = {kind: stack.enter_context(served(kind.split()[0], server, place, database)) for kind, database in kinds.items()}
         for _ in range(runs):
             for kind, port in ports.items():
                 some = made if kind != "orm" else made[: max(64, count // 5)]
@@ -77,7 +77,7 @@ def _rows(server: str, figures: dict[str, list[float]]) -> list[Row]:
 
 
 # -- what it stands on -------------------------------------------------------------------------------------
-def _tables(url: str) -> None:
+def lay_tables(url: str) -> None:
     engine = create_engine(url)
     Base.metadata.create_all(engine)
     if engine.dialect.name == "sqlite":
@@ -93,7 +93,7 @@ def _prepared(prefix: str, count: int) -> str:
         connection.execute(text("CREATE DATABASE callbacks"))
     server.dispose()
     url = prefix + "callbacks"
-    _tables(url)
+    lay_tables(url)
     engine = create_engine(url)
     with engine.begin() as connection:
         connection.execute(text("INSERT INTO delivery (batch_id, recipient_id, status, code, at)"
@@ -114,16 +114,16 @@ def _all_kept(url: str, count: int) -> None:
 
 
 @contextlib.contextmanager
-def _served(kind: str, server: str, place: Path, database: str) -> Iterator[int]:
+def served(kind: str, server: str, place: Path, database: str, processes: int = PROCESSES) -> Iterator[int]:
     """A server of this kind in processes of its own; gives its port."""
     port = free_port()
     environment = os.environ | {
         "ANLAN_INSTANCE": str(place / "instance"), "ANLAN_DATABASE_URL": database, "ANLAN_PUBLIC_URL": PUBLIC_URL,
         "ANLAN_SMS_PROVIDER": "twilio", "ANLAN_TWILIO_ACCOUNT_SID": ACCOUNT, "ANLAN_TWILIO_AUTH_TOKEN": TOKEN,
         "ANLAN_TWILIO_FROM": "+15005550006", "ANLAN_SECRET_KEY": "bench " * 8, "ANLAN_PHONE_KEY": "ab" * 32,
-        "ANLAN_WEB_SERVER": server, "ANLAN_WEB_PROCESSES": str(PROCESSES), "ANLAN_WEB_THREADS": str(THREADS), "PORT": str(port),
+        "ANLAN_WEB_SERVER": server, "ANLAN_WEB_PROCESSES": str(processes), "ANLAN_WEB_THREADS": str(THREADS), "PORT": str(port),
     }
-    command = [sys.executable, "-m", "tools.bench.callback_servers", kind, server, str(port), str(PROCESSES), str(THREADS)]
+    command = [sys.executable, "-m", "tools.bench.callback_servers", kind, server, str(port), str(processes), str(THREADS)]
     with (place / f"{server}-{kind}-{port}.log").open("wb") as log:
         process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=log, stderr=log)
     try:
