@@ -23,8 +23,22 @@ from portal import current_settings
 from portal.core.clock import utcnow
 from portal.core.db import UtcDateTime, db, transaction
 from portal.dispatch import outcomes, tallies
-from portal.dispatch.models import BATCH_DONE, DONE, PLANNING, PUSH, READY, RUNNING, SPEAKERS, STOPPED, Batch, Dispatch, Outcome
+from portal.dispatch.models import (
+    BATCH_DONE,
+    DONE,
+    PLANNING,
+    PUSH,
+    READY,
+    RUNNING,
+    SMS,
+    SPEAKERS,
+    STOPPED,
+    Batch,
+    Dispatch,
+    Outcome,
+)
 from portal.dispatch.recipients import pack, unpack
+from portal.subscribers.contacts import audiences_of
 
 #: Longest pause between two tries of a batch, in seconds.
 LONGEST_PAUSE = 60
@@ -276,8 +290,18 @@ def _part(session: Session, lease: Lease, parting: Parting, counts: Counter[tall
     pause *= random.uniform(0.75, 1.25)  # noqa: S311  batches that failed together do not come back together
     batch.attempts, batch.due_at = lease.attempts + 1, now + timedelta(seconds=max(pause, parting.retry_after or 0))
     if parting.error:
-        session.execute(update(Dispatch).where(Dispatch.id == lease.dispatch_id).values(last_error=parting.error[:300])
-                        .execution_options(synchronize_session=False))
+        _put_error(session, lease.dispatch_id, parting.error)
+
+
+def note_error(dispatch_id: uuid.UUID, error: str) -> None:
+    """Let the operator see why messages of a dispatch are tried again."""
+    with transaction() as session:
+        _put_error(session, dispatch_id, error)
+
+
+def _put_error(session: Session, dispatch_id: uuid.UUID, error: str) -> None:
+    session.execute(update(Dispatch).where(Dispatch.id == dispatch_id).values(last_error=error[:300])
+                    .execution_options(synchronize_session=False))
 
 
 #: When this process last wrote down that a dispatch moved, by its id: a row that all workers share is written seldom.
@@ -308,11 +332,14 @@ def close(session: Session, batch: Batch, state: str, now: datetime) -> Counter[
     if batch.lease_owner is not None:  # its worker is dead
         _add_unsure(batch, _in_flight(batch, left))
     uncertain = left[np.isin(left, unpack(batch.unsure))]
-    outcomes.append(session, [(batch.id, int(i), tallies.UNCERTAIN, "", "", "", 0) for i in uncertain], now)
+    masks = audiences_of(uncertain.tolist()) if len(uncertain) and batch.channel == SMS else {}
+    outcomes.append(session, [(batch.id, int(i), tallies.UNCERTAIN, "", "", "", masks.get(int(i), 0)) for i in uncertain], now)
     batch.state = BATCH_DONE
     key = tallies.STOPPED if state == STOPPED else tallies.EXPIRED
     place = (batch.region_code, batch.language)
-    return Counter({(*place, key, 0): len(left) - len(uncertain), (*place, tallies.UNCERTAIN, 0): len(uncertain)})
+    counts: Counter[tallies.Key] = Counter({(*place, key, 0): len(left) - len(uncertain)})
+    counts.update((*place, tallies.UNCERTAIN, masks.get(int(i), 0)) for i in uncertain)
+    return counts
 
 
 def _unrecorded(session: Session, batch: Batch) -> np.ndarray:

@@ -35,6 +35,11 @@ def active(ids: list[int]) -> set[int]:
     return {row[0] for row in _rows(ids) if row[3] == ACTIVE}
 
 
+def audiences_of(ids: list[int]) -> dict[int, int]:
+    """The audiences of those of `ids` that are known."""
+    return {row[0]: row[2] for row in _rows(ids)}
+
+
 def _rows(ids: list[int]) -> Iterable[Any]:
     connection = db.session.connection()
     driver: Any = connection.connection

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from sqlalchemy import select, update
 
 from portal.channels.sms.lines.registry import make_lines
+from portal.channels.sms.provider import ACCEPTED, RETRY
 from portal.core.clock import utcnow
 from portal.core.db import db, transaction
 from portal.core.errors import Conflict, Forbidden
@@ -20,8 +21,10 @@ from portal.dispatch.models import Batch, Delivery, Dispatch, Outcome, Tally
 from portal.identity.rights import APPROVER, DRAFTER
 from portal.subscribers import store
 from portal.warnings import bulletins
+from portal.warnings.models import CANCEL
 from tests import district
 from tests.dispatch.conftest import dispatch_of
+from tests.dispatch.offices import ToldLine
 from tests.sms.conftest import carrier, carrier_process, twilio_settings  # noqa: F401  (fixtures)
 
 
@@ -79,6 +82,7 @@ def test_red_overtakes_a_blue_that_is_running_within_one_batch(make_app):
         workshop.finish()
         for bulletin in (blue, drill, red):
             assert counts(bulletin).ends["accepted"] == counts(bulletin).planned > 0
+        workshop.close()
         order = [
             row.dispatch_id
             for row in db.session.execute(
@@ -208,6 +212,23 @@ def test_the_carriers_opt_outs_and_dead_numbers_are_mirrored(workshop, issued, o
     again = issued()
     workshop.finish()
     assert counts(again).planned == 2
+
+
+def test_what_was_left_unsent_is_known_by_audience_when_all_has_come_to_an_end(workshop, issued):
+    for n in range(60):
+        district.subscriber(f"+86139000010{n:02d}", district.LIULIAN, audiences=(1, 2, 3)[n % 3])
+    bulletin = issued()
+    workshop.plan_all()
+    workshop.over(ToldLine(lambda to, ref: (ACCEPTED, "", "", False) if to.endswith("0") else (RETRY, "30001", "", False)))
+    workshop.send_one()
+    clear = issued(kind=CANCEL, warning_id=bulletin.warning_id)
+    workshop.finish()
+    found = progress.by_audience(dispatch_of(bulletin).id)
+    assert {name for name, by_key in found.items() if any(by_key.values())} == {"residents", "schools"}
+    for by_key in found.values():
+        assert by_key.get("planned", 0) == sum(by_key.get(key, 0) for key in tallies.ENDS)
+    assert counts(bulletin).ends == {"accepted": 6, "stopped": 54}
+    assert counts(clear).ends == {"accepted": 6}
 
 
 def test_a_fault_of_our_own_does_not_end_a_warning(workshop, issued):

@@ -44,8 +44,9 @@ def workshop(context: Flask) -> Iterator[Workshop]:
     district.settle_regions()
     made = Workshop()
     provider = WebPush(context.extensions["anlan"])
-    made.channels = {"web": made.channels["web"], PUSH: PushChannel(provider)}
+    made.channels[PUSH] = PushChannel(provider)
     yield made
+    made.close()
     provider.close()
 
 

@@ -24,6 +24,7 @@ PATIENCE = 3.0  # seconds for which a parcel waits for a line where none is up
 SMOOTH = 0.3  # of a new rate in the smoothed one, at each tick
 AHEAD_SECONDS = 0.5  # of sending that wait in this process
 FEWEST_AHEAD = 100
+MOST_NEXT = 2000
 
 log = logging.getLogger(__name__)
 
@@ -117,8 +118,11 @@ class Pump:
                         self._end(parcel)
 
     def next_up(self, seconds: float) -> list[tuple[int, int]]:
-        """(batch, recipient) of the messages that go out within so many seconds."""
+        """(batch, recipient) of the messages that go out within so many seconds. None where it is fast: what leaves within a
+        moment of its opening needs no second look."""
         n, found = int(self.rate * seconds) + FEWEST_AHEAD, list[tuple[int, int]]()
+        if n > MOST_NEXT:
+            return found
         for parcel in self._ready:
             found += [(parcel.lease.batch_id, token[1]) for token in islice(parcel.queue, n - len(found))]
             if len(found) >= n:

@@ -10,6 +10,7 @@ import asyncio
 import logging
 import threading
 import time
+import uuid
 from collections import deque
 from collections.abc import Collection
 
@@ -44,6 +45,7 @@ class Writer:
         self._lease_seconds = app.extensions["anlan"].lease_seconds
         self._rung = threading.Event()
         self._looked = self._tried = 0.0
+        self._told: dict[uuid.UUID, str] = {}
         self._stuck: dict[int, Results] = {}  # what could not be written although the database is there
         self.ring = self._rung.set
         self.lost = 0  # leases, since the start
@@ -161,6 +163,7 @@ class Writer:
             leases.renew_all([one.lease for one in self._stuck.values()])
         if not parcels:
             return
+        self._tell_why(parcels)
         going = leases.going_on([parcel.lease for parcel in parcels])
         over = [parcel.lease.batch_id for parcel in parcels if parcel.lease.batch_id not in going]
         if over:
@@ -171,6 +174,15 @@ class Writer:
             until = self._loop.time() + self._lease_seconds * SURE
             self._loop.call_soon_threadsafe(self._pump.renewed, leases.renew_all(due), until)
         self.away_since = None
+
+    def _tell_why(self, parcels: Collection[Parcel]) -> None:
+        """Note in a dispatch why its messages come back, while they are tried again and again: the operator is to see it."""
+        for dispatch_id, error in {parcel.lease.dispatch_id: parcel.error for parcel in parcels if parcel.error}.items():
+            if self._told.get(dispatch_id) != error:
+                leases.note_error(dispatch_id, error)
+                if len(self._told) > 1000:
+                    self._told.clear()
+                self._told[dispatch_id] = error
 
     def _away(self, what: str) -> None:
         if self.away_since is None:
