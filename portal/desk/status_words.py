@@ -30,8 +30,8 @@ def outlook(o: Outlook) -> str:
     if not o.moving:
         return _("All that may be sent now is sent; the others have quiet hours.") if o.progress.quiet else _("All is sent.")
     if not o.rate:
-        if dispatch.last_error:
-            return _("Nothing is taken at present: %(why)s. It is tried again by itself.", why=labels.error(dispatch.last_error))
+        if o.why:
+            return _("Nothing is taken at present: %(why)s. It is tried again by itself.", why=labels.error(o.why))
         return _("It begins.") if dispatch.first_at is None else _("Nothing is taken at present. It is tried again by itself.")
     taken = _taken(dispatch.channel, o.rate)
     if o.seconds is None:

@@ -80,10 +80,12 @@ def test_without_lines_the_rate_is_what_was_measured_and_only_while_it_goes_on(p
     assert look(60, 50).rate is None
 
 
-def test_a_carrier_that_takes_nothing_is_told_with_its_reason(people, reported, seat):
-    reported(said.WORKER, lines=[line(rate=0, circuit=OPEN, pause=12, last_error="http_503")])
-    with transaction() as session:
-        session.execute(update(Dispatch).values(last_error="http_503"))
+@pytest.mark.parametrize("written", [True, False], ids=["as the dispatch knows", "as its lines know"])
+def test_a_carrier_that_takes_nothing_is_told_with_its_reason(people, reported, seat, written):
+    reported(said.WORKER, lines=[line(rate=0, circuit=OPEN, pause=12, last_error="http_503", troubles=1)])
+    if written:
+        with transaction() as session:
+            session.execute(update(Dispatch).values(last_error="http_503"))
     text = _text(seat(district.office("viewer", (VIEWER, district.DISTRICT, "red"))))
     assert "Nothing is taken at present: the carrier has a fault of its own (http_503)." in text
     assert "takes none, tries again in 12 s" in text

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from portal.channels.sms.lines.line import CLOSED
 from portal.dispatch.models import PLANNING, SMS
 from portal.dispatch.progress import Progress
 from portal.dispatch.watch import said
@@ -16,18 +17,22 @@ from portal.dispatch.watch.said import Process
 
 #: Without an acceptance for so long, what was measured over the whole dispatch says nothing of now.
 HALTED = timedelta(seconds=15)
+#: Share of passing errors above which they are worth telling.
+NOTABLE = 0.05
 
 
 @dataclass(frozen=True)
 class Outlook:
     """`moving`: recipients still to be sent to, without those who have quiet hours. `rate`: what the channel takes a second at
     present, for all its dispatches together; None while nothing can be said. `seconds`: until all of them have been handed over;
-    what goes before them is counted in. None where nothing moves, or nothing can be said."""
+    what goes before them is counted in. None where nothing moves, or nothing can be said. `why`: a code of what
+    keeps it from going as it should, where that is known."""
 
     progress: Progress
     moving: int
     rate: float | None
     seconds: float | None
+    why: str = ""
 
 
 def here(processes: Iterable[Process], now: datetime) -> list[Process]:
@@ -46,8 +51,15 @@ def outlooks(facts: Facts) -> list[Outlook]:
         rate = sum(line.rate for line in lines) if channel == SMS and lines else _measured(progress, facts.at)
         ahead[channel] += moving
         knows = rate and moving and progress.dispatch.state != PLANNING
-        found.append(Outlook(progress, moving, rate, ahead[channel] / rate if knows and rate else None))
+        why = progress.dispatch.last_error or (_trouble(lines) if channel == SMS else "")
+        found.append(Outlook(progress, moving, rate, ahead[channel] / rate if knows and rate else None, why))
     return found
+
+
+def _trouble(lines: Iterable[said.Line]) -> str:
+    """What the worst of the lines that are in trouble last heard."""
+    troubled = [line for line in lines if line.last_error and (line.circuit != CLOSED or line.troubles > NOTABLE)]
+    return max(troubled, key=lambda line: line.troubles).last_error if troubled else ""
 
 
 def _measured(progress: Progress, now: datetime) -> float | None:
