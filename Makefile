@@ -41,7 +41,7 @@ lint: setup-dev ## Lint, types and translations only
 	@$(ANLAN) messages check
 
 faults: setup-dev ## Kill and starve dispatch at 200 moments and more, then see what held (twenty minutes; SEED=7)
-	@.venv/bin/python tools/faults.py $(FAULTS)
+	@SEED=$${SEED:-1} .venv/bin/python tools/faults.py $(FAULTS)
 
 measure: setup-dev ## Measure how fast a red warning reaches everybody (about three minutes)
 	@.venv/bin/python tools/measure.py

@@ -1,9 +1,10 @@
 """The fault suite: `make faults`, seeded (`SEED=…`), about twenty minutes.
 
 Dispatches to 5,000 recipients on SQLite and on PostgreSQL are struck at 200 moments and more: workers, schedulers and web servers
-are killed, databases die and restart, in and between all steps. Then come the bad days of the gateway, of what it reports, and of
-the machine. What was promised is looked up afterwards in the database and at the carrier; a table says what held, with the
-distribution of what was sent twice, and `faults.json` keeps all of it. It ends with 1 where anything did not hold.
+are killed, databases and the broker die and restart, in and between all steps. Then come the bad days of the gateway, of what it
+reports, of the machine and of people. What was promised is looked up afterwards in the database and at the carrier; a table says
+what held, with the distribution of what was sent twice, and `faults.json` keeps all of it. It ends with 1 where anything did not
+hold.
 
   --only WORD     only what has this in its name (drills are named as `sqlite-3`); may be given more than once
   --points N      moments to strike at (200)       --json FILE    where the numbers go (build/faults.json)
@@ -43,7 +44,8 @@ def main() -> int:
     begun = time.monotonic()
     i18n.compile_catalogues()
     print(f"SEED={seed}; {RECIPIENTS:,} recipients; a killed process may send {MOST_DOUBLED} twice\n", flush=True)
-    with tempfile.TemporaryDirectory(prefix="anlan-faults-") as directory, ground(Path(directory), RECIPIENTS) as place:
+    with (tempfile.TemporaryDirectory(prefix="anlan-faults-") as directory,
+          ground(Path(directory), RECIPIENTS, broker=True) as place):
         drills = list(_drills(place, seed, options.points, options.only))
         days = [_told(day()) for day in _days(place, options.only)]
     seconds = time.monotonic() - begun

@@ -55,14 +55,19 @@ class Scene:
         return self.bulletin
 
     def page(self) -> str:
-        """The page of the warning as the desk shows it at this moment."""
+        """The page of the warning and that of the sending, as the desk shows them at this moment."""
         if not self.house.alive("web"):
             self.house.begin("web").ready()
             until(self.answers, "the desk answers")
         if self._operator is None:
             self._operator = Operator(f"http://127.0.0.1:{self.house.port}", "approver")
-        self._operator.read(f"/desk/warnings/{self.told.warning_number}/")
-        return self._operator.text
+        said = []
+        for path in (f"/desk/warnings/{self.told.warning_number}/", "/desk/status/"):
+            self._operator.read(path)
+            if self._operator.status != 200 and (wrong := f"{path} is answered {self._operator.status}") not in self.day.wrong:
+                self.day.wrong.append(wrong)
+            said.append(self._operator.text)
+        return "\n".join(said)
 
     def answers(self) -> bool:
         """Whether the web server listens."""
@@ -70,7 +75,7 @@ class Scene:
             return sock.connect_ex(("127.0.0.1", self.house.port)) == 0
 
     def sees(self, *words: str) -> None:
-        """The operator reads one of `words` on the page of the warning before it is over."""
+        """The operator reads one of `words` at the desk before it is over."""
         found = ""
 
         def there() -> str:

@@ -12,7 +12,7 @@ from portal.warnings.models import CANCEL, UPDATE, Bulletin
 from tests import district
 from tests.faults import checks, points
 from tests.faults.checks import SLACK, Blow
-from tests.faults.house import Ground, House
+from tests.faults.house import POSTGRESQL, Ground, House
 from tests.faults.points import Stage
 from tests.waiting import until
 
@@ -48,7 +48,9 @@ def drill(ground: Ground, kind: str, seed: str, number: int, most: int, *, story
     chance = random.Random(f"{seed}/{kind}/{number}")
     drawn = chance.choices(list(STORIES), list(STORIES.values()))[0]
     report = Report(f"{kind}-{number}", kind, story or drawn, f"{seed}/{kind}/{number}")
-    house = ground.house(kind, f"{kind}_{number}_{seed}")
+    woken = kind == POSTGRESQL and ground.broker is not None and number % 2 == 1
+    environment = {"ANLAN_BROKER_URL": ground.broker.url} if woken and ground.broker else {}
+    house = ground.house(kind, f"{kind}_{number}_{seed}", **environment)
     begun = time.monotonic()
     try:
         _run(house, report, chance, most, only)

@@ -13,6 +13,8 @@ from tests.waiting import until
 
 #: What a page says of those who wait, in Chinese.
 WAITS = "尚未送出"
+#: What the page of the sending says of a line.
+PAUSES, LATER, NOTHING = "，暂停", "秒后重试", "目前没有信息被接收"
 IN_FLIGHT = 100
 
 
@@ -20,7 +22,7 @@ def storm(scene: Scene) -> None:
     scene.house.carrier.faults(callbacks=False, too_many=0.9, retry_after=1)
     scene.issue()
     scene.house.begin("worker")
-    scene.sees(WAITS)
+    scene.sees(WAITS, PAUSES, LATER, NOTHING)
     scene.house.carrier.faults(too_many=0.0)
     scene.ends_well()
 

@@ -34,6 +34,7 @@ from tests import district
 from tests.faults.cluster import Cluster
 from tests.faults.nursery import Nursery
 from tests.postgres import free_port
+from tests.rabbitmq import RabbitMQ, why_not
 from tests.sms.conftest import ACCOUNT, SERVICE, TOKEN, CarrierProcess
 from tests.waiting import until
 
@@ -93,6 +94,7 @@ class Ground:
     carrier: Carrier
     cluster: Cluster
     people: int
+    broker: RabbitMQ | None = None
 
     def house(self, kind: str, name: str, **environment: str) -> House:
         """A new one, its database filled and nobody in it."""
@@ -111,12 +113,16 @@ class Ground:
 
 
 @contextlib.contextmanager
-def ground(directory: Path, count: int) -> Iterator[Ground]:
-    """`count`: subscribers of each house."""
+def ground(directory: Path, count: int, *, broker: bool = False) -> Iterator[Ground]:
+    """`count`: subscribers of each house. `broker`: whether some houses have their workers woken by one, if it is installed."""
     with contextlib.ExitStack() as parts:
         made = Ground(directory, Nursery(), Carrier(), Cluster(), count)
         for close in (made.nursery.close, made.carrier.kill, made.cluster.close):
             parts.callback(close)
+        if broker and not why_not():
+            made.broker = RabbitMQ()
+            parts.callback(made.broker.close)
+            made.broker.start()
         with psycopg.connect(made.cluster.url("postgres"), autocommit=True) as server:
             server.execute("CREATE DATABASE filled")
         for url in (f"sqlite:///{directory / 'filled.db'}", made.cluster.prefix + "filled"):
@@ -153,6 +159,7 @@ class House:
             "ANLAN_MAX_IN_FLIGHT": "100", "ANLAN_MOST_DOUBLED": str(MOST_DOUBLED), "ANLAN_PUSH_SERVICES": "",
             "ANLAN_LEASE_SECONDS": str(LEASE_SECONDS), "ANLAN_RETRY_SECONDS": "0.3", "ANLAN_SIMULATED_SPEAKERS": "0",
         } | environment
+        self.broker = ground.broker if "ANLAN_BROKER_URL" in environment else None
         self.processes: list[Process] = []
         self._engine = create_engine(url, poolclass=NullPool)
         self._app: Flask | None = None

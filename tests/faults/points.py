@@ -164,6 +164,20 @@ def _database(stage: Stage, how: int, what: str) -> None:
     stage.blows.append(Blow(what if stage.house.kind == POSTGRESQL else "database is busy", time.time()))
 
 
+def broker_dies(stage: Stage) -> None:
+    """It only rings, so that nothing may depend on it. Where there is none, a worker dies instead."""
+    broker = stage.house.broker
+    if broker is None:
+        at_any_moment(stage)
+        return
+    stage.worker().ready()
+    stage.wait(0.5)
+    broker.kill()
+    stage.wait(0.5)
+    broker.start()
+    stage.blows.append(Blow("broker dies", time.time()))
+
+
 def worker_and_database(stage: Stage) -> None:
     """Both at once, as when a machine goes down."""
     worker = stage.worker().ready()
@@ -199,4 +213,5 @@ WEIGHTS: dict[Callable[[Stage], None], int] = {
     at_any_moment: 3, while_it_starts: 1, while_sending: 4, all_in_flight: 3, answered_and_unwritten: 3,
     while_planning_or_claiming: 2, while_counting: 2, at_the_first_slice: 1, frozen_and_back: 1, one_of_two: 2, while_it_ends: 2,
     database_dies: 2, database_restarts: 1, worker_and_database: 1, scheduler: 2, web: 2,
+    broker_dies: 2,
 }
