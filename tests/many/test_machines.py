@@ -24,7 +24,7 @@ from portal.dispatch.events import Work
 from portal.dispatch.issue import issue
 from portal.dispatch.many import broker
 from portal.dispatch.many.listener import Listener
-from portal.dispatch.many.ringer import Ringer
+from portal.dispatch.many.ringer import MOST_AT_ONCE, Ringer
 from portal.doctor import machines
 from portal.doctor.findings import OK, WARN
 from portal.models import Base
@@ -188,7 +188,7 @@ def test_a_broker_that_says_nothing_delays_nobody(caplog):
                 events.work.send(Work("issue", n % 10))
             waited = time.monotonic() - begun
             until(lambda: ringer.failures, "the rings are given up", 30)
-            assert sum(ringer._waiting.values()) <= 32 * 11  # what piles up is bounded
+            assert sum(ringer._waiting.values()) <= MOST_AT_ONCE * broker.LANES  # what piles up is bounded
         finally:
             ringer.close()
     assert waited < broker.CONNECT_SECONDS  # nobody waited for the broker
@@ -207,6 +207,7 @@ def test_a_ring_wakes_one_that_listens_and_a_stop_wakes_all(hall, heard):
             ringer.listen()
             _rings(heard, Work("issue", 3), Work("ring", 3))
             _rings(heard, Work("planned", 7, batches=4), *[Work("ring", 7)] * 4)
+            _rings(heard, Work("planned", 5, batches=1000), *[Work("ring", 5)] * MOST_AT_ONCE)
             assert stops.get() is None
             _rings(heard, Work("stop", 2), Work("ring", 0))
             until(stops.get, "another process hears of the stop", 30)

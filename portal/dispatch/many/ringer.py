@@ -21,8 +21,10 @@ from portal.dispatch.many import broker
 
 log = logging.getLogger(__name__)
 
-#: Rings of one kind and lane at once; there are fewer workers, and each goes on by itself once it is awake.
-MOST_AT_ONCE = 32
+#: Rings of one kind and lane at once. Whoever is awake goes on by itself, and the others look each second.
+MOST_AT_ONCE = 16
+#: Seconds between rings for what was planned: while a million are, there is always more.
+GATHERING_SECONDS = 0.2
 #: Seconds without a ring after which the connection is closed. Nobody speaks on it meanwhile, and firewalls forget such ones.
 IDLE_SECONDS = 30.0
 FIRST_PAUSE, LONGEST_PAUSE = 0.5, 5.0  # seconds after the broker could not be reached
@@ -71,18 +73,21 @@ class Ringer:
             self._changed.notify_all()
 
     def _run(self) -> None:
-        pause = 0.0
+        pause = rung_at = 0.0
         while True:
             with self._changed:
-                while not self._waiting and not self._stopping:
-                    if not self._changed.wait(IDLE_SECONDS):
-                        self._disconnect()
+                idle = not self._changed.wait_for(lambda: self._waiting or self._stopping, IDLE_SECONDS)
+            if idle:
+                self._disconnect()  # not under the lock: nobody waits for a goodbye
+                continue
+            with self._changed:
+                self._changed.wait_for(self._hurry, max(0.0, rung_at + GATHERING_SECONDS - time.monotonic()))
                 waiting, self._waiting = self._waiting, Counter()
                 if self._stopping and not waiting:
                     break
             try:
                 self._ring(waiting)
-                pause, self.failures = 0.0, 0
+                pause, self.failures, rung_at = 0.0, 0, time.monotonic()
             except Exception as error:
                 # Whatever it was: these rings are lost, which costs their workers a second.
                 if not self.failures:
@@ -95,6 +100,10 @@ class Ringer:
                     self._changed.wait_for(lambda: self._stopping, pause * random.uniform(0.5, 1))  # noqa: S311
         self._disconnect()
 
+    def _hurry(self) -> bool:
+        """Whether anything waits that must not: more batches of what is being planned may."""
+        return self._stopping or any(task != broker.DUE for task, _lane in self._waiting)
+
     def _ring(self, waiting: Counter[tuple[str, int]]) -> None:
         """Stops first, then by urgency. A connection that died since it was last used is found out here: once more, then."""
         for (task, lane), times in sorted(waiting.items(), key=lambda item: (item[0][0] != broker.STOP, item[0][1])):
@@ -103,7 +112,7 @@ class Ringer:
                 try:
                     self._publish(task, lane)
                 except Exception:
-                    self._disconnect()
+                    self._disconnect(broken=True)
                     if fresh:
                         raise
                     self._publish(task, lane)
@@ -123,11 +132,14 @@ class Ringer:
             declare=[broker.stops] if to_all else [broker.lane_queue(lane)],
             confirm_timeout=broker.ANSWER_SECONDS)
 
-    def _disconnect(self) -> None:
+    def _disconnect(self, *, broken: bool = False) -> None:
         connection, self._connection, self._producer = self._connection, None, None
-        if connection is not None:
-            begun = time.monotonic()
-            try:
+        if connection is None:
+            return
+        try:
+            if broken:
                 connection.collect(socket_timeout=0.2)
-            except Exception:  # it is thrown away in any case
-                log.debug("the connection to the broker ended badly after %.1f s", time.monotonic() - begun, exc_info=True)
+            else:
+                connection.release()
+        except Exception:  # it is thrown away in any case
+            log.debug("the connection to the broker ended badly", exc_info=True)
