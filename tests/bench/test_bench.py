@@ -133,9 +133,10 @@ def test_a_goal_is_met_at_its_bound_and_said_in_the_table_and_in_json(tmp_path):
     assert [line.split()[-1] for line in lines if line.startswith(("hand", "plan", "计划"))] == ["met", "missed", "met", "missed"]
     assert "    what it was" in lines
     assert any("not measured" in line for line in lines)
-    write_json(tmp_path / "deep" / "bench.json", rows, 12.3, machine())
+    write_json(tmp_path / "deep" / "bench.json", rows, {"handover": 12.34}, machine())
     said = json.loads((tmp_path / "deep" / "bench.json").read_text("utf-8"))
     assert [row["met"] for row in said["rows"]] == [True, False, True, False, None]
+    assert said["seconds"] == {"handover": 12.3}
     assert said["missed"] == ["hand-over", "计划"]
 
 

@@ -52,7 +52,6 @@ def check(rig: Rig, gateway: Gateway, sent: Sent, share: int) -> None:
 def measure(rig: Rig, gateway: Gateway, *, share: int = 10, runs: int = 3, sample: float = 1.0) -> list[Row]:
     """`sample`: share of the messages that the SDK is measured by."""
     words = rig.words(rig.issue(share, drill=True))
-    rig.run("UPDATE dispatch SET state = 'stopped', ended_at = now() WHERE ended_at IS NULL")
     whole, bare, curl = list[Timed](), list[clients.Done](), list[clients.Done]()
     with rig.workers(1, gateway.url, max_in_flight=IN_FLIGHT) as workers:
         for _ in range(runs):

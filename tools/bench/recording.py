@@ -51,7 +51,7 @@ def _compare(kind: str, reference: str, rig: Rig, bare: Callable[[list[tuple], b
 
 def record(rig: Rig, share: int) -> tuple[float, list[tuple]]:
     """Seconds to record the outcomes of a whole dispatch, and the rows."""
-    dispatch = rig.issue(share)
+    dispatch = rig.issue(share, drill=True)
     rig.plan(dispatch)
     with rig.app.app_context():
         claimed = list[leases.Lease]()

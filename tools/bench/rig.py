@@ -241,7 +241,9 @@ class Rig:
 
     @contextlib.contextmanager
     def workers(self, many: int, gateway_url: str, *, authority: str = "", **values: object) -> Iterator[list[Process]]:
-        """So many `anlan worker` processes, ready. `authority`: a file with whom to trust beside the usual ones."""
+        """So many `anlan worker` processes, ready. `authority`: a file with whom to trust beside the usual ones. What was issued
+        before is over: none of it comes between."""
+        self.run("UPDATE dispatch SET state = 'stopped', ended_at = now() WHERE ended_at IS NULL")
         environment = self.environment(gateway_url, **values)
         if authority:
             environment["SSL_CERT_FILE"] = authority

@@ -7,7 +7,7 @@ import os
 import platform
 import statistics
 import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -115,8 +115,10 @@ def machine() -> dict[str, object]:
             "system": platform.system(), "load": [round(x, 2) for x in os.getloadavg()]}
 
 
-def write_json(path: Path, rows: Sequence[Row], seconds: float, before: dict[str, object]) -> None:
+def write_json(path: Path, rows: Sequence[Row], took: Mapping[str, float], before: dict[str, object]) -> None:
+    """`took`: seconds of each section; `before`: the machine as it was before."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    said = {"machine": before, "load_after": round(os.getloadavg()[0], 2), "seconds": round(seconds, 1),
+    said = {"machine": before, "load_after": round(os.getloadavg()[0], 2),
+            "seconds": {section: round(seconds, 1) for section, seconds in took.items()},
             "missed": [row.what for row in rows if row.met is False], "rows": [asdict(row) for row in rows]}
     path.write_text(json.dumps(said, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
