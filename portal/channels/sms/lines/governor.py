@@ -17,6 +17,7 @@ SHORTEST_PAUSE = 0.005  # seconds after which pace is asked again
 FIRST_PAUSE, LONGEST_GUESS = 0.2, 5.0  # seconds, where "too many" names no time; doubled while it is said again
 LONGEST_PAUSE = 3600.0  # a carrier that names a day is asked again sooner
 FORGETS = 0.02  # part of the share of troubles that each answer replaces
+HALF = 5.0  # seconds in which that share becomes half by itself: whoever is given little to do shall not stay in bad repute
 
 _log = logging.getLogger(__name__)
 
@@ -46,6 +47,7 @@ class Governor:
         self.in_flight = 0
         self.paused_until = self._busy_at = 0.0
         self._guess = FIRST_PAUSE
+        self._faded = 0.0
         self.last_error = ""
         self.troubles = 0.0
         self.rate = 0.0  # acceptances a second, smoothed
@@ -59,6 +61,7 @@ class Governor:
 
     def open(self, loop: asyncio.AbstractEventLoop, on_room: Callable[[], None]) -> None:
         self._loop, self._on_room, self.now = loop, on_room, loop.time
+        self._faded = loop.time()
 
     def close(self) -> None:
         self._closed = True
@@ -174,8 +177,14 @@ class Governor:
     def _after(self, code: str) -> float:
         self.in_flight -= 1
         self.last_error = code
+        now = self.now()
+        self._fade(now)
         self.troubles += (1 - self.troubles) * FORGETS
-        return self.now()
+        return now
+
+    def _fade(self, now: float) -> None:
+        self.troubles *= 0.5 ** ((now - self._faded) / HALF)
+        self._faded = now
 
     # ---------------------------------------------------------------------------------------------
 
@@ -209,6 +218,7 @@ class Governor:
 
     def state(self) -> LineState:
         now = self.now()
+        self._fade(now)
         until = max(self.paused_until, self.circuit.until if self.circuit.state == OPEN else 0.0)
         return LineState(
             self.name,
