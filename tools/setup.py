@@ -42,6 +42,7 @@ DEBIAN = {
     "postgresql": ("/usr/lib/postgresql/*/bin/initdb",),
     "mosquitto": ("/usr/sbin/mosquitto", "/usr/bin/mosquitto"),
     "rabbitmq-server": ("/usr/lib/rabbitmq/bin/rabbitmq-server",),
+    "faketime": ("/usr/lib/*/faketime/libfaketimeMT.so.1",),
     "nginx-light": ("/usr/sbin/nginx",),
     "chromium": ("/usr/bin/chromium",),
     "espeak-ng": ("/usr/bin/espeak-ng",),
