@@ -28,6 +28,7 @@ const calm = () => ({
   refuse_status: 0,
   delay_ms: 0, // before a submit_sm is answered
   silent: false, // submit_sm are taken and not answered
+  silent_times: 0, // so many of them
   nack: 0, // status of a generic_nack in place of an answer
   window: 0, // submit_sm without an answer above which is throttled; 0 for no limit
   drop_after: 0, // connections are cut at so many submit_sm from now on, before the answer
@@ -44,10 +45,12 @@ const calm = () => ({
 });
 
 let faults, counts, taken, chance, serial, sinceDrop;
+let resets = 0; // what is still on its way belongs to what is forgotten
 const sessions = new Set();
 let waiting = []; // what is to be delivered when somebody is bound
 
 function reset() {
+  resets += 1;
   faults = calm();
   counts = {};
   taken = [];
@@ -149,15 +152,15 @@ function submit(session, pdu) {
     session.unanswered -= 1;
     return session.send(new smpp.PDU("generic_nack", { command_status: faults.nack, sequence_number: pdu.sequence_number }));
   }
-  const id = take(session, pdu);
-  if (faults.silent) return;
+  const id = take(session, pdu), asked = resets;
+  if (faults.silent || (faults.silent_times > 0 && faults.silent_times--)) return;
   const told = faults.hex ? id.toString(16).toUpperCase() : String(id);
   if (faults.receipt_early) {
-    report(pdu, id);
+    report(pdu, id, asked);
     setTimeout(() => say(0, { message_id: told }), 50);
   } else {
     say(0, { message_id: told });
-    later(faults.receipt_ms, () => report(pdu, id));
+    later(faults.receipt_ms, () => report(pdu, id, asked));
   }
 }
 
@@ -177,8 +180,8 @@ function take(session, pdu) {
   return id;
 }
 
-function report(pdu, id) {
-  if (!faults.receipts || !pdu.registered_delivery) return;
+function report(pdu, id, asked) {
+  if (asked !== resets || !faults.receipts || !pdu.registered_delivery) return;
   const stat = faults.receipt_stat[pdu.destination_addr] ?? "DELIVRD";
   for (let n = 0; n < (faults.receipt_twice ? 2 : 1); n += 1) receipt(String(id), stat, faults.receipt_err, pdu.destination_addr);
 }
@@ -196,10 +199,11 @@ function receipt(id, stat, err, from) {
     fields.receipted_message_id = id;
     fields.message_state = Math.max(1, STATES.indexOf(stat));
   }
-  deliver({ fields, tries: 0 });
+  deliver({ fields, tries: 0, resets });
 }
 
 function deliver(item) {
+  if (item.resets !== resets) return;
   const session = [...sessions].find((s) => s.isBound && s.hears && s.socket.writable);
   if (!session) {
     if (waiting.length < KEPT) waiting.push(item);
@@ -229,7 +233,7 @@ function write({ from, body = "", coding = 0, parts = null, ton = 1 }) {
       source_addr: from.replace(/^\+/, ""), source_addr_ton: ton, source_addr_npi: 1, destination_addr: "12379",
       data_coding: coding, esm_class: parts ? 0x40 : 0, short_message: udh ? { udh, message } : message,
     };
-    deliver({ fields, tries: 0 });
+    deliver({ fields, tries: 0, resets });
   });
 }
 
