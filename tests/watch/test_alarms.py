@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import threading
 import time
 from collections.abc import Iterator
@@ -10,6 +11,7 @@ from datetime import timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
+from prometheus_client import generate_latest
 from sqlalchemy import select, update
 
 from portal.core.clock import utcnow
@@ -125,6 +127,10 @@ def test_a_dispatch_that_nobody_sends_is_told_to_everybody_and_so_is_its_end(
         with app.app_context():
             watch.look()
             assert alarms.standing(db.session) == []  # one look may err
+            open_now = len(watch.known.facts.open)
+        scrape = generate_latest(watch._registry).decode()  # of what was seen, long after the session is closed
+        assert sum(float(n) for n in re.findall(r"^anlan_dispatches_open\{.*\} (\S+)$", scrape, re.MULTILINE)) == open_now > 0
+        with app.app_context():
             watch.look()
             stand = {a.subject for a in alarms.standing(db.session)}
         assert str(dispatch_of(bulletin).id) in stand

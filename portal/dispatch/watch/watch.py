@@ -134,9 +134,11 @@ class Watch:
         else:
             self._dispatches = None
         stand = [alarm.kind for alarm in alarms.standing(db.session)]
+        for progress in seen.open:
+            db.session.expunge(progress.dispatch)  # scrapes read it later, in threads of their own
         db.session.rollback()
         self.known.database_up, self.known.looked_at, self._looked = True, now, time.monotonic()
-        self.known.facts, self.known.alarms = seen if leading else None, stand
+        self.known.leading, self.known.facts, self.known.alarms = leading, seen if leading else None, stand
         self._settle(found)
         self._well = not found and not stand
         if leading and self._due("sweep", SWEEP_SECONDS):
