@@ -6,7 +6,6 @@ import asyncio
 import socket
 from collections.abc import Awaitable, Callable
 from itertools import pairwise
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,7 +15,7 @@ from hypothesis import strategies as st
 from portal.channels.sms.lines import http_client
 from portal.channels.sms.lines.http_client import LONGEST_ANSWER, Connection, header
 from tests.sms.lines.driver import run
-from tests.sms.lines.server import OK, REQUEST, Client, Handler, Server, Wire, answer_all, certified
+from tests.sms.lines.server import OK, REQUEST, Client, Handler, Server, Wire, answer_all
 
 BODY = b'{"sid":"S1"}'
 
@@ -285,124 +284,3 @@ def test_what_is_in_flight_when_it_closes_fails_as_received_perhaps_and_what_wai
         assert client.http.in_flight == 0
 
     play(handler, work, most=2)
-
-
-# -- getting there --------------------------------------------------------------------------------
-
-
-def alone(url: str, *tokens: int, **options: Any) -> list[tuple[Any, ...]]:
-    async def whole() -> list[tuple[Any, ...]]:
-        client = Client(url, **options)
-        try:
-            return sorted(await client.ask(*tokens))
-        finally:
-            await client.http.close(0)
-
-    return run(whole())
-
-
-def test_where_nobody_listens_nothing_was_received() -> None:
-    with socket.socket() as unused:
-        unused.bind(("127.0.0.1", 0))
-        url = f"http://127.0.0.1:{unused.getsockname()[1]}"
-        assert alone(url, *range(8), most=3) == [(n, "connection", False) for n in range(8)]
-
-
-def test_a_name_that_nobody_knows_is_told_as_such() -> None:
-    assert alone("http://carrier.invalid", 1, 2) == [(1, "dns", False), (2, "dns", False)]
-
-
-def test_a_host_that_never_answers_the_knocking_is_given_up_as_not_received() -> None:
-    with socket.socket() as full:  # whose queue is full: the kernel drops who knocks
-        full.bind(("127.0.0.1", 0))
-        full.listen(0)
-        others = [socket.socket() for _ in range(8)]
-        try:
-            for other in others:
-                other.setblocking(False)
-                other.connect_ex(full.getsockname())
-            said = alone(f"http://127.0.0.1:{full.getsockname()[1]}", 1, timeout=0.6)
-        finally:
-            for other in others:
-                other.close()
-    assert said == [(1, "timeout", False)]
-
-
-def test_a_certificate_that_nobody_vouches_for_is_refused_and_one_that_is_trusted_serves(tmp_path: Path) -> None:
-    tls, trust = certified(tmp_path)
-
-    async def whole() -> None:
-        server = await Server(answer_all).start(tls)
-        stranger, friend = Client(server.url), Client(server.url, trust=trust)
-        try:
-            assert await stranger.ask(1) == [(1, "tls", False)]
-            assert sorted(await friend.ask(*range(5))) == [(n, 201, BODY) for n in range(5)]
-            assert server.requests == 5
-        finally:
-            await stranger.http.close(0)
-            await friend.http.close(0)
-            server.stop()
-
-    run(whole())
-
-
-def test_a_later_connection_takes_up_the_session_of_an_earlier_one(tmp_path: Path) -> None:
-    tls, trust = certified(tmp_path)
-
-    async def whole() -> None:
-        async def slowly(wire: Wire) -> None:
-            await once(wire)
-            await asyncio.sleep(0.05)
-
-        server = await Server(slowly).start(tls)
-        client = Client(server.url, trust=trust)
-        reused: list[bool | None] = []
-        try:
-            for n in range(4):
-                await client.ask(n)
-                client.http._sweep()
-                reused.append(server.wires[-1].session_reused)
-                while client.http._all:
-                    await asyncio.sleep(0.005)
-        finally:
-            await client.http.close(0)
-            server.stop()
-        assert reused == [False, True, True, True]
-
-    run(whole())
-
-
-def test_a_proxy_of_the_environment_is_gone_through(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    tls, trust = certified(tmp_path)
-    asked: list[bytes] = []
-
-    async def whole() -> None:
-        server = await Server(answer_all).start(tls)
-
-        async def tunnel(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-            asked.append(await reader.readuntil(b"\r\n\r\n"))
-            there, back = await asyncio.open_connection("127.0.0.1", server.port)
-            writer.write(b"HTTP/1.1 200 OK\r\n\r\n")
-            await asyncio.gather(carry(reader, back), carry(there, writer), return_exceptions=True)
-
-        proxy = await asyncio.start_server(tunnel, "127.0.0.1", 0)
-        port = proxy.sockets[0].getsockname()[1]
-        monkeypatch.setenv("https_proxy", f"http://who:secret@127.0.0.1:{port}")
-        monkeypatch.setenv("no_proxy", "")
-        client = Client(server.url, trust=trust)
-        try:
-            assert sorted(await client.ask(1, 2)) == [(1, 201, BODY), (2, 201, BODY)]
-        finally:
-            await client.http.close(0)
-            server.stop()
-            proxy.close()
-        assert asked[0].startswith(b"CONNECT 127.0.0.1:%d HTTP/1.1\r\n" % server.port)
-        assert b"\r\nProxy-Authorization: Basic d2hvOnNlY3JldA==\r\n" in asked[0]
-
-    run(whole())
-
-
-async def carry(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    while data := await reader.read(65536):
-        writer.write(data)
-    writer.close()
