@@ -20,7 +20,7 @@ from portal.subscribers.store import matches
 
 NOT_TOLD = -1
 #: Ids that one call of `read_ahead` covers.
-RANGE = 200_000
+RANGE = 400_000
 #: How many people are looked up in the time in which one is read ahead.
 DEARER = 3
 
