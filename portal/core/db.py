@@ -6,6 +6,7 @@ the beginning of a write transaction, so that two writers queue instead of faili
 
 from __future__ import annotations
 
+import sqlite3
 import threading
 import uuid
 from collections import deque
@@ -14,11 +15,13 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
 
+import psycopg
 from flask_sqlalchemy_lite import SQLAlchemy
 from sqlalchemy import JSON, BigInteger, DateTime, Integer, MetaData, event, text
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.engine import Dialect, Engine
+from sqlalchemy.exc import IntegrityError, OperationalError
 from sqlalchemy.orm import DeclarativeBase, Session
 from sqlalchemy.types import TypeDecorator
 from uuid_utils.compat import uuid7 as _uuid7
@@ -82,6 +85,22 @@ def insert_into(session: Session, table: Any) -> postgresql.Insert | sqlite.Inse
     """An INSERT that knows ON CONFLICT: both databases have it, SQLAlchemy once for each."""
     postgres = session.get_bind().dialect.name == "postgresql"
     return postgresql.insert(table) if postgres else sqlite.insert(table)
+
+
+@contextmanager
+def driver_cursor(session: Session, **options: Any) -> Iterator[Any]:
+    """The driver's own cursor in the session's transaction, where what lies between costs more than the statement. Its errors are
+    raised as SQLAlchemy's, as everywhere else: IntegrityError, or OperationalError for all others."""
+    driver: Any = session.connection().connection
+    cursor = driver.cursor(**options)
+    try:
+        yield cursor
+    except (psycopg.IntegrityError, sqlite3.IntegrityError) as error:
+        raise IntegrityError("", None, error) from error
+    except (psycopg.Error, sqlite3.Error) as error:
+        raise OperationalError("", None, error) from error
+    finally:
+        cursor.close()
 
 
 def engine_options(url: str) -> dict[str, Any]:

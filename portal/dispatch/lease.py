@@ -23,6 +23,7 @@ from portal import current_settings
 from portal.core.clock import utcnow
 from portal.core.db import UtcDateTime, db, transaction
 from portal.dispatch import outcomes, tallies
+from portal.dispatch.holding import Hold, any_open, hold
 from portal.dispatch.models import (
     BATCH_DONE,
     DONE,
@@ -155,7 +156,9 @@ def renew_all(leases: Iterable[Lease]) -> set[int]:
     """Hold leases for longer; the batches with which to go on, which are those whose lease is not lost and whose dispatch has
     not ended."""
     with transaction() as session:
-        held = [lease for lease in sorted(leases, key=lambda one: one.batch_id) if _hold(session, Results(lease), utcnow())]
+        wanted = sorted(leases, key=lambda one: one.batch_id)
+        mine = _hold(session, [Results(lease) for lease in wanted], utcnow())
+        held = [lease for lease in wanted if lease.batch_id in mine]
         going = set(session.execute(select(Dispatch.id).where(
             Dispatch.id.in_({lease.dispatch_id for lease in held}), Dispatch.state.in_(ACTIVE))).scalars())
     return {lease.batch_id for lease in held if lease.dispatch_id in going}
@@ -214,7 +217,8 @@ def record_many(results: Collection[Results], *, numbered: Collection[str] = ())
     now = utcnow()
     with transaction() as session:
         ordered = sorted(results, key=lambda one: one.lease.batch_id)
-        held = [one for one in ordered if _hold(session, one, now)]
+        mine = _hold(session, ordered, now)
+        held = [one for one in ordered if one.lease.batch_id in mine]
         if not held:
             return {one.lease.batch_id for one in ordered}
         outcomes.append(session, [(one.lease.batch_id, *row) for one in held for row in one.rows], now)
@@ -250,16 +254,11 @@ def _at_its_end(one: Results) -> bool:
     return one.parting is not None and not one.parting.left
 
 
-def _hold(session: Session, one: Results, now: datetime) -> bool:
-    values: dict[str, object] = {"due_at": now + timedelta(seconds=current_settings().lease_seconds)}
-    if any(row[1] == tallies.ACCEPTED for row in one.rows):
-        values["last_at"] = now
-    if _at_its_end(one):
-        values |= {"state": BATCH_DONE, "lease_owner": None, "due_at": now}
-    lease = one.lease
-    return session.execute(  # type: ignore[attr-defined]
-        update(Batch).where(Batch.id == lease.batch_id, Batch.fence == lease.fence, Batch.state == READY)
-        .values(**values).execution_options(synchronize_session=False)).rowcount == 1
+def _hold(session: Session, results: Iterable[Results], now: datetime) -> set[int]:
+    """The batches whose lease still is theirs, which is held for longer; what is at its end is closed."""
+    holds = [Hold(one.lease.batch_id, one.lease.fence, any(row[1] == tallies.ACCEPTED for row in one.rows), _at_its_end(one))
+             for one in results]
+    return hold(session, holds, now, now + timedelta(seconds=current_settings().lease_seconds))
 
 
 def _counts(results: Iterable[Results]) -> dict[uuid.UUID, Counter[tallies.Key]]:
@@ -364,9 +363,9 @@ def _add_unsure(batch: Batch, ids: Collection[int] | np.ndarray) -> None:
 
 def complete(session: Session, dispatch_id: uuid.UUID, now: datetime) -> None:
     """Mark a running dispatch as done when all is planned and no batch is left."""
-    open_batches = select(Batch.id).where(Batch.dispatch_id == dispatch_id, Batch.state == READY)
-    if session.execute(open_batches.limit(1)).first() is not None:  # no lock on the dispatch for each batch of many
+    if any_open(session, dispatch_id):  # no lock on the dispatch for each batch of many
         return
+    open_batches = select(Batch.id).where(Batch.dispatch_id == dispatch_id, Batch.state == READY)
     last = select(func.max(Batch.last_at)).where(Batch.dispatch_id == dispatch_id).scalar_subquery()
     session.execute(
         update(Dispatch)

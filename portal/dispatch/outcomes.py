@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-import psycopg
-from sqlalchemy.exc import IntegrityError, OperationalError
 from sqlalchemy.orm import Session
 
-from portal.core.db import insert_into
+from portal.core.db import driver_cursor, insert_into
 from portal.dispatch.models import Carried
 
 LONGEST_CODE, LONGEST_CARRIER_ID = 40, 64
@@ -37,13 +35,13 @@ def append(session: Session, rows: Sequence[tuple[int, int, str, str, str, str, 
     """Append rows (see :class:`Row`) in the caller's transaction. Raises IntegrityError where a recipient has one already."""
     if not rows:
         return
-    connection = session.connection()
-    if connection.dialect.name != "postgresql":
+    if session.get_bind().dialect.name != "postgresql":
         moment = at.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S.%f")
-        connection.exec_driver_sql(
-            _INSERT,
-            [(batch, recipient, status, code[:LONGEST_CODE], carrier_id[:LONGEST_CARRIER_ID], moment, carrier, audiences)
-             for batch, recipient, status, code, carrier_id, carrier, audiences in rows])
+        with driver_cursor(session) as cursor:
+            cursor.executemany(
+                _INSERT,
+                [(batch, recipient, status, code[:LONGEST_CODE], carrier_id[:LONGEST_CARRIER_ID], moment, carrier, audiences)
+                 for batch, recipient, status, code, carrier_id, carrier, audiences in rows])
         return
     moment = at.isoformat()
     lines = [
@@ -52,14 +50,8 @@ def append(session: Session, rows: Sequence[tuple[int, int, str, str, str, str, 
         f"\t{moment}\t{carrier}\t{audiences}\n"
         for batch, recipient, status, code, carrier_id, carrier, audiences in rows
     ]
-    driver: Any = connection.connection
-    try:
-        with driver.cursor() as cursor, cursor.copy(_COPY) as copy:
-            copy.write("".join(lines))
-    except psycopg.IntegrityError as error:
-        raise IntegrityError(_COPY, None, error) from error
-    except psycopg.Error as error:
-        raise OperationalError(_COPY, None, error) from error
+    with driver_cursor(session) as cursor, cursor.copy(_COPY) as copy:
+        copy.write("".join(lines))
 
 
 def remember_numbers(session: Session, rows: Iterable[tuple[str, str, int, int]], at: datetime) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 from cryptography.exceptions import InvalidTag
 from flask import current_app
 
-from portal.core.db import db
+from portal.core.db import db, driver_cursor
 from portal.core.phones import PhoneBook
 from portal.subscribers.models import ACTIVE
 
@@ -41,9 +41,8 @@ def audiences_of(ids: list[int]) -> dict[int, int]:
 
 
 def _rows(ids: list[int]) -> Iterable[Any]:
-    connection = db.session.connection()
-    driver: Any = connection.connection
-    if connection.dialect.name == "postgresql":
-        with driver.cursor(binary=True) as cursor:
+    if db.engine.dialect.name == "postgresql":
+        with driver_cursor(db.session, binary=True) as cursor:
             return cursor.execute(_POSTGRESQL, (ids,)).fetchall()
-    return driver.cursor().execute(_SQLITE, (json.dumps(ids),)).fetchall()
+    with driver_cursor(db.session) as cursor:
+        return cursor.execute(_SQLITE, (json.dumps(ids),)).fetchall()

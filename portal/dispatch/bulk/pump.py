@@ -24,6 +24,7 @@ PATIENCE = 3.0  # seconds for which a parcel waits for a line where none is up
 SMOOTH = 0.3  # of a new rate in the smoothed one, at each tick
 AHEAD_SECONDS = 0.5  # of sending that wait in this process
 FEWEST_AHEAD = 100
+PAGE_SECONDS = 0.02  # of ends that are written together
 MOST_NEXT = 2000
 
 log = logging.getLogger(__name__)
@@ -36,6 +37,7 @@ class Pump:
     def __init__(self, switch: Switch, *, most: int, page: int, inbox: deque[Row | Parcel], ring: Callable[[], None],
                  hungry: Callable[[], None]) -> None:
         self._switch, self._most, self._page = switch, most, page
+        self._least_page = page
         self._inbox, self._ring, self._hungry = inbox, ring, hungry
         self._ready: list[Parcel] = []  # with messages that wait, the most urgent first
         self.parcels: dict[int, Parcel] = {}
@@ -241,6 +243,8 @@ class Pump:
         done = self.accepted + self.failed
         self.rate += SMOOTH * ((done - self._seen) / TICK - self.rate)
         self.ahead = max(FEWEST_AHEAD, int(self.rate * AHEAD_SECONDS))
+        # Few large transactions while much comes; half of the bound, so that the lines work on while one is written.
+        self._page = min(self._most // 2, max(self._least_page, int(self.rate * PAGE_SECONDS))) or 1
         if done > self._seen or self.in_flight or not self._ready:
             self._moved_at = now
         self._seen = done
