@@ -220,6 +220,27 @@ def test_a_ring_wakes_one_that_listens_and_a_stop_wakes_all(hall, heard):
             stops.delete()
 
 
+def test_a_broker_that_refuses_us_is_said_once_and_without_the_password(hall, caplog):
+    hall.broker.wait()
+    url = hall.broker.url.replace(rabbitmq.PASSWORD, "secret-word")
+    ringer, listener = Ringer(url), Listener(url)
+    with caplog.at_level("DEBUG"):
+        listener.start()
+        ringer.listen()
+        try:
+            for lane in range(3):  # each is a try of its own
+                lost = ringer.failures
+                events.work.send(Work("issue", lane))
+                until(lambda lost=lost: ringer.failures > lost, "the ring is lost", 30)
+            until(lambda: "cannot be heard" in caplog.text, "the listener says it", 30)
+            assert not listener.up
+        finally:
+            ringer.close()
+            listener.stop()
+    assert caplog.text.count("cannot be heard") == caplog.text.count("cannot be reached") == 1
+    assert "secret-word" not in caplog.text
+
+
 def test_the_doctor_says_whether_the_broker_and_a_lead_can_be_had(hall, district_app):
     hall.broker.wait()
 

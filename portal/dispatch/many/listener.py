@@ -26,7 +26,7 @@ log = logging.getLogger(__name__)
 LOOK_SECONDS = 0.5  # how often the thread looks whether it is to end
 LONGEST_PAUSE = 5  # seconds between two tries to reach the broker
 ENDING_SECONDS = 2.0
-AGAIN_SECONDS = 5.0  # after an end that nobody asked for
+AGAIN_SECONDS = 5.0  # after an end that nobody asked for, at most
 
 
 class _Consumer(Consumer):
@@ -39,6 +39,13 @@ class _Consumer(Consumer):
             "celery.worker.consumer.consumer:Evloop",
         ]
 
+    def start(self) -> None:
+        try:
+            super().start()
+        except Exception as error:  # as a password that is refused: Celery gives up, and is begun again later
+            self.app.anlan_listener.disconnected(error)
+            raise
+
     def ensure_connected(self, conn: Connection) -> Connection:
         """Try until there is a broker, every few seconds, and not all processes at the same moment."""
         listener: Listener = self.app.anlan_listener
@@ -49,6 +56,10 @@ class _Consumer(Consumer):
         pause = random.uniform(0.2, 1)  # noqa: S311
         return conn.ensure_connection(failed, None, interval_start=pause, interval_step=pause, interval_max=LONGEST_PAUSE,
                                       callback=state.maybe_shutdown)
+
+    def on_connection_error_before_connected(self, exc: Exception) -> None:
+        self.app.anlan_listener.disconnected(exc)
+        self.app.anlan_listener.pause()  # Celery would try again at once
 
     def on_connection_error_after_connected(self, exc: Exception) -> None:
         self.app.anlan_listener.disconnected(exc)
@@ -103,8 +114,12 @@ class Listener:
             self._quiet = True
             log.warning("the broker cannot be heard (%s); looking for work each second", type(error).__name__)
 
+    def pause(self) -> None:
+        """Some seconds before the next try, not the same for all processes."""
+        self._stopping.wait(AGAIN_SECONDS * random.uniform(0.5, 1))  # noqa: S311
+
     def _run(self) -> None:
-        logging.getLogger("celery").setLevel(logging.CRITICAL)  # what matters is said above, without addresses
+        logging.getLogger("celery").setLevel(logging.CRITICAL + 1)  # what matters is said above, once and without addresses
         self._celery.set_current()  # of this thread: its tasks are looked up there
         while not self._stopping.is_set():
             set_event_loop(None)  # an earlier worker's is closed
@@ -115,4 +130,4 @@ class Listener:
                 if not self._stopping.is_set():
                     self.disconnected(error if isinstance(error, Exception) else RuntimeError())
             self.up = False
-            self._stopping.wait(AGAIN_SECONDS)
+            self.pause()
