@@ -15,6 +15,7 @@ from flask_babel import force_locale
 from flask_babel import gettext as _
 
 from portal.config import Settings
+from portal.doctor.carriers import binds, lines
 from portal.doctor.choices import exposure, public_address, secrets, two_people
 from portal.doctor.data import administrator, content, database, migrations, regions
 from portal.doctor.evacuation import field, hazard_families, shelter_pages, shelters
@@ -29,10 +30,10 @@ Check = Callable[[Settings], Iterator[Finding]]
 
 CHECKS: tuple[Check, ...] = (
     clock, instance_directory, database, migrations, leading, waking, content, regions, administrator, secrets, two_people,
-    exposure, public_address, broker, speech, static_files, catalogues, public_pages, hazard_families, shelters, field,
+    exposure, public_address, lines, broker, speech, static_files, catalogues, public_pages, hazard_families, shelters, field,
     shelter_pages, courses, course_pages, exams, certificates,
 )
-ONLINE: tuple[Check, ...] = (carrier,)
+ONLINE: tuple[Check, ...] = (carrier, binds)
 
 
 def examine(app: Flask, online: bool = False) -> Iterator[Finding]:
@@ -51,7 +52,7 @@ def language() -> str:
 
 
 @click.command()
-@click.option("--online", is_flag=True, help="Also ask the carrier whether it knows the account.")
+@click.option("--online", is_flag=True, help="Also ask carriers whether they know the account.")
 def doctor(online: bool) -> None:
     """Check the configuration and say in words what is missing. Exit 1 where something must be mended."""
     from portal import create_app

@@ -15,7 +15,7 @@ from portal.config import Settings
 from portal.core import migrate
 from portal.core.clock import utcnow
 from portal.core.db import transaction
-from portal.doctor import choices, data, evacuation, machine, machines, outside, pages, training
+from portal.doctor import carriers, choices, data, evacuation, machine, machines, outside, pages, training
 from portal.doctor.findings import FAIL, NOTE, OK, WARN
 from portal.identity.models import Account, Duty
 from portal.regions.models import Region
@@ -251,7 +251,7 @@ def test_the_command_speaks_the_terminals_language_and_fails_where_something_is_
 
 
 def test_every_check_is_asked():
-    modules = (machine, machines, data, choices, outside, evacuation, pages, training)
+    modules = (machine, machines, data, carriers, choices, outside, evacuation, pages, training)
     every = {f for module in modules for name, f in vars(module).items()
              if callable(f) and getattr(f, "__module__", "") == module.__name__ and not name.startswith("_")}
     assert set(doctor.CHECKS) | set(doctor.ONLINE) == every

@@ -280,8 +280,8 @@ class SmppLine:
             self.governor.busy(answer.code, seconds)
         elif answer.trouble:
             self.governor.trouble(answer.code, seconds, silent=answer.code == TIMEOUT)
-        elif self.governor.refused(answer.code):
-            _log.error("the carrier of line %s refuses this account or its settings: %s", self.name, answer.code)
+        else:
+            self.governor.refused(answer.code)
 
     # -- what the carrier brings ------------------------------------------------------------------
 
