@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import socket
 import urllib.request
+from datetime import timedelta
 
 from prometheus_client.parser import text_string_to_metric_families
 
@@ -24,9 +25,10 @@ def full() -> metrics.Known:
     known.leading, known.looked_at, known.heartbeat_at, known.broker = True, now, now, said.UP
     known.office = lambda: office(lines=[line(), line("west", circuit=OPEN)])
     known.alarms = ["sending", "sending"]
+    processes = [said.Process(name, said.WORKER, now, now - timedelta(minutes=dead)) for name, dead in (("a", 0), ("b", 9))]
     known.facts = Facts(
         at=now, open=[Progress(Dispatch(channel="sms", exercise=False))], lanes=[Lane("sms", 0, 3, 1, 2, 6000, now)],
-        processes=[said.Process("a", said.WORKER, now, now)], receipts=7, strays=2)
+        processes=processes, receipts=7, strays=2)
     return known
 
 
@@ -67,6 +69,7 @@ def test_lanes_alarms_and_circuits_are_told_by_name():
     assert ({"channel": "sms", "tier": "red", "exercise": "no", "state": "due"}, 3) in found["anlan_batches"]
     assert ({"kind": "sending"}, 2) in found["anlan_alarms"]
     assert ({"kind": "worker"}, 0) in found["anlan_alarms"]
+    assert ({"kind": "worker"}, 1) in found["anlan_processes"]
     assert ({"line": "west", "kind": "twilio", "state": "open"}, 1) in found["anlan_line_circuit"]
     assert ({"line": "east", "kind": "twilio", "state": "open"}, 0) in found["anlan_line_circuit"]
     assert ({"channel": "sms", "tier": "red", "exercise": "yes"}, 40) in found["anlan_dispatch_last_seconds_sum"]

@@ -21,9 +21,10 @@ from portal.channels.sms.lines.line import CLOSED, OPEN, TRYING
 from portal.config import TIERS
 from portal.dispatch.issue import EXERCISE_LANES
 from portal.dispatch.models import CHANNELS
+from portal.dispatch.watch import outlook
 from portal.dispatch.watch.facts import Facts
 from portal.dispatch.watch.rules import KINDS
-from portal.dispatch.watch.said import NONE, UP, OfficeState
+from portal.dispatch.watch.said import NONE, RUN, SCHEDULER, UP, WEB, WORKER, OfficeState
 
 log = logging.getLogger(__name__)
 
@@ -171,9 +172,10 @@ def _whole(facts: Facts, alarms: Iterable[str]) -> Iterator[Metric]:
     yield dispatches
     yield _gauge("anlan_receipts_waiting", "Receipts not yet folded in; counted up to 100,000.", facts.receipts)
     yield _gauge("anlan_receipts_stray", "Kept receipts of messages that are none of ours.", facts.strays)
-    processes = GaugeMetricFamily("anlan_processes", "Processes that reported of themselves in the last day.", labels=["kind"])
-    for kind in sorted({p.kind for p in facts.processes}):
-        processes.add_metric([kind], sum(p.kind == kind for p in facts.processes))
+    processes = GaugeMetricFamily("anlan_processes", "Processes that have just reported of themselves.", labels=["kind"])
+    here = [p.kind for p in outlook.here(facts.processes, facts.at)]
+    for kind in (WORKER, SCHEDULER, RUN, WEB):
+        processes.add_metric([kind], here.count(kind))
     yield processes
     standing = GaugeMetricFamily("anlan_alarms", "Alarms that stand.", labels=["kind"])
     kinds = list(alarms)
