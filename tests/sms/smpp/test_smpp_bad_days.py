@@ -56,7 +56,7 @@ def test_each_message_has_one_answer_and_it_is_true(drive, smsc, seed, body):
 def test_what_the_inbox_has_no_room_for_is_refused_and_what_it_has_is_kept(monkeypatch):
     monkeypatch.setattr(smpp_inbox, "MOST_WAITING", 3)
     done: list[tuple[int, int]] = []
-    inbox = Inbox("b", "text", Ears(), lambda origin, status, _reply: done.append((origin, status)))
+    inbox = Inbox("b", "text", Ears(), lambda said: done.extend((origin, status) for origin, status, _reply in said))
     assert [inbox.put(n, b"") for n in range(5)] == [True, True, True, False, False]
     inbox.start()
     inbox.end(30)

@@ -19,8 +19,10 @@ from portal.channels.sms.lines.options import Ears, OnReceipts, OnText
 from portal.channels.sms.provider import Inbound, Receipt
 from portal.channels.sms.smpp_delivered import Numbers, Unreadable, Written
 
-#: Told in the inbox's thread: (where it came from, status to answer it with, phone and words to be sent there or None).
-OnDone = Callable[[Any, int, tuple[str, str] | None], None]
+#: Where something came from, the status to answer it with, and phone and words to be sent there or None.
+Done = tuple[Any, int, tuple[str, str] | None]
+#: Told in the inbox's thread.
+OnDone = Callable[[list[Done]], None]
 
 MOST_WAITING = 10_000
 AT_ONCE = 500
@@ -55,7 +57,8 @@ class Inbox:
             if self._ending or len(self._items) >= MOST_WAITING:
                 return False
             self._items.append(_Item(origin, body))
-            self._turn.notify()
+            if len(self._items) == 1:  # else the thread has work, or was told
+                self._turn.notify()
             return True
 
     def end(self, seconds: float) -> None:
@@ -73,11 +76,15 @@ class Inbox:
                 if not self._items:
                     return
                 items = [self._items.popleft() for _ in range(min(AT_ONCE, len(self._items)))]
-            self._keep(items)
+            try:
+                self._keep(items)
+            except Exception:  # what was not answered comes again
+                log.exception("what the carrier of line %s brought could not be read", self._line)
 
     def _keep(self, items: list[_Item]) -> None:
         receipts: list[tuple[_Item, Receipt]] = []
         texts: list[tuple[_Item, Written]] = []
+        others: list[Done] = []
         for item in items:
             try:
                 said = smpp_delivered.read(item.body, self._numbers)
@@ -89,7 +96,9 @@ class Inbox:
             elif isinstance(said, Written) and self._ears.on_text and said.part == 1:
                 texts.append((item, said))
             else:  # nothing new, not wanted, or the rest of a text whose beginning was acted on
-                self._on_done(item.origin, consts.SMPP_ESME_ROK, None)
+                others.append((item.origin, consts.SMPP_ESME_ROK, None))
+        if others:
+            self._on_done(others)
         if receipts and self._ears.on_receipts:
             self._keep_receipts(receipts, self._ears.on_receipts)
         for item, text in texts:
@@ -103,8 +112,7 @@ class Inbox:
         except Exception as error:
             log.error("receipts of line %s could not be kept: %s", self._line, type(error).__name__)
             status = consts.SMPP_ESME_RX_T_APPN
-        for item, _receipt in receipts:
-            self._on_done(item.origin, status, None)
+        self._on_done([(item.origin, status, None) for item, _receipt in receipts])
 
     def _act(self, item: _Item, text: Written, on_text: OnText) -> None:
         digest = hashlib.sha256(item.body).digest()
@@ -115,7 +123,7 @@ class Inbox:
             words = on_text(self._line, Inbound(message_id, text.phone, text.body))
         except Exception as error:
             log.error("a text to line %s could not be acted on: %s", self._line, type(error).__name__)
-            self._on_done(item.origin, consts.SMPP_ESME_RX_T_APPN, None)
+            self._on_done([(item.origin, consts.SMPP_ESME_RX_T_APPN, None)])
             return
         self._unanswered.pop(digest, None)
-        self._on_done(item.origin, consts.SMPP_ESME_ROK, (text.phone, words) if words else None)
+        self._on_done([(item.origin, consts.SMPP_ESME_ROK, (text.phone, words) if words else None)])

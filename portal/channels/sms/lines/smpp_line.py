@@ -25,7 +25,7 @@ from portal.channels.sms.lines.governor import Governor
 from portal.channels.sms.lines.line import NOT_TAKEN, OPEN, Letter, LineState, OnAnswer
 from portal.channels.sms.lines.options import Ears
 from portal.channels.sms.lines.smpp_handed import Handed
-from portal.channels.sms.lines.smpp_inbox import Inbox
+from portal.channels.sms.lines.smpp_inbox import Done, Inbox
 from portal.channels.sms.lines.smpp_options import INTERNATIONAL, SmppOptions
 from portal.channels.sms.lines.smpp_session import CONNECTION, TIMEOUT, Session
 from portal.channels.sms.provider import ACCEPTED, FAILED, RETRY
@@ -289,21 +289,22 @@ class SmppLine:
         if not self._inbox.put((session, sequence), body):
             session.answer(sequence, consts.SMPP_ESME_RMSGQFUL)
 
-    def _kept(self, origin: tuple[Session, int], status: int, reply: tuple[str, str] | None) -> None:
+    def _kept(self, done: list[Done]) -> None:
         try:
-            self._loop.call_soon_threadsafe(self._say, origin, status, reply)
+            self._loop.call_soon_threadsafe(self._say_all, done)
         except RuntimeError:  # the loop has ended; the carrier brings it again
             _log.info("line %s ended before the carrier was answered", self.name)
 
-    def _say(self, origin: tuple[Session, int], status: int, reply: tuple[str, str] | None) -> None:
-        session, sequence = origin
-        session.answer(sequence, status)
-        if reply is None:
-            return
+    def _say_all(self, done: list[Done]) -> None:
+        for (session, sequence), status, reply in done:
+            session.answer(sequence, status)
+            if reply is not None:
+                self._reply(*reply)
+
+    def _reply(self, phone: str, words: str) -> None:
         if self._session is None or self._closing:
             _log.warning("an answer to a phone that wrote could not be sent: line %s is not bound", self.name)
             return
-        phone, words = reply
         # Nobody keeps what becomes of an answer, so no receipt is asked for it.
         form = self._form(Letter(words, utcnow() + ANSWERS_LAST, segments.count(words).segments), reported=False)
         if form is not None:
