@@ -48,6 +48,8 @@ def test_it_says_how_many_the_carrier_accepts_and_when_all_is_sent(people, works
     reported(said.WORKER, lines=[line("east", rate=planned / 300), line("west", rate=planned / 300)])  # 150 seconds in all
     reported(said.SCHEDULER, leading=True)
     viewer = district.office("viewer", (VIEWER, district.DISTRICT, "red"))
+    page = lxml.html.fromstring(seat(viewer).get("/desk/status/").text)
+    assert page.xpath("//noscript//meta[@http-equiv='refresh']")  # without scripts it looks again by itself
     rate = status_words.rounded(planned / 150 * 60)
     assert f"The carrier accepts about {rate} a minute; all sent in about 3 minutes." in _text(seat(viewer))
     chinese = _text(seat(viewer, "zh"))
