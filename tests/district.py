@@ -10,10 +10,12 @@ from sqlalchemy import func, insert, select
 
 from portal import current_settings
 from portal.channels.speakers.models import Speaker
+from portal.config import TIERS
 from portal.core import audit
 from portal.core.audit import AuditEntry
 from portal.core.clock import utcnow
 from portal.core.db import db, transaction, uuid7
+from portal.core.i18n import LANGUAGES
 from portal.identity.models import Account, Duty
 from portal.identity.rights import APPROVER, DRAFTER
 from portal.regions import demo as regions
@@ -21,6 +23,8 @@ from portal.regions import lookup
 from portal.regions.models import Region, RegionStamp
 from portal.subscribers import demo as people
 from portal.subscribers import store
+from portal.subscribers.crowd import NOT_TOLD, Crowd, language_of
+from portal.subscribers.matter import Matter
 from portal.warnings import drafts, hazards, review, words
 from portal.warnings.models import ALERT, Draft
 
@@ -84,7 +88,14 @@ def subscribers(count: int) -> None:
 def subscriber(number: str, *regions_: str, language: str = "zh", audiences: int = 1) -> int:
     """One subscriber; its id."""
     store.add_many([store.NewSubscriber(number, language, audiences, regions_, "demo")])
-    return max(i for code in regions_ for i in store.page(code, language, 0))
+    return max(i for code in regions_ for i in told(code, language))
+
+
+def told(code: str, language: str = "zh", mask: int = 0) -> list[int]:
+    """Ids of those of a community whom a plan tells in a language of a red warning that nobody can leave out."""
+    ids, codes = Crowd(mask, Matter(0, len(TIERS) - 1, None)).page(code, 0, 100_000)
+    mine = (codes != NOT_TOLD) & (language_of(codes) == LANGUAGES.index(language))
+    return [int(i) for i in ids[mine]]
 
 
 def speakers(*codes: str) -> list[int]:

@@ -16,9 +16,9 @@ from typing import Any
 from cryptography.exceptions import InvalidTag
 from flask import current_app
 from flask_babel import lazy_gettext as _l
-from sqlalchemy import ColumnElement, Select, and_, case, exists, func, insert, not_, or_, select, true, update
+from sqlalchemy import ColumnElement, and_, case, exists, func, insert, or_, select, true, update
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.orm import Session, aliased
+from sqlalchemy.orm import Session
 
 from portal.core.clock import utcnow
 from portal.core.db import db, transaction
@@ -103,58 +103,6 @@ def count_told(region_codes: Iterable[str], audience_mask: int, matter: Matter) 
         .group_by(Subscriber.language)
     ).all()
     return {language: n for language, n, _quiet in rows}, sum(int(quiet) for _language, _n, quiet in rows)
-
-
-def page(
-    region_code: str,
-    language: str,
-    audience_mask: int = 0,
-    *,
-    matter: Matter | None = None,
-    after_id: int = 0,
-    limit: int = CHUNK,
-    excluded_regions: Sequence[str] = (),
-) -> list[int]:
-    """Ids of active subscribers of one community, ascending after `after_id`; fewer than `limit` only at the end.
-
-    With a `matter`, only those who want it, at this hour. Leaves out those who also belong to one of `excluded_regions`, the
-    communities that were planned before.
-    """
-    query = page_query(region_code, language, audience_mask, after_id, limit, excluded_regions)
-    if matter is not None:
-        query = query.where(matter.wanted(), not_(matter.quiet()))
-    return list(db.session.scalars(query))
-
-
-def page_query(
-    region_code: str,
-    language: str,
-    audience_mask: int,
-    after_id: int,
-    limit: int,
-    excluded_regions: Sequence[str],
-) -> Select[int]:
-    """The statement of :func:`page`: one range of subscriber_region's key, each row looked up in two others."""
-    here, elsewhere = aliased(SubscriberRegion), aliased(SubscriberRegion)
-    query = (
-        select(here.subscriber_id)
-        .join(Subscriber, Subscriber.id == here.subscriber_id)
-        .where(
-            here.region_code == region_code,
-            here.subscriber_id > after_id,
-            Subscriber.status == ACTIVE,
-            Subscriber.language == language,
-            matches(audience_mask),
-        )
-    )
-    if excluded_regions:
-        # As an aggregate, not NOT EXISTS: PostgreSQL would turn that into a join that reads the other
-        # communities whole for each page, where this looks up a person's few rows.
-        first = select(func.min(elsewhere.region_code)).where(
-            elsewhere.subscriber_id == here.subscriber_id, elsewhere.region_code.in_(list(excluded_regions))
-        )
-        query = query.where(first.scalar_subquery().is_(None))
-    return query.order_by(here.subscriber_id).limit(limit)
 
 
 def phones(ids: Iterable[int]) -> dict[int, str]:

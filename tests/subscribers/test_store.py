@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from flask import Flask
-from sqlalchemy import select, text
+from sqlalchemy import select
 
 from portal.core.db import db, transaction
 from portal.core.errors import Invalid
@@ -12,6 +12,7 @@ from portal.subscribers import store
 from portal.subscribers.audiences import mask_of
 from portal.subscribers.models import ConsentEvent, Subscriber, SubscriberRegion
 from portal.subscribers.store import Added, NewSubscriber
+from tests.district import told
 from tests.subscribers.conftest import DISTRICT, FIRST, OTHER_STREET, SECOND, STREET, THIRD
 
 RESIDENTS, SCHOOLS = mask_of(["residents"]), mask_of(["schools"])
@@ -83,31 +84,6 @@ def test_counting_takes_each_person_once_by_language_audience_and_subtree(contex
     assert store.count_in([]) == {}
 
 
-def test_pages_over_all_communities_name_everyone_in_the_target_exactly_once(context: Flask) -> None:
-    store.add_many(
-        [
-            person(
-                n,
-                *[c for i, c in enumerate((FIRST, SECOND, THIRD)) if n % 7 >> i & 1] or [FIRST],
-                language="en" if n % 5 == 0 else "zh",
-            )
-            for n in range(200)
-        ]
-    )
-    planned: list[int] = []
-    for position, community in enumerate(target := [FIRST, SECOND, THIRD]):
-        for language in ("zh", "en"):
-            after = 0
-            while found := store.page(
-                community, language, RESIDENTS, after_id=after, limit=17, excluded_regions=target[:position]
-            ):
-                assert found == sorted(found)
-                assert found[0] > after
-                planned += found
-                after = found[-1]
-    assert len(planned) == len(set(planned)) == 200 == sum(store.count_in(target, RESIDENTS).values())
-
-
 def test_somebody_who_left_is_in_no_count_no_page_and_no_list_of_phones_and_no_import_brings_them_back(
     context: Flask,
 ) -> None:
@@ -119,7 +95,7 @@ def test_somebody_who_left_is_in_no_count_no_page_and_no_list_of_phones_and_no_i
     with transaction() as session:
         assert store.opt_out(four, "sms", session=session) == 1
     assert store.phones([one, two, three, four, five]) == {five: "+8612900000005"}
-    assert store.page(FIRST, "zh") == [five]
+    assert told(FIRST, "zh") == [five]
     assert store.count_in([FIRST]) == {"zh": 1}
     assert store.add_many([person(n) for n in range(1, 6)]) == Added(known=1, left=4)
     assert store.count_in([FIRST]) == {"zh": 1}
@@ -150,22 +126,6 @@ def test_another_phone_key_is_told_as_such(context: Flask) -> None:
     context.extensions["phones"] = PhoneBook(b"x" * 32)
     with pytest.raises(RuntimeError, match="ANLAN_PHONE_KEY"):
         store.phones(ids)
-
-
-def test_a_page_is_read_from_a_range_of_the_index_not_from_the_whole_table(context: Flask) -> None:
-    store.add_many([person(n, FIRST if n % 3 else SECOND) for n in range(3000)])
-    statement = store.page_query(SECOND, "zh", RESIDENTS, 500, 100, [FIRST, THIRD])
-    sql = str(statement.compile(db.engine, compile_kwargs={"literal_binds": True}))
-    if db.engine.dialect.name == "sqlite":
-        plan = " ".join(r[3] for r in db.session.execute(text("EXPLAIN QUERY PLAN " + sql)))
-        assert "(region_code=? AND subscriber_id>?)" in plan
-        assert "SCAN" not in plan
-    else:
-        with db.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-            connection.execute(text("ANALYZE"))
-        plan = " ".join(r[0] for r in db.session.execute(text("EXPLAIN " + sql)))
-        assert "pk_subscriber_region" in plan
-        assert "Seq Scan on subscriber_region" not in plan
 
 
 def test_the_communities_of_a_person_are_rows_of_their_own(context: Flask) -> None:

@@ -15,6 +15,7 @@ from portal.subscribers import store, wishes
 from portal.subscribers.audiences import mask_of
 from portal.subscribers.models import ConsentEvent, Given, Subscriber, SubscriberPass, SubscriberRegion
 from portal.subscribers.store import NewSubscriber
+from tests.district import told
 from tests.subscribers.conftest import DISTRICT, FIRST, SECOND, STREET, THIRD
 
 NUMBER = "+8612900000001"
@@ -42,7 +43,7 @@ def row(number: str = NUMBER) -> Subscriber:
 
 
 def reached(region: str = FIRST, language: str = "zh") -> list[int]:
-    return list(store.phones(store.page(region, language)))
+    return list(store.phones(told(region, language)))
 
 
 def test_what_is_said_comes_back_as_it_was_said(district: Flask) -> None:
@@ -94,7 +95,7 @@ def test_each_change_is_told_once_with_its_source_and_none_where_nothing_changes
 
 def test_whoever_leaves_is_not_handed_over_though_the_batch_is_planned(district: Flask) -> None:
     one = choose()
-    planned = store.page(FIRST, "zh")
+    planned = told(FIRST, "zh")
     wishes.leave(phone()[0], "web")
     assert planned
     assert store.phones(planned) == {}

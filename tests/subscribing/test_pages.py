@@ -29,7 +29,7 @@ from portal.subscribers.models import ConsentEvent, Given, Subscriber, Subscribe
 from portal.subscribing import copy, demo, form, words
 from portal.subscribing.pages import CHANGES
 from portal.subscribing.sweep import sweep
-from tests.district import DISTRICT, KENGZI, LIULIAN
+from tests.district import DISTRICT, KENGZI, LIULIAN, told
 from tests.subscribing.conftest import Phone
 
 OTHER = "440310005001"
@@ -37,7 +37,7 @@ OTHER = "440310005001"
 
 def reached(region: str, language: str = "en") -> set[str]:
     db.session.rollback()  # what was read before is of an older moment
-    return set(store.phones(store.page(region, language, limit=10_000)).values())
+    return set(store.phones(told(region, language)).values())
 
 
 def last_entry() -> audit.AuditEntry:
@@ -197,7 +197,7 @@ def test_what_cannot_be_taken_is_said_in_both_languages_and_what_was_typed_stays
 def test_leaving_takes_one_press_and_holds_at_once_and_one_may_come_back(phone: Phone) -> None:
     phone.sign_in().choose(region_codes=[LIULIAN])
     db.session.rollback()
-    planned = store.page(LIULIAN, "en", limit=10_000)
+    planned = told(LIULIAN, "en")
     page = phone.get(phone.send("/subscribe/leave", page="/subscribe/").location)
     assert "You have left" in page.text
     assert planned

@@ -17,7 +17,7 @@ from typing import Any
 from cryptography.exceptions import InvalidTag
 from flask import current_app
 from sqlalchemy import Select, delete, func, insert, select, update
-from sqlalchemy.orm import Session, aliased
+from sqlalchemy.orm import Session
 
 from portal import current_settings
 from portal.channels.push import services
@@ -131,25 +131,19 @@ def load(ids: Iterable[int]) -> dict[int, tuple[str, Keys]]:
     return opened
 
 
-def page(region_code: str, language: str, tier: int, *, after_id: int = 0, limit: int = CHUNK,
-         excluded_regions: Sequence[str] = ()) -> list[int]:
+def page(region_code: str, language: str, tier: int, *, after_id: int = 0, limit: int = CHUNK) -> list[int]:
     """Ids of the devices of one community that want a bulletin of `tier` (a place in config.TIERS), ascending after `after_id`;
-    fewer than `limit` only at the end. Leaves out those who are also in one of `excluded_regions`, planned before."""
-    return list(db.session.scalars(page_query(region_code, language, tier, after_id, limit, excluded_regions)))
+    fewer than `limit` only at the end."""
+    return list(db.session.scalars(page_query(region_code, language, tier, after_id, limit)))
 
 
-def page_query(region_code: str, language: str, tier: int, after_id: int, limit: int,
-               excluded_regions: Sequence[str]) -> Select[Any]:
+def page_query(region_code: str, language: str, tier: int, after_id: int, limit: int) -> Select[Any]:
     """The statement of :func:`page`: one range of push_device_region's key, each row looked up in the devices."""
-    here, elsewhere = aliased(PushDeviceRegion), aliased(PushDeviceRegion)
-    query = (select(here.device_id).join(PushDevice, PushDevice.id == here.device_id)
-             .where(here.region_code == region_code, here.device_id > after_id, PushDevice.language == language,
-                    PushDevice.lowest_tier <= tier))
-    if excluded_regions:  # as an aggregate, see subscribers.store.page_query
-        first = select(func.min(elsewhere.region_code)).where(
-            elsewhere.device_id == here.device_id, elsewhere.region_code.in_(list(excluded_regions)))
-        query = query.where(first.scalar_subquery().is_(None))
-    return query.order_by(here.device_id).limit(limit)
+    here = PushDeviceRegion
+    return (select(here.device_id).join(PushDevice, PushDevice.id == here.device_id)
+            .where(here.region_code == region_code, here.device_id > after_id, PushDevice.language == language,
+                   PushDevice.lowest_tier <= tier)
+            .order_by(here.device_id).limit(limit))
 
 
 def count_in(region_codes: Iterable[str], tier: int) -> int:

@@ -119,7 +119,7 @@ def test_what_was_given_is_taken_back_when_it_ends(context, responder, end):
         assert audience.refresh_all(context) == 1
     row, places = subscriber(context, number(1))
     assert (row.audiences, places) == (0, [])
-    assert store.page(HERE, "zh") == [], "nothing at all reaches them, not even what goes to everybody"
+    assert district.told(HERE, "zh") == [], "nothing at all reaches them, not even what goes to everybody"
     assert story(row.id) == [("subscribed", "course"), ("withdrawn", "course")]
     assert db.session.execute(select(Given)).all() == []
 
@@ -220,7 +220,7 @@ def test_who_opted_out_stays_out_whatever_the_course_says(context, responder):
     with transaction() as session:
         audience.refresh(session, made)
     assert audience.refresh_all(context) == 0
-    assert store.page(HERE, "zh") == []
+    assert district.told(HERE, "zh") == []
     change(Learner, Learner.id == made, on_call_at=None)
     audience.refresh_all(context)
     row, _places = subscriber(context, number(1))
@@ -244,7 +244,7 @@ def test_who_agrees_again_is_taken_in_again(context, responder):
     audience.refresh_all(context)
     change(Learner, Learner.id == made, on_call_at=utcnow())
     assert audience.refresh_all(context) == 1
-    assert len(store.page(HERE, "zh", RESPONDERS)) == 1
+    assert len(district.told(HERE, "zh", RESPONDERS)) == 1
 
 
 def test_many_are_taken_in_a_chunk_at_a_time_and_two_jobs_at_once_tell_one_story(context, responder, monkeypatch):
@@ -258,6 +258,6 @@ def test_many_are_taken_in_a_chunk_at_a_time_and_two_jobs_at_once_tell_one_story
     with ThreadPoolExecutor(2) as pool:
         list(pool.map(lambda _n: audience.refresh_all(context), range(2)))
     db.session.rollback()
-    assert len(store.page(HERE, "zh", RESPONDERS)) == 10
+    assert len(district.told(HERE, "zh", RESPONDERS)) == 10
     events = db.session.execute(select(ConsentEvent.subscriber_id)).scalars().all()
     assert len(events) == len(set(events)) == 10
