@@ -12,7 +12,7 @@ from flask import Flask
 
 from portal.channels.sms import inbound, notices
 from portal.core.clock import utcnow
-from portal.dispatch import receipts
+from portal.dispatch import overdue, receipts
 from portal.reports import sweep as reports
 from portal.shelters import jobs as shelters
 from portal.site import course_pages
@@ -34,6 +34,7 @@ PAPER_SECONDS = 2
 SWEEP_SECONDS = 3600
 ABSENT_SECONDS = 300  # how often it is looked who did not come to a session that has ended
 ENDING_SECONDS = 600  # how often it is looked whose certificate ends soon
+SILENT_SECONDS = 60  # how often it is looked of whom nothing was heard in time
 EXAMS_SECONDS = 60  # how often it is looked whether an exam's time is over
 NOTICES_SECONDS = 5  # how often it is looked whether somebody is to be told something
 REMINDERS_SECONDS = 60  # how often it is looked whether a practical session is near
@@ -109,12 +110,17 @@ def make_scheduler(app: Flask, publish: Callable[[], object]) -> BackgroundSched
         reports.sweep(app)
         receipts.sweep(app)
 
+    def silent() -> None:
+        if batches := overdue.sweep(app):
+            log.info("batches whose receipts should have come by now: %d", batches)
+
     scheduler.add_job(expire, "interval", seconds=EXPIRY_SECONDS, id="expire")
     scheduler.add_job(refresh, "interval", seconds=REFRESH_SECONDS, id="refresh", next_run_time=utcnow())
     scheduler.add_job(field, "interval", seconds=FIELD_SECONDS, id="field", executor="field")
     scheduler.add_job(paper, "interval", seconds=PAPER_SECONDS, id="paper", executor="paper")
     scheduler.add_job(courses, "interval", seconds=COURSES_SECONDS, id="courses", executor="courses", next_run_time=utcnow())
     scheduler.add_job(exams, "interval", seconds=EXAMS_SECONDS, id="exams", executor="sweep")
+    scheduler.add_job(silent, "interval", seconds=SILENT_SECONDS, id="silent", executor="sweep")
     scheduler.add_job(absent, "interval", seconds=ABSENT_SECONDS, id="absent", executor="sweep")
     scheduler.add_job(tell, "interval", seconds=NOTICES_SECONDS, id="notices", executor="notices")
     scheduler.add_job(remind, "interval", seconds=REMINDERS_SECONDS, id="reminders", executor="notices")

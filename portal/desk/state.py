@@ -53,12 +53,16 @@ def left_out(p: Progress) -> int:
 
 def silent(p: Progress, now: datetime) -> int:
     """Accepted long enough ago, and nothing was heard since."""
-    return 0 if p.dispatch.channel in (WEB, PUSH) or _awaited(p, now) else p.silent
+    if p.dispatch.channel in (WEB, PUSH):
+        return 0
+    return p.overdue if _awaited(p, now) else p.silent
 
 
 def unfinished(p: Progress, now: datetime) -> int:
     """Sent on by the carrier long enough ago, and whether they arrived was never told."""
-    return p.stages.get("sent", 0) if p.dispatch.channel == SMS and not _awaited(p, now) else 0
+    if p.dispatch.channel != SMS:
+        return 0
+    return p.overdue_sent if _awaited(p, now) else p.stages.get("sent", 0)
 
 
 def _awaited(p: Progress, now: datetime) -> bool:

@@ -173,7 +173,7 @@ def reach_rows(number: str, dispatch_id: uuid.UUID) -> Response:
 
 
 CSV_COLUMNS = ("bulletin", "channel", "region_code", "region", "planned", "pending", *tallies.ENDS,
-               *(f"receipt_{stage}" for stage in labels.STAGES))
+               *(f"receipt_{stage}" for stage in labels.STAGES), "silent")
 
 
 def reach_csv(number: str) -> Response:
@@ -201,7 +201,7 @@ def _csv_rows(bulletin: Bulletin, p: progress.Progress) -> list[list[Any]]:
         planned = counts[code].get(tallies.PLANNED, 0)
         stages = [counts[code].get(tallies.STAGE + stage, 0) for stage in labels.STAGES]
         rows.append([bulletin.position, p.dispatch.channel, code, _plain(names[code]), planned, max(0, planned - sum(ends)),
-                     *ends, *stages])
+                     *ends, *stages, sum(counts[code].get(key, 0) for key in tallies.SILENT.values())])
     return rows
 
 

@@ -20,8 +20,8 @@ CHANNELS = (SMS, SPEAKERS, PUSH, WEB)
 
 #: Dispatch states.
 PLANNING, RUNNING, DONE, STOPPED, EXPIRED = "planning", "running", "done", "stopped", "expired"
-#: Batch states.
-READY, BATCH_DONE = "ready", "done"
+#: Batch states. Of the text messages of an overdue one receipts should have come by now.
+READY, BATCH_DONE, OVERDUE = "ready", "done", "overdue"
 
 
 class Dispatch(Base):

@@ -21,7 +21,8 @@ from portal.subscribers import audiences
 @dataclass
 class Progress:
     """One dispatch in numbers of recipients. `ends`: see `tallies.ENDS`; `stages`: the furthest that receipts told of the
-    accepted ones; `reasons`: (kind, code) of what failed; `silent`: accepted, and nothing was heard since; `quiet`: those of
+    accepted ones; `reasons`: (kind, code) of what failed; `silent`: accepted, and nothing was heard since; `overdue`: those of
+    them, and `overdue_sent` those who were only sent on, of whom something should have been heard by now; `quiet`: those of
     the pending who wait for the end of their quiet hours, the last of them until `quiet_until`."""
 
     dispatch: Dispatch
@@ -30,6 +31,8 @@ class Progress:
     quiet_until: datetime | None = None
     ends: dict[str, int] = field(default_factory=dict)
     stages: dict[str, int] = field(default_factory=dict)
+    overdue: int = 0
+    overdue_sent: int = 0
     reasons: dict[tuple[str, str], int] = field(default_factory=dict)
 
     @property
@@ -146,6 +149,10 @@ def _put(progress: Progress, key: str, n: int) -> None:
         progress.planned = n
     elif key in tallies.ENDS:
         progress.ends[key] = n
+    elif key == tallies.SILENT[None]:
+        progress.overdue = max(0, n)
+    elif key == tallies.SILENT["sent"]:
+        progress.overdue_sent = max(0, n)
     elif key.startswith(tallies.STAGE) and n:
         progress.stages[key.removeprefix(tallies.STAGE)] = n
     elif key.startswith(tallies.REASON) and n > 0:

@@ -24,7 +24,7 @@ from sqlalchemy.orm import Session
 from portal.core.clock import utcnow
 from portal.core.db import db, insert_into, transaction
 from portal.dispatch import receipt_log, tallies
-from portal.dispatch.models import READY, SMS, Batch, Carried, Delivery, Outcome, Receipt, StrayReceipt
+from portal.dispatch.models import OVERDUE, READY, SMS, Batch, Carried, Delivery, Outcome, Receipt, StrayReceipt
 from portal.dispatch.receipt_log import Row, Together
 from portal.dispatch.recipients import unpack
 
@@ -154,6 +154,13 @@ class _Sorted:
     strays: list[Any] = field(default_factory=list)
 
 
+def by_key() -> list[Any]:
+    """For PostgreSQL: until the end of the transaction rows are looked up by their keys. For some thousand receipts the planner
+    would rather read tables that have a row for every message ever sent."""
+    ways = ("enable_seqscan", "enable_hashjoin", "enable_mergejoin", "enable_material")
+    return [func.set_config(way, "off", True) for way in ways]
+
+
 def _query() -> Any:
     """One page with all that decides about it: the message, its batch, its outcome, what was folded before."""
     page = select(Receipt).where(Receipt.id > bindparam("after")).order_by(Receipt.id).limit(bindparam("size")).subquery()
@@ -166,7 +173,7 @@ def _query() -> Any:
             page.c.batch_id.label("told_batch"), page.c.recipient_id.label("told_recipient"),
             batch_id.label("batch_id"), recipient_id.label("recipient_id"),
             Batch.dispatch_id, Batch.region_code, Batch.language, Batch.channel, Batch.state,
-            Outcome.audiences, Delivery.status.label("was"), Delivery.code.label("was_code"),
+            Outcome.audiences, Outcome.status.label("ended"), Delivery.status.label("was"), Delivery.code.label("was_code"),
         )
         .select_from(page)
         .outerjoin(Carried, and_(numbered, Carried.carrier == page.c.carrier, Carried.carrier_id == page.c.carrier_id))
@@ -178,12 +185,8 @@ def _query() -> Any:
 
 
 _QUERY = _query()
-#: Whether nobody else folds; and until the end of the transaction rows are looked up by their keys: for some thousand receipts
-#: the planner would rather read tables that have a row for every message ever sent.
-_ALONE = select(
-    func.pg_try_advisory_xact_lock(FOLD_LOCK),
-    *(func.set_config(way, "off", True) for way in ("enable_seqscan", "enable_hashjoin", "enable_mergejoin", "enable_material")),
-)
+#: Whether nobody else folds.
+_ALONE = select(func.pg_try_advisory_xact_lock(FOLD_LOCK), *by_key())
 
 
 def _fold_page(after: int) -> _Page | None:
@@ -248,6 +251,10 @@ def _write(session: Session, furthest: dict[Key, Any]) -> None:
     for r in furthest.values():
         counter = counts.setdefault(r.dispatch_id, Counter())
         place, mask = (r.region_code, r.language), r.audiences or 0
+        if r.state == OVERDUE and r.ended == tallies.ACCEPTED and r.was in tallies.SILENT:
+            counter[*place, tallies.SILENT[r.was], mask] -= 1
+            if r.status in tallies.SILENT:
+                counter[*place, tallies.SILENT[r.status], mask] += 1
         for status, code, step in ((r.was, r.was_code, -1), (r.status, r.code, 1)):
             if status is None:
                 continue

@@ -16,6 +16,8 @@ EXPIRED, STOPPED, UNCERTAIN = "expired", "stopped", "uncertain"
 ENDS = (ACCEPTED, FAILED, OPTED_OUT, INVALID, EXPIRED, STOPPED, UNCERTAIN)
 #: Prefix of the furthest stage that receipts told, and of the reasons of failures.
 STAGE, REASON = "stage/", "reason/"
+#: Accepted, and nothing final was heard in time: by the furthest stage that was told, if any. See :mod:`overdue`.
+SILENT: dict[str | None, str] = {None: "silent", "sent": "silent/sent"}
 
 
 #: Region code, language, key, audiences of those counted.

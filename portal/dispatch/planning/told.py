@@ -11,7 +11,7 @@ from portal import current_settings
 from portal.core.arrays import ById, read
 from portal.core.db import db
 from portal.dispatch import tallies
-from portal.dispatch.models import BATCH_DONE, SMS, Batch, Dispatch, Outcome
+from portal.dispatch.models import READY, SMS, Batch, Dispatch, Outcome
 from portal.dispatch.planning.pieces import Job, Part, Piece, Waiting, counted, fresh
 from portal.subscribers import quiet
 from portal.subscribers.matter import end_of_quiet
@@ -48,7 +48,7 @@ class Told:
         ).all()
         ended = []
         for row in rows:
-            if row.state != BATCH_DONE:
+            if row.state == READY:
                 break
             ended.append(row)
         if rows and not ended:
