@@ -6,7 +6,8 @@ import signal
 import time
 from collections.abc import Callable, Iterator
 
-from tests.faults import days
+from portal.warnings.models import CANCEL
+from tests.faults import checks, days
 from tests.faults.days import Day, Scene
 from tests.faults.house import Ground
 from tests.waiting import until
@@ -141,6 +142,28 @@ def refuses_us(scene: Scene) -> None:
     scene.ends_well()
 
 
+def killed_among_lost_answers(scene: Scene) -> None:
+    """Of many in one batch the answers were lost, though the messages were taken; the worker dies before it has said of any, and
+    the all-clear comes: whoever may have been warned hears it."""
+    house = scene.house
+    house.carrier.faults(callbacks=False, cut=0.1, delay_ms=10)
+    alert = scene.issue()
+    worker = house.begin("worker")
+    until(lambda: house.carrier.taken >= 380, "most of a batch was taken")
+    worker.kill()
+    time.sleep(0.3)
+    house.carrier.faults(cut=0.0)
+    clear = house.issue(kind=CANCEL, replaces=alert)
+    house.begin("worker")
+    until(lambda: house.dispatches_open() == 0, "both are at rest", days.PATIENCE)
+    messages = house.carrier.messages()
+    warned, cleared = (checks.read(house, bulletin, messages) for bulletin in (alert, clear))
+    scene.day.wrong += checks.of_one(house, warned) + checks.of_one(house, cleared) + checks.addressed([warned], cleared)
+    if left := set(warned.taken) - set(cleared.taken):
+        scene.day.wrong.append(f"{len(left)} were warned and have not heard of the end")
+    scene.sees("结果不明")
+
+
 def every(ground: Ground, kinds: list[str]) -> Iterator[Callable[[], Day]]:
     """All of them on each database."""
     patient = {"ANLAN_TWILIO_TIMEOUT": "1"}
@@ -150,6 +173,8 @@ def every(ground: Ground, kinds: list[str]) -> Iterator[Callable[[], Day]]:
         ("half-open", "what was in flight is tried again, nobody is lost", half_open, patient),
         ("answers cut", "only those are tried again", answers_cut, {}),
         ("answers that are no JSON", "at most those are tried again", not_json, {}),
+        ("answers lost, worker killed", "whoever may have been warned hears the all-clear", killed_among_lost_answers,
+         {"ANLAN_BATCH_SIZE": "2000", "ANLAN_MOST_DOUBLED": "10", "ANLAN_MAX_IN_FLIGHT": "10", "ANLAN_FLUSH_SIZE": "5"}),
         ("connections reset", "nobody is lost", resets, {}),
         ("slow answers", "at most what was asked meanwhile is doubled", slow, patient),
         ("carrier away", "it waits and goes on", away, patient),
