@@ -198,7 +198,8 @@ class SmppLine:
 
     def _begin(self, handed: Handed) -> None:
         self.governor.begin(handed.left)
-        self._waiting.extend((handed, part) for part in range(handed.left))
+        for part in range(handed.left):
+            self._waiting.append((handed, part))
         self._flush()
 
     def _flush(self) -> None:
