@@ -40,7 +40,7 @@ def _run(rig: Rig, gateway: Gateway, url: str, window: int, share: int, authorit
         timed = hand_over(rig, gateway, workers, share)
         state = gateway.state()
     between = state["area"] / max(1e-9, state["last_at"] - state["first_at"])
-    steady = gateways.rate_between(state, *STEADY, timed.sent.accepted)
+    steady = gateways.rate_between(state, *STEADY, timed.sent.accepted) or timed.sent.rate  # of few there is no steady part
     return steady, timed.sent.rate, f"{between:,.0f} in flight on average, {state['peak']:,} at most"
 
 
@@ -51,7 +51,7 @@ def scaling(rig: Rig, folder: Path) -> list[Row]:
         for many in (1, 2, 4):
             with rig.workers(many, gateway.url, sms_rate=PACE, batch_size=250) as workers:
                 timed = hand_over(rig, gateway, workers, many)
-                rates[many] = gateways.rate_between(gateway.state(), *STEADY, timed.sent.accepted)
+                rates[many] = gateways.rate_between(gateway.state(), *STEADY, timed.sent.accepted) or timed.sent.rate
     return [
         compared(f"{many} worker processes, 50 ms gateway, each held to {PACE:,.0f}/s", rates[many], "/s", "1 worker process",
                  rates[1], AT_LEAST, bound, f"{rig.many(many):,} messages")
