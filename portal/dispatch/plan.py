@@ -121,6 +121,7 @@ def _job(dispatch: Dispatch, bulletin: Bulletin) -> Job:
         target=aim,
         places=tuple(places),
         matter=matter_of(bulletin.hazard, bulletin.tier, exercise=bulletin.exercise, at=dispatch.created_at, zone=zone),
+        carriers=current_settings().sms_lines is not None,
         at=dispatch.created_at,
         zone=zone,
     )

@@ -76,7 +76,7 @@ def meant(people: list[dict], places: list[str], mask: int, matter: Matter) -> d
 
 def job_of(places: list[str], keys: list[str], matter: Matter) -> Job:
     aim = {"regions": places, "area": None, "audiences": keys, "channels": ["sms"]}
-    return Job(uuid.uuid4(), SMS, 0, uuid.uuid4(), (), aim, tuple(places), matter, AT, ZONE)
+    return Job(uuid.uuid4(), SMS, 0, uuid.uuid4(), (), aim, tuple(places), matter, False, AT, ZONE)
 
 
 @hypothesis.settings(max_examples=20, suppress_health_check=list(hypothesis.HealthCheck))

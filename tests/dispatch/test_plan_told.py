@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from collections import Counter
 from itertools import islice
+from pathlib import Path
 
 import pytest
 from sqlalchemy import insert, select, update
 
+from portal import current_settings
 from portal.core.clock import utcnow
 from portal.core.db import db, transaction
 from portal.dispatch import plan
 from portal.dispatch.models import BATCH_DONE, DONE, Batch, Dispatch, Outcome, Tally
 from portal.dispatch.planning import told
+from portal.dispatch.planning.pieces import REACHED
 from portal.dispatch.recipients import unpack
 from portal.subscribers.models import Subscriber
 from portal.warnings.models import CANCEL, UPDATE
@@ -39,7 +42,7 @@ def went_out(bulletin) -> dict[int, tuple[str, str, str, int]]:
             status, carrier = STATUSES[i % len(STATUSES)], CARRIERS[i % len(CARRIERS)]
             rows.append({"batch_id": batch.id, "recipient_id": i, "status": status, "code": "", "carrier_id": "", "at": utcnow(),
                          "carrier": carrier, "audiences": masks[i]})
-            if status in told.REACHED:
+            if status in REACHED:
                 reached[i] = (batch.region_code, batch.language, carrier, masks[i])
     with transaction() as session:
         mine = dispatch_of(bulletin).id
@@ -90,6 +93,26 @@ def test_an_all_clear_waits_until_what_it_ends_is_at_rest(workshop, issued):
     assert list(steps) == []
     assert {i for i, _where in named(cancel)} == set(reached)
     assert dispatch_of(cancel).planned_at is not None
+
+
+def test_an_update_asks_first_who_carried_what_it_replaces_where_there_are_several(context, workshop, issued, monkeypatch):
+    monkeypatch.setattr(plan, "SLICE", 60)
+    monkeypatch.setitem(context.extensions, "anlan", current_settings().model_copy(update={"sms_lines": Path("lines.toml")}))
+    district.subscribers(600)
+    alert = issued(target=AIM)
+    workshop.plan_all()
+    reached = went_out(alert)
+    later = issued(kind=UPDATE, warning_id=alert.warning_id, target=AIM | {"regions": [district.LIULIAN, district.KENGZI]})
+    workshop.plan_all()
+    found = named(later)
+    assert Counter(i for i, _where in found).most_common(1)[0][1] == 1
+    assert {i for i, _where in found} >= set(reached)
+    for i, (region, language, carrier) in found:
+        if i not in reached:
+            assert carrier == ""
+        elif reached[i][0] == region:
+            assert (language, carrier) == reached[i][1:3]
+    assert {carrier for _i, (region, _language, carrier) in found if region == district.LIULIAN} == {"", "east", "west"}
 
 
 def test_an_update_asks_any_carrier_for_its_target_and_the_first_ones_for_those_told_before(workshop, issued, monkeypatch):

@@ -12,6 +12,7 @@ from portal.channels.speakers import registry
 from portal.core.arrays import ById
 from portal.core.i18n import LANGUAGES
 from portal.dispatch.models import PUSH, SMS, SPEAKERS, WEB
+from portal.dispatch.planning.carried import ANY, Carriers
 from portal.dispatch.planning.pieces import Job, Part, Phase, Piece, counted, fresh
 from portal.subscribers import crowd
 from portal.subscribers.matter import end_of_quiet
@@ -30,6 +31,7 @@ class Texts:
     def __init__(self, job: Job, taken: ById) -> None:
         self._job, self._taken = job, taken
         self._crowd = crowd.Crowd(target.audience_mask(job.target), job.matter)
+        self._carriers = Carriers(job) if job.earlier and job.carriers else None
         self._began: int | None = None  # the place where this reading began
         self._asked = 0  # people asked about since
 
@@ -60,13 +62,15 @@ class Texts:
         new = fresh(ids, self._taken)
         ids, codes = ids[new], codes[new]
         parts = []
+        carriers = self._carriers.split(place, ids) if self._carriers else [(ANY, np.full(len(ids), fill_value=True))]
         languages, hours, audiences = crowd.language_of(codes), crowd.hour_of(codes), crowd.audiences_of(codes)
         for hour in np.unique(hours):  # -1, at once, comes first
             until = end_of_quiet(int(hour), self._job.at, self._job.zone) if hour >= 0 else None
             for number, language in enumerate(LANGUAGES):
-                here = (hours == hour) & (languages == number)
-                if here.any():
-                    parts.append(Part(place, language, ids[here], counted(audiences[here]), until))
+                for carrier, theirs in carriers:
+                    here = (hours == hour) & (languages == number) & theirs
+                    if here.any():
+                        parts.append(Part(place, language, ids[here], counted(audiences[here]), until, carrier))
         return parts
 
 

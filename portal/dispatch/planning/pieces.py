@@ -11,7 +11,11 @@ from typing import Any, Protocol
 import numpy as np
 
 from portal.core.arrays import ById
+from portal.dispatch import tallies
 from portal.subscribers.matter import Matter
+
+#: The ends of those to whom something went out, or perhaps went out.
+REACHED = (tallies.ACCEPTED, tallies.UNCERTAIN)
 
 
 class Waiting(Exception):
@@ -52,6 +56,7 @@ class Job:
     target: dict[str, Any]
     places: tuple[str, ...]
     matter: Matter
+    carriers: bool  # whether there are several that may carry it
     at: datetime  # the moment that quiet hours are asked about, the same for the whole plan
     zone: str
 

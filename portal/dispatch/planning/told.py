@@ -10,16 +10,14 @@ from sqlalchemy import Row, Select, literal, select
 from portal import current_settings
 from portal.core.arrays import ById, read
 from portal.core.db import db
-from portal.dispatch import tallies
 from portal.dispatch.models import READY, SMS, Batch, Dispatch, Outcome
-from portal.dispatch.planning.pieces import Job, Part, Piece, Waiting, counted, fresh
+from portal.dispatch.planning.pieces import REACHED, Job, Part, Piece, Waiting, counted, fresh
 from portal.subscribers import quiet
 from portal.subscribers.matter import end_of_quiet
 
 NAME = "earlier"
 #: Batches of what is replaced that one piece looks through.
 BATCHES = 20
-REACHED = (tallies.ACCEPTED, tallies.UNCERTAIN)
 
 
 class Told:
