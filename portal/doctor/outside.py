@@ -5,10 +5,13 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 from flask_babel import gettext as _
 
+from portal.channels.sms.lines.registry import Unusable, configured
+from portal.channels.sms.lines.twilio_line import Options as TwilioOptions
 from portal.config import Settings
 from portal.doctor.findings import FAIL, NOTE, OK, Finding
 
@@ -67,40 +70,49 @@ def broker(settings: Settings) -> Iterator[Finding]:
 
 
 def carrier(settings: Settings) -> Iterator[Finding]:
-    """Twilio knows the account (asks Twilio; sends nothing)."""
-    if settings.sms_provider != "twilio":
-        return
+    """Twilio knows each account (asks Twilio; sends nothing)."""
+    for line in _accounts(settings):
+        found = _account(line, settings)
+        if settings.sms_lines is not None:
+            found = replace(found, message=_("Line %(name)s: %(said)s", name=line.name, said=found.message))
+        yield found
+
+
+def _accounts(settings: Settings) -> list[TwilioOptions]:
+    """One line for each account that is used, at each address."""
+    try:
+        lines = [line for line in configured(settings) if isinstance(line, TwilioOptions)]
+    except Unusable:
+        return []  # which is another finding
+    first: dict[tuple[str, str, str], TwilioOptions] = {}
+    for line in lines:
+        first.setdefault((line.account_sid, line.auth_token.get_secret_value(), line.api_url), line)
+    return list(first.values())
+
+
+def _account(line: TwilioOptions, settings: Settings) -> Finding:
     from twilio.base.exceptions import TwilioException
     from twilio.rest import Client
     from urllib3.exceptions import HTTPError
 
     from portal.channels.sms.twilio_transport import Refused, Transport, Unreadable
 
-    transport = Transport(timeout=settings.twilio_timeout, pool_size=1, base_url=settings.twilio_api_url)
-    sid, token = settings.twilio_account_sid, settings.twilio_auth_token.get_secret_value()
+    where = _("Check ANLAN_TWILIO_ACCOUNT_SID and ANLAN_TWILIO_AUTH_TOKEN.")
+    address = _("Check the network, the proxy and ANLAN_TWILIO_API_URL.")
+    if settings.sms_lines is not None:
+        where = _("Check account_sid and auth_token of line %(name)s.", name=line.name)
+        address = _("Check the network, the proxy and api_url of line %(name)s.", name=line.name)
+    transport = Transport(timeout=line.timeout, pool_size=1, base_url=line.api_url)
     try:
-        account = Client(sid, token, http_client=transport).api.v2010.accounts(sid).fetch()
+        client = Client(line.account_sid, line.auth_token.get_secret_value(), http_client=transport)
+        account = client.api.v2010.accounts(line.account_sid).fetch()
     except Refused as refusal:
-        yield Finding(
-            FAIL,
-            _("Twilio refuses the account (HTTP %(status)s).", status=refusal.http_status),
-            _("Check ANLAN_TWILIO_ACCOUNT_SID and ANLAN_TWILIO_AUTH_TOKEN."),
-        )
-        return
+        return Finding(FAIL, _("Twilio refuses the account (HTTP %(status)s).", status=refusal.http_status), where)
     except (HTTPError, Unreadable, TwilioException) as error:
-        yield Finding(
-            FAIL,
-            _("Twilio cannot be reached (%(reason)s).", reason=type(error).__name__),
-            _("Check the network, the proxy and ANLAN_TWILIO_API_URL."),
-        )
-        return
+        return Finding(FAIL, _("Twilio cannot be reached (%(reason)s).", reason=type(error).__name__), address)
     finally:
         transport.close()
     if account.status != "active":
-        yield Finding(
-            FAIL,
-            _("The Twilio account is %(status)s.", status=account.status),
-            _("Put it in order in Twilio's console."),
-        )
-    else:
-        yield Finding(OK, _("Twilio knows the account."))
+        return Finding(
+            FAIL, _("The Twilio account is %(status)s.", status=account.status), _("Put it in order in Twilio's console."))
+    return Finding(OK, _("Twilio knows the account."))

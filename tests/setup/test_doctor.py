@@ -239,6 +239,17 @@ def test_the_carrier_is_asked_whether_it_knows_us(settings, speak, carrier_that_
     assert _one(speak(outside.carrier, settings(**_twilio(twilio_api_url=url))))[0] == level
 
 
+def test_the_account_of_each_line_is_asked_about_once(settings, speak, carrier_that_answers, tmp_path):
+    url = carrier_that_answers(401, '{"code": 20003}')
+    line = ('[[line]]\nname = "%s"\nkind = "twilio"\naccount_sid = "%s"\nauth_token = "t"\n'
+            'sender = "+15005550006"\napi_url = "%s"\n')
+    file = tmp_path / "lines.toml"
+    file.write_text("".join(line % (name, sid, url) for name, sid in (("a", "AC1"), ("b", "AC1"), ("c", "AC2"))))
+    found = list(speak(outside.carrier, settings(sms_lines=file)))
+    assert [finding[0] for finding in found] == [FAIL, FAIL]
+    assert [finding[1].partition(":")[0] for finding in found] == ["Line a", "Line c"]
+
+
 def test_the_command_speaks_the_terminals_language_and_fails_where_something_is_amiss(tmp_path, monkeypatch):
     monkeypatch.setenv("ANLAN_INSTANCE", str(tmp_path))
     monkeypatch.delenv("LC_ALL", raising=False)
