@@ -70,16 +70,16 @@ class Mosquitto:
         shutil.rmtree(self._root, ignore_errors=True)
 
 
-def _certify(directory: Path) -> None:
-    """A key and a certificate of its own for 127.0.0.1: `key.pem` and `cert.pem`."""
+def _certify(directory: Path, address: str = "127.0.0.1") -> None:
+    """A key and a certificate of its own for an address: `key.pem` and `cert.pem`."""
     key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "127.0.0.1")])
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, address)])
     now = datetime.now(UTC)
     certificate = (
         x509.CertificateBuilder().subject_name(name).issuer_name(name).public_key(key.public_key())
         .serial_number(x509.random_serial_number()).not_valid_before(now - timedelta(days=1))
         .not_valid_after(now + timedelta(days=1))
-        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))]), critical=False)
+        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ip_address(address))]), critical=False)
         .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True).sign(key, hashes.SHA256()))
     (directory / "key.pem").write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
     (directory / "cert.pem").write_bytes(certificate.public_bytes(Encoding.PEM))

@@ -14,6 +14,7 @@ import tempfile
 import time
 from pathlib import Path
 
+from tests.mosquitto import _certify
 from tests.postgres import free_port
 
 SERVER = Path("/usr/lib/rabbitmq/bin/rabbitmq-server")
@@ -22,6 +23,11 @@ USER, PASSWORD = "anlan", "anlan-test"
 
 _CONFIGURATION = """\
 listeners.tcp.1 = {address}:{port}
+listeners.ssl.1 = {address}:{secure}
+ssl_options.cacertfile = {root}/cert.pem
+ssl_options.certfile = {root}/cert.pem
+ssl_options.keyfile = {root}/key.pem
+ssl_options.verify = verify_none
 default_user = {user}
 default_pass = {password}
 loopback_users = none
@@ -41,15 +47,18 @@ def why_not() -> str:
 
 
 class RabbitMQ:
-    """`start`, `kill` and `start` again; `close` at the end. `url` stays the same."""
+    """`start`, `kill` and `start` again; `close` at the end. `url` stays the same, as does `secure_url`, whose certificate is
+    `trust`."""
 
     def __init__(self, address: str = "127.0.0.1") -> None:
         if reason := why_not():
             raise RuntimeError(reason)
-        self.address, self.port = address, free_port()
+        self.address, self.port, self.secure_port = address, free_port(), free_port()
         self._root = Path(tempfile.mkdtemp(prefix="anlan-rabbitmq-"))
         (self._root / "rabbitmq.conf").write_text(
-            _CONFIGURATION.format(address=address, port=self.port, user=USER, password=PASSWORD))
+            _CONFIGURATION.format(address=address, port=self.port, user=USER, password=PASSWORD, secure=self.secure_port,
+                                  root=self._root))
+        _certify(self._root, address)
         (self._root / "plugins").write_text("[].\n")
         names = free_port()
         self._environment = {
@@ -75,6 +84,14 @@ class RabbitMQ:
     @property
     def url(self) -> str:
         return f"amqp://{USER}:{PASSWORD}@{self.address}:{self.port}//"
+
+    @property
+    def secure_url(self) -> str:
+        return f"amqps://{USER}:{PASSWORD}@{self.address}:{self.secure_port}//"
+
+    @property
+    def trust(self) -> Path:
+        return self._root / "cert.pem"
 
     def start(self) -> RabbitMQ:
         """Begin; `wait` for it where it must be there."""

@@ -14,6 +14,7 @@ import pytest
 from flask import Flask
 from flask_babel import force_locale
 from kombu import Connection
+from kombu.exceptions import OperationalError
 from sqlalchemy import text
 
 from portal import create_app
@@ -218,6 +219,27 @@ def test_a_ring_wakes_one_that_listens_and_a_stop_wakes_all(hall, heard):
             ringer.close()
             listener.stop()
             stops.delete()
+
+
+def test_over_tls_the_broker_must_be_who_it_says(hall, monkeypatch):
+    """Its certificate is trusted, and names the address that was asked for; there is no other way in."""
+    hall.broker.wait()
+
+    def lets_in(url: str) -> bool:
+        asked = broker.make_celery(url, listening=False).connection_for_write()
+        try:
+            asked.ensure_connection(max_retries=1, timeout=3)
+        except OperationalError:
+            return False
+        finally:
+            asked.release()
+        return True
+
+    assert not lets_in(hall.broker.secure_url)
+    monkeypatch.setenv("SSL_CERT_FILE", str(hall.broker.trust))
+    assert lets_in(hall.broker.secure_url)
+    with Wire(hall.broker.address, hall.broker.secure_port, "127.0.0.77") as elsewhere:
+        assert not lets_in(f"amqps://{rabbitmq.USER}:{rabbitmq.PASSWORD}@127.0.0.77:{elsewhere.port}//")
 
 
 def test_a_broker_that_refuses_us_is_said_once_and_without_the_password(hall, caplog):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import socket
+import ssl
 import uuid
 
 from celery import Celery
@@ -26,6 +27,9 @@ RING_SECONDS = 60
 MOST_RINGS = 1000  # in one queue
 #: A worker's own queue goes when nobody has read it for so long.
 ABANDONED_SECONDS = 300
+
+#: "server_hostname": the one that is asked for, which kombu puts in.
+_TLS = {"cert_reqs": ssl.CERT_REQUIRED, "server_hostname": None, "tls_minimum_version": ssl.TLSVersion.TLSv1_2}
 
 rings = Exchange("anlan.rings", type="direct", durable=True)
 stops = Exchange("anlan.stops", type="fanout", durable=True)
@@ -67,6 +71,8 @@ def make_celery(url: str, *, listening: bool) -> Celery:
         broker_connection_timeout=CONNECT_SECONDS,
         broker_connection_retry_on_startup=True,
         broker_heartbeat=HEARTBEAT_SECONDS if listening else 0,
+        # Over TLS it must be who it says: without a word Celery looks at the certificate's chain and not at the name.
+        broker_use_ssl=dict(_TLS) if url.startswith("amqps:") else False,
         broker_transport_options={"confirm_publish": True, "read_timeout": ANSWER_SECONDS, "write_timeout": ANSWER_SECONDS},
         worker_enable_remote_control=False,
         worker_send_task_events=False,
