@@ -53,6 +53,43 @@ def test_a_host_that_never_answers_the_knocking_is_given_up_as_not_received() ->
     assert said == [(1, "timeout", False)]
 
 
+def test_an_address_that_does_not_answer_gives_way_to_the_next_and_is_not_tried_again_soon(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def whole() -> None:
+        server = await Server(answer_all).start()
+        client = Client(server.url, timeout=3)
+        dead, alive = ("127.0.0.9", 1), ("127.0.0.1", server.port)
+        tried: list[tuple[str, int]] = []
+        dialler = client.http._dialler
+        connect = dialler._connect
+
+        async def look(make: Any, host: str, port: int) -> Any:
+            tried.append((host, port))
+            if (host, port) == dead:
+                await asyncio.sleep(3600)
+            return await connect(make, host, port)
+
+        async def addresses() -> list[tuple[str, int]]:
+            return [alive, dead]
+
+        monkeypatch.setattr(dialler, "_connect", look)
+        monkeypatch.setattr(dialler, "_addresses", addresses)
+        try:
+            assert await client.ask(1) == [(1, 201, BODY)]
+            for wire in server.wires:
+                wire.reset()
+            while client.http._all:
+                await asyncio.sleep(0.005)
+            assert sorted(await client.ask(*range(2, 8))) == [(n, 201, BODY) for n in range(2, 8)]
+        finally:
+            await client.http.close(0)
+            server.stop()
+        assert tried.count(dead) == 1
+
+    run(whole())
+
+
 def test_a_certificate_that_nobody_vouches_for_is_refused_and_one_that_is_trusted_serves(tmp_path: Path) -> None:
     tls, trust = certified(tmp_path)
 

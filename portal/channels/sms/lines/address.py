@@ -18,7 +18,7 @@ import certifi
 if TYPE_CHECKING:
     from portal.channels.sms.lines.http_client import Connection
 
-ADDRESSES_FOR = 30.0  # seconds for which a name's addresses are remembered
+ADDRESSES_FOR = 30.0  # seconds for which a name's addresses are remembered, and which of them cannot be reached
 TRIES = 3  # addresses of one name that are tried for one connection
 LONGEST_PROXY_HEAD = 8192  # bytes of a proxy's answer that are read
 
@@ -91,7 +91,7 @@ def make_trust() -> Trust:
 
 class Dialler:
     """Opens connections to one address. Names are looked up once in a while, not for each connection; their addresses take
-    turns, and one that cannot be reached gives way to the next."""
+    turns, and one that cannot be reached, or does not answer in its part of the time, gives way to the next for a while."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop, where: Address, trust: ssl.SSLContext | None = None) -> None:
         self._loop, self._where = loop, where
@@ -99,24 +99,33 @@ class Dialler:
         self._known: list[tuple[str, int]] = []
         self._known_at = 0.0
         self._turn = 0
+        self._bad: dict[tuple[str, int], float] = {}
         self._looking: asyncio.Future[list[tuple[str, int]]] | None = None
 
     async def dial(self, make: Callable[[], Connection], seconds: float) -> Connection:
         """A connection that stands. Raises OSError (with its kinds for names and TLS) or TimeoutError."""
         async with asyncio.timeout(seconds):
-            known = await self._addresses()
-            self._turn += 1
-            for attempt in range(min(TRIES, len(known))):
-                host, port = known[(self._turn + attempt) % len(known)]
+            known = self._in_turn(await self._addresses())[:TRIES]
+            for left, address in enumerate(known, 1 - len(known)):
                 try:
-                    return await self._connect(make, host, port)
+                    async with asyncio.timeout(None if not left else seconds / len(known)):
+                        return await self._connect(make, *address)
                 except ssl.SSLError:
                     raise
-                except OSError:
-                    if attempt + 1 == min(TRIES, len(known)):
+                except OSError:  # a time that is over, too
+                    self._bad[address] = time.monotonic() + ADDRESSES_FOR
+                    if not left:
                         self._known_at = 0.0  # perhaps the name has moved
                         raise
         raise OSError("the name has no address")
+
+    def _in_turn(self, known: list[tuple[str, int]]) -> list[tuple[str, int]]:
+        """Addresses in the order in which they are tried: those that could be reached when they were tried last, by turns."""
+        now = time.monotonic()
+        self._bad = {address: until for address, until in self._bad.items() if until > now and address in known}
+        self._turn += 1
+        start = self._turn % max(1, len(known))
+        return sorted(known[start:] + known[:start], key=lambda address: address in self._bad)
 
     async def _connect(self, make: Callable[[], Connection], host: str, port: int) -> Connection:
         where, tls = self._where, self._trust
