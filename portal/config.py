@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import re
 import sys
+import tomllib
+from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -338,12 +340,31 @@ class Settings(BaseSettings):
         return self.database_url or f"sqlite:///{self.instance / DATABASE_FILE}"
 
     @property
+    def carriers(self) -> dict[str, str]:
+        """Name → kind of what text messages go through; empty where the file of lines cannot be read."""
+        return {self.sms_provider: self.sms_provider} if self.sms_lines is None else _carriers(self.sms_lines)
+
+    @property
+    def sandboxed(self) -> bool:
+        """Whether no text message leaves this server."""
+        return set(self.carriers.values()) == {"sandbox"}
+
+    @property
     def certificate_keys_folder(self) -> Path:
         return Path(self.certificate_keys) if self.certificate_keys else self.instance / "certificate_keys"
 
     @property
     def base_url(self) -> str:
         return (self.public_url or f"http://localhost:{self.port}").rstrip("/")
+
+
+@lru_cache(maxsize=8)
+def _carriers(file: Path) -> dict[str, str]:
+    try:
+        lines = tomllib.loads(file.read_text("utf-8")).get("line", [])
+        return {str(line["name"]): str(line["kind"]) for line in lines}
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return {}
 
 
 def load_settings() -> Settings:

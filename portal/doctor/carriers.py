@@ -25,9 +25,13 @@ def lines(settings: Settings) -> Iterator[Finding]:
                           _("Correct it; docs/carriers.md says what it may hold."))
         return
     names = ", ".join(line.name for line in found)
-    if all(line.kind == "sandbox" for line in found) and not settings.demo:
-        yield Finding(WARN, _("All lines (%(names)s) are sandboxes: no text message leaves this machine.", names=names),
-                      _("Set a carrier in the file of lines."))
+    sandboxes = ", ".join(line.name for line in found if line.kind == "sandbox")
+    if sandboxes and not settings.demo:
+        yield Finding(
+            WARN,
+            _("Sandboxes are among the lines (%(names)s): what goes over them reaches no phone.", names=sandboxes),
+            _("Take them out of the file of lines, or set a carrier in it."),
+        )
     else:
         yield Finding(OK, _("Text messages are shared out between lines: %(names)s.", names=names))
 

@@ -119,7 +119,7 @@ def _mark(settings: Settings, token: str) -> str:
     from portal.site.publish import code_version
 
     facts = [code_version(), token, games_shelf.token(settings.content), settings.authority_zh, settings.authority_en,
-             settings.timezone, settings.demo, settings.sms_provider, guides.token(settings.content)]
+             settings.timezone, settings.demo, settings.sandboxed, guides.token(settings.content)]
     return hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:32]
 
 

@@ -159,7 +159,7 @@ class Publishing:
             settings.base_url,
             settings.timezone,
             settings.demo,
-            settings.sms_provider,
+            settings.sandboxed,
             settings.sms_number or settings.twilio_from,
             bool(settings.push_services),
             lookup.current().token,  # outlines and names of regions are on the maps

@@ -35,7 +35,7 @@ def make_blueprint() -> Blueprint:
 
     @blueprint.before_request
     def only_with_the_sandbox() -> None:
-        if current_settings().sms_provider != "sandbox":
+        if not current_settings().sandboxed:
             abort(404)
 
     blueprint.add_url_rule("/", "phones", signed_in()(phones_page))

@@ -9,6 +9,7 @@ from portal.channels.sms.lines.smpp_probe import probe
 from portal.doctor.carriers import binds, lines
 from portal.doctor.findings import FAIL, OK, WARN
 from tests.sms.smpp.conftest import PASSWORD, options_for
+from tests.sms.test_pages import signed_in
 
 
 def test_a_carrier_is_asked_and_left(smsc):
@@ -42,9 +43,24 @@ def test_the_doctor_says_what_is_wrong_with_lines(findings, smsc):
     ((level, words),) = findings(lines, whole.replace("system_id", "sistem_id"))[:1]
     assert level == FAIL
     assert "line 1 (b): system_id" in words
-    assert findings(lines, whole + sandbox) == [(OK, "Text messages are shared out between lines: b, sand.")]
-    assert findings(lines, sandbox)[0][0] == WARN
+    assert findings(lines, whole) == [(OK, "Text messages are shared out between lines: b.")]
+    assert findings(lines, whole + sandbox) == [
+        (WARN, "Sandboxes are among the lines (sand): what goes over them reaches no phone.")]
     assert findings(binds, whole + sandbox) == [(OK, "The carrier of line b lets us bind.")]
     assert findings(binds, whole.replace(PASSWORD, "wrong")) == [
         (FAIL, "The carrier of line b does not let us bind (ESME_RINVPASWD).")]
     assert findings(binds, "nothing") == []
+
+
+@pytest.mark.parametrize(("content", "said"), [
+    (None, "text messages go to the sandbox, to no real phone"),
+    ('[[line]]\nname = "second"\nkind = "smpp"\nhost = "h"\nsystem_id = "a"\n', "text messages go through second"),
+])
+def test_the_desk_says_that_texts_go_to_real_phones_as_soon_as_a_line_is_set(make_app, tmp_path, content, said):
+    file = tmp_path / "of-lines.toml"
+    file.write_text(content or "")
+    client = signed_in(make_app(sms_lines=file if content else None))
+    page = client.get("/desk/").text
+    assert said in page
+    assert ("/desk/sandbox/" in page) == (content is None)
+    assert client.get("/desk/sandbox/").status_code == (404 if content else 200)
