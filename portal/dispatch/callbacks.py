@@ -1,6 +1,6 @@
 """Carriers' reports, answered in front of the application: when a carrier has delivered a million messages it calls as often.
 
-`POST /hooks/sms/<line>/<batch>/<recipient>` is answered 204 when the report is durable (or tells nothing new), 403 when it is not
+`POST /hooks/sms/<line>/<batch>/<recipient>` is answered 200 when the report is durable (or tells nothing new), 403 when it is not
 that carrier's, 400 for junk, 413 when it is too long, 503 when it could not be kept, so that the carrier calls again. The address
 holds our own ids, so nothing has to be looked up; the carrier's signature covers it, so nobody can change them.
 """
@@ -73,8 +73,7 @@ class Callbacks:
             known = isinstance(error, (SQLAlchemyError, OSError, TimeoutError))
             log.error("a carrier's report was not kept: %s", type(error).__name__, exc_info=None if known else error)
             return _answer(start, "503 Service Unavailable", ("Retry-After", "30"))
-        start("204 No Content", [])
-        return []
+        return _answer(start, "200 OK")  # not 204, after which waitress closes the connection
 
     def _hear(
         self, ear: Ear, url: str, body: bytes, headers: Mapping[str, str], batch_id: int, recipient_id: int

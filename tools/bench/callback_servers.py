@@ -28,7 +28,7 @@ def form() -> Flask:
 
     @app.post("/hooks/sms/<name>/<int:batch_id>/<int:recipient_id>")
     def parsed(name: str, batch_id: int, recipient_id: int) -> tuple[str, int]:
-        return "", 204 if request.form["MessageStatus"] else 400
+        return "", 200 if request.form["MessageStatus"] else 400
 
     return app
 
@@ -36,7 +36,8 @@ def form() -> Flask:
 def bare() -> Callable[..., Iterable[bytes]]:
     def parsed(environ: dict[str, Any], start: Callable[..., Any]) -> list[bytes]:
         body = environ["wsgi.input"].read(int(environ["CONTENT_LENGTH"])).decode()
-        start("204 No Content" if dict(parse_qsl(body, keep_blank_values=True))["MessageStatus"] else "400 Bad Request", [])
+        told = dict(parse_qsl(body, keep_blank_values=True))["MessageStatus"]
+        start("200 OK" if told else "400 Bad Request", [("Content-Length", "0")])
         return []
 
     return parsed
@@ -60,7 +61,7 @@ def orm() -> Flask:
         row = db.session.get_one(Delivery, (batch_id, recipient_id))
         row.status = request.form["MessageStatus"]
         db.session.commit()
-        return "", 204
+        return "", 200
 
     app.extensions["csrf"].exempt(updated)
     return app

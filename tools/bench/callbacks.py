@@ -55,7 +55,7 @@ def _figures(server: str, place: Path, url: str, lite: str, count: int, runs: in
             for kind, port in ports.items():
                 some = made if kind != "orm" else made[: max(64, count // 5)]
                 seconds, answers = caller.call(port, some, CONNECTIONS)
-                if answers != {"204": len(some)}:
+                if answers != {"200": len(some)}:
                     raise RuntimeError(f"{server}, {kind}: answers {dict(answers)}")
                 figures[kind].append(len(some) / seconds)
                 if kind.startswith("portal"):
