@@ -37,7 +37,7 @@ class AsGateway:
     """The tests' carrier, which keeps what it is told, in the place of a gateway."""
 
     def __init__(self, process):
-        self.process, self.url, self.kind = process, process.url, "carrier"
+        self.process, self.url, self.kind, self.pid = process, process.url, "carrier", 0
 
     def taken(self):
         return self.process.summary()["taken"]
@@ -58,6 +58,7 @@ def test_a_worker_tells_everybody_once_and_the_bare_clients_post_the_same(rig, c
     with rig.workers(1, gateway.url, twilio_auth_token=TOKEN, max_in_flight=50) as workers:
         timed = handover.hand_over(rig, gateway, workers, SHARE)
         assert workers[0].memory() > 1
+        assert rig.cpu() > 0
     assert timed.sent.accepted == timed.sent.outcomes == gateway.taken() == TOLD
     said = gateway.said()
     assert len(said) == TOLD

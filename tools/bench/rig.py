@@ -68,6 +68,19 @@ class Sent:
         return self.accepted / max(1e-9, self.seconds)
 
 
+def family_cpu(pid: int) -> float:
+    """Seconds of processor that a process, its children and those of them that have ended have used."""
+    used = 0
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError):
+            fields = stat.read_text().rpartition(")")[2].split()
+            if stat.parent.name == str(pid):
+                used += sum(map(int, fields[11:15]))
+            elif fields[1] == str(pid):
+                used += int(fields[11]) + int(fields[12])
+    return used / TICKS
+
+
 class Process:
     """A worker at work: what it has used so far."""
 
@@ -202,6 +215,10 @@ class Rig:
     def run(self, sql: str, *values: object) -> None:
         with psycopg.connect(self.raw_url, autocommit=True) as server:
             server.execute(sql, values)
+
+    def cpu(self) -> float:
+        """Seconds of processor that the database has used so far."""
+        return family_cpu(int(self.one("SELECT pg_read_file('postmaster.pid')").split()[0]))
 
     def settle(self) -> None:
         """Let the disk come to rest, so that no run pays for what an earlier one wrote."""

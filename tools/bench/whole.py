@@ -1,5 +1,6 @@
 """The whole way, from the issue until the last outcome is written and counted, with two worker processes; beside what its three
-parts take bare, one after the other. And what happens meanwhile: memory, and a red warning that overtakes."""
+parts take bare, one after the other. It is a drill: the bare parts make no pages either. And what happens meanwhile: memory; and
+a red warning that overtakes a real blue one."""
 
 from __future__ import annotations
 
@@ -11,7 +12,7 @@ import psycopg
 
 from tools.bench import clients
 from tools.bench.gateways import Gateway
-from tools.bench.handover import IN_FLIGHT, check
+from tools.bench.handover import IN_FLIGHT, Used, check, each
 from tools.bench.population import SHARES
 from tools.bench.rig import Process, Rig, Watch
 from tools.bench.rows import AT_MOST, Row, compared, middle, notes, spread
@@ -45,18 +46,19 @@ def measure(rig: Rig, gateway: Gateway, *, share: int, runs: int) -> list[Row]:
         for _ in range(runs):
             rig.settle()
             gateway.reset()
-            before = [worker.memory() for worker in workers]
+            before, used = [worker.memory() for worker in workers], Used(rig, gateway, workers)
             with Watch(workers) as watch:
-                dispatch = rig.issue(share)
+                dispatch = rig.issue(share, drill=True)
                 sent = rig.ended(dispatch, workers)
+            spent = each(used.since(), sent.accepted)
             check(rig, gateway, sent, share)
             ours.append(sent.seconds)
             bare.append(_bare(rig, gateway, workers, share, dispatch))
     many = rig.many(share)
     parts = bare[[one.seconds for one in bare].index(sorted(one.seconds for one in bare)[len(bare) // 2])]
-    row = compared(f"whole: issue → last outcome counted, {many:,} people, {WORKERS} worker processes", middle(ours), "s",
+    row = compared(f"whole: issue → last outcome counted, {many:,} people, {WORKERS} workers", middle(ours), "s",
                    "bare plan + bare loops + bare fold", middle([one.seconds for one in bare]), AT_MOST, 1.3,
-                   notes(f"bare: {parts}", woken, spread(ours)))
+                   notes(f"bare: {parts}", woken, spent, spread(ours)))
     return [row, _memory(watch, before, many)] if watch else [row]
 
 
