@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import os
+import signal
 import sys
 import tempfile
 import time
@@ -115,6 +116,7 @@ def main() -> None:
     names = [name for name in asked.only.split(",") if name] or list(SECTIONS)
     if unknown := set(names) - set(SECTIONS):
         parser.error(f"there is no section {', '.join(sorted(unknown))}; there are {', '.join(SECTIONS)}")
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # whatever was started is ended
     before, begun, rows = machine(), time.monotonic(), list[Row]()
     say(f"load before: {os.getloadavg()[0]:.2f} on {os.cpu_count()} cores")
     people = asked.people or (QUICK_PEOPLE if asked.quick else PEOPLE)
