@@ -13,12 +13,14 @@ from typing import Literal
 
 from portal.channels.sms import smpp_text
 from portal.channels.sms.provider import DELIVERED, FAILED, SENT, UNDELIVERED, Receipt
+from portal.core import phones
 
 #: How a carrier writes its numbers of messages: as they are, or as a number in one of these bases.
 Numbers = Literal["text", "hex", "decimal"]
 
 _RECEIPTED_ID, _PAYLOAD, _STATE, _SAR_NUMBER = 0x001E, 0x0424, 0x0427, 0x020F
 _HEADER_INDICATOR = 0x40  # esm_class
+_INTERNATIONAL = 1  # type of number
 _KIND, _RECEIPT, _INTERMEDIATE = 0x3C, 0x04, 0x20  # esm_class: bits of its kind
 _STATES = {1: "ENROUTE", 2: "DELIVRD", 3: "EXPIRED", 4: "DELETED", 5: "UNDELIV", 6: "ACCEPTD", 7: "UNKNOWN", 8: "REJECTD"}
 #: UNKNOWN and what carriers invent are no news: the message stays without a receipt, which is shown as such.
@@ -45,7 +47,7 @@ class Unreadable(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """What a phone wrote. `phone` as the carrier writes it; `part` above 1: it goes on from an earlier one."""
+    """What a phone wrote. `phone`: E.164; `part` above 1: it goes on from an earlier one."""
 
     phone: str
     body: str
@@ -63,7 +65,8 @@ class _Fields:
 
 
 def read(body: bytes, numbers: Numbers = "text") -> Receipt | Written | None:
-    """What the body of a deliver_sm says; None where it is nothing new. Raises Unreadable."""
+    """What the body of a deliver_sm says; None where it is nothing new, or comes from no telephone that could be answered. Raises
+    Unreadable."""
     fields = _fields(body)
     message = fields.message or fields.more.get(_PAYLOAD, b"")
     if fields.esm_class & _KIND in (_RECEIPT, _INTERMEDIATE) or _RECEIPTED_ID in fields.more:
@@ -73,7 +76,8 @@ def read(body: bytes, numbers: Numbers = "text") -> Receipt | Written | None:
     part = (fields.more.get(_SAR_NUMBER) or b"\x01")[0]
     if fields.esm_class & _HEADER_INDICATOR:
         part, message = smpp_text.without_header(message)
-    return Written(_phone(fields), smpp_text.decode(fields.coding, message), part)
+    phone = _phone(fields)
+    return Written(phone, smpp_text.decode(fields.coding, message), part) if phone else None
 
 
 def number(text: bytes, numbers: Numbers) -> str:
@@ -103,8 +107,14 @@ def _receipt(fields: _Fields, message: bytes, numbers: Numbers) -> Receipt | Non
 
 
 def _phone(fields: _Fields) -> str:
-    text = fields.source.decode("ascii", "ignore")
-    return f"+{text}" if fields.source_ton == 1 and text.isdigit() else text
+    """E.164, empty where it is none: carriers tell numbers with the country's code or as at home, and do not always say which."""
+    text = fields.source.decode("ascii", "ignore").removeprefix("+")
+    for written in (f"+{text}",) if fields.source_ton == _INTERNATIONAL else (text, f"+{text}"):
+        try:
+            return phones.parse(written)
+        except ValueError:
+            continue
+    return ""
 
 
 def _fields(body: bytes) -> _Fields:

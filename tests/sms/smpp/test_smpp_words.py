@@ -89,10 +89,24 @@ def test_a_state_that_says_nothing_is_no_news_and_a_receipt_for_nothing_is_refus
 
 def test_a_text_of_a_phone_is_read_in_its_coding_and_its_later_parts_are_known():
     assert smpp_delivered.read(deliver("退订".encode("utf-16-be"), coding=8)) == Written("+8613800000000", "退订", 1)
-    assert smpp_delivered.read(deliver(b"STOP\x00", source=b"106", ton=3)) == Written("106", "STOP@", 1)
+    assert smpp_delivered.read(deliver(b"STOP\x00")) == Written("+8613800000000", "STOP@", 1)
     part = deliver(b"\x05\x00\x03\x07\x02\x02rest", 0x40)
     assert smpp_delivered.read(part) == Written("+8613800000000", "rest", 2)
     assert smpp_delivered.read(deliver(b"rest", more=tlv(0x20F, b"\x02"))) == Written("+8613800000000", "rest", 2)
+
+
+@pytest.mark.parametrize(("source", "ton", "phone"), [
+    (b"8613800000000", 1, "+8613800000000"), (b"+8613800000000", 1, "+8613800000000"), (b"8613800000000", 0, "+8613800000000"),
+    (b"13800000000", 0, "+8613800000000"), (b"13800000000", 2, "+8613800000000"), (b"85291234567", 0, "+85291234567"),
+    (b"85291234567", 1, "+85291234567"), (b"8612900000001", 1, "+8612900000001"),
+])
+def test_a_phone_is_known_however_its_number_is_told(source: bytes, ton: int, phone: str):
+    assert smpp_delivered.read(deliver(b"STOP", source=source, ton=ton)) == Written(phone, "STOP", 1)
+
+
+@pytest.mark.parametrize(("source", "ton"), [(b"106", 3), (b"BANK", 5), (b"", 0), (b"12", 1)])
+def test_who_is_no_phone_is_not_answered(source: bytes, ton: int):
+    assert smpp_delivered.read(deliver(b"STOP", source=source, ton=ton)) is None
 
 
 @settings(max_examples=40, deadline=None)

@@ -26,7 +26,7 @@ from portal.channels.sms.lines.line import NOT_TAKEN, OPEN, Letter, LineState, O
 from portal.channels.sms.lines.options import Ears
 from portal.channels.sms.lines.smpp_handed import Handed
 from portal.channels.sms.lines.smpp_inbox import Done, Inbox
-from portal.channels.sms.lines.smpp_options import INTERNATIONAL, SmppOptions
+from portal.channels.sms.lines.smpp_options import SmppOptions
 from portal.channels.sms.lines.smpp_session import CONNECTION, TIMEOUT, Session
 from portal.channels.sms.provider import ACCEPTED, FAILED, RETRY
 from portal.config import Settings
@@ -194,7 +194,7 @@ class SmppLine:
         return made
 
     def _number(self, to: str) -> bytes:
-        return (to.removeprefix("+") if self.options.destination_ton == INTERNATIONAL else to).encode("ascii", "replace")[:20]
+        return to.removeprefix("+").encode("ascii", "replace")[:20]
 
     def _begin(self, handed: Handed) -> None:
         self.governor.begin(handed.left)
