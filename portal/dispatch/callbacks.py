@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
@@ -28,6 +30,7 @@ log = logging.getLogger(__name__)
 
 LARGEST_CALLBACK = 16 * 1024  # bytes; a carrier's form is a tenth of that
 PREFIX = "/hooks/sms/"
+REFUSED_SECONDS = 60.0  # between two lines of the log about forged calls
 _LARGEST_ID = 2**63 - 1
 _NOTHING = [("Content-Length", "0")]
 
@@ -43,6 +46,7 @@ class Callbacks:
         self._base = app.extensions["anlan"].base_url
         self._making = threading.Lock()
         self._together: receipts.Together | None = None
+        self._refused = _Refused()
 
     def __call__(self, environ: Environ, start: Start) -> Iterable[bytes]:
         path = environ.get("PATH_INFO", "")
@@ -66,6 +70,7 @@ class Callbacks:
         try:
             self._hear(ear, url, body, EnvironHeaders(environ), batch_id, recipient_id)  # type: ignore[arg-type]
         except Forged:
+            self._refused.note(name)
             return _answer(start, "403 Forbidden")
         except Rejected:
             return _answer(start, "400 Bad Request")
@@ -92,6 +97,25 @@ class Callbacks:
             if self._together is None:
                 self._together = receipts.Together(db.engine)
             return self._together
+
+
+class _Refused:
+    """Tells the log of calls that were not signed rightly, and not of each: whoever runs this server may have set a wrong key."""
+
+    def __init__(self) -> None:
+        self._guard = threading.Lock()
+        self._since: Counter[str] = Counter()
+        self._again_at = 0.0
+
+    def note(self, name: str) -> None:
+        with self._guard:
+            self._since[name] += 1
+            if time.monotonic() < self._again_at:
+                return
+            self._again_at = time.monotonic() + REFUSED_SECONDS
+            found, self._since = self._since, Counter()
+        log.warning("refused calls that are not signed with the key of their line's account, for the address that"
+                    " ANLAN_PUBLIC_URL gives: %s", ", ".join(f"{line} {n}" for line, n in sorted(found.items())))
 
 
 def ears(app: Flask) -> dict[str, Ear]:

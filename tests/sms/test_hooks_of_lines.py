@@ -104,6 +104,18 @@ def test_a_report_that_could_not_be_kept_is_to_be_sent_again_and_says_nothing_of
     assert kept(hooks) == [(12, 34, "delivered", "")]
 
 
+def test_forged_calls_are_told_to_the_log_together_and_without_what_they_said(lines: Flask, caplog) -> None:
+    for n in range(1, 20):
+        for name in ("first", "second"):
+            path = f"/hooks/sms/{name}/7/{n}"
+            assert post(lines, path, report(FIRST), by("guess", path, report(FIRST))) == 403
+    said = [record.getMessage() for record in caplog.records if "refused calls" in record.getMessage()]
+    assert len(said) == 1, "one line a minute"
+    assert said[0].endswith("first 1")
+    assert "guess" not in caplog.text
+    assert report(FIRST)["To"] not in caplog.text
+
+
 def test_only_a_form_of_a_bounded_length_is_read(hooks: Flask) -> None:  # noqa: F811
     """What tells no length is read as far as the bound, and what is not a form has no good signature."""
     path = "/hooks/sms/twilio/1/2"

@@ -33,7 +33,7 @@ FORM_GOAL, ORM_GOAL = 0.5, 4.0
 
 def measure(*, quick: bool = False, runs: int = 3) -> list[Row]:
     """Callbacks a second on both servers and both databases. Each run calls all kinds one after the other."""
-    count = 1500 if quick else 15_000
+    count = 1500 if quick else 10_000
     with tempfile.TemporaryDirectory(prefix="anlan-callbacks-") as folder, postgres_server(durable=True) as prefix:
         place, url = Path(folder), _prepared(prefix, count)
         lite = f"sqlite:///{place / 'anlan.db'}"
