@@ -9,7 +9,7 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from portal.channels.sms.lines.line import CLOSED, OPEN, LineState
+from portal.channels.sms.lines.line import CLOSED, OPEN, TRYING, LineState
 from portal.channels.sms.lines.switch import LOOK, Switch
 
 
@@ -85,6 +85,11 @@ def test_who_was_told_over_a_line_is_told_over_it_as_long_as_it_is_up() -> None:
     lines[1].is_(circuit=OPEN)
     clock.now += LOOK
     assert switch.pick("line-1").name == "line-0"  # type: ignore[union-attr]
+    lines[1].is_(circuit=TRYING)
+    clock.now += LOOK
+    assert switch.pick("line-1").name == "line-0", "one message tries it, and the others do not wait for that"  # type: ignore[union-attr]
+    lines[1].free = 1
+    assert switch.pick("line-1").name == "line-1"  # type: ignore[union-attr]
     assert switch.pick("gone from the settings").name == "line-0"  # type: ignore[union-attr]
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 
-from portal.channels.sms.lines.line import CLOSED, OPEN, Line
+from portal.channels.sms.lines.line import CLOSED, Line
 
 LOOK = 0.25  # seconds between two looks at how lines do
 LEAST = 0.02  # of its weight that a line keeps, so that it is seen when it is well again
@@ -37,10 +37,13 @@ class Switch:
         now = self._clock()
         if now - self._looked >= LOOK:
             self._look(now)
-        if preferred and self._up.get(preferred):
-            line = self._by_name[preferred]
-            return line if line.room() > 0 else None
-        best, total = None, 0.0
+        if preferred and (line := self._by_name.get(preferred)) is not None:
+            if line.room() > 0:
+                return line
+            if self._up[preferred]:
+                return None
+        best: Line | None = None
+        total = 0.0
         current = self._current
         for line in self.lines:
             if line.room() <= 0:
@@ -65,9 +68,9 @@ class Switch:
         self._looked = now
         for line in self.lines:
             state = line.state()
-            was_up, up = self._up[line.name], state.circuit != OPEN and state.pause <= LONG_PAUSE
+            was_up, up = self._up[line.name], state.circuit == CLOSED and state.pause <= LONG_PAUSE
             self._up[line.name] = up
-            deserved = line.weight * max(LEAST, _worth(state.circuit == CLOSED and up, state.troubles, state.latency))
+            deserved = line.weight * max(LEAST, _worth(up, state.troubles, state.latency))
             share = self._shares[line.name]
             self._shares[line.name] = deserved if deserved < share else share + (deserved - share) * part
             if up and not was_up:
