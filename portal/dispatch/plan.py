@@ -27,7 +27,7 @@ from portal.core.arrays import ById
 from portal.core.clock import utcnow
 from portal.core.db import db, transaction
 from portal.dispatch import events, tallies
-from portal.dispatch.lease import complete
+from portal.dispatch.ending import complete
 from portal.dispatch.models import PLANNING, READY, RUNNING, WEB, Batch, Dispatch
 from portal.dispatch.planning.aimed import aimed
 from portal.dispatch.planning.pieces import Job, Part, Phase, Piece, Waiting
@@ -70,6 +70,7 @@ def _slices(dispatch_id: uuid.UUID) -> Generator[bool, None, bool]:
             piece = phases[at].read(after, limit)
         except Waiting:
             yield False
+            db.session.rollback()  # what was read so far may be old
             continue
         last = piece.after is None and at + 1 == len(phases)
         if piece.after is None and not last:
@@ -111,7 +112,9 @@ def waiting_dispatches(session: Session) -> list[uuid.UUID]:
 def _job(dispatch: Dispatch, bulletin: Bulletin) -> Job:
     chain = bulletins.of_warning(db.session, bulletin.warning_id)
     aim, zone = bulletin.snapshot["target"], current_settings().timezone
-    places = dispatch.places.split() or (order.by_danger(aim, utcnow()) if dispatch.channel != WEB else [])
+    places = dispatch.places.split()
+    if not places and dispatch.channel != WEB and bulletin.kind != CANCEL:
+        places = order.by_danger(aim, utcnow())
     return Job(
         id=dispatch.id,
         channel=dispatch.channel,
@@ -182,9 +185,7 @@ def _write(job: Job, piece: Piece, seen: str, cursor: str, *, last: bool) -> boo
         if rows:
             session.execute(insert(Batch), rows)
             tallies.add(session, job.id, _counts(piece.parts))
-            row.moved_at = now
-        row.cursor = cursor
-        row.places = " ".join(job.places)
+        row.cursor, row.places, row.moved_at = cursor, " ".join(job.places), now
         if last:
             row.planned_at, row.state = now, RUNNING
             session.flush()
