@@ -1,4 +1,5 @@
-"""Bad days of what people and the clock do: the web dies while a warning is issued, the scheduler while one expires."""
+"""Bad days at the turns of a warning: the web dies while one is issued, the scheduler while one expires, a worker stands still
+across an all-clear or the end."""
 
 from __future__ import annotations
 
@@ -6,14 +7,15 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
+from typing import Any
 
 from sqlalchemy import select
 
 from portal.core.db import db
-from portal.warnings.models import Bulletin
-from tests.faults import days
+from portal.warnings.models import CANCEL, Bulletin
+from tests.faults import checks, days
 from tests.faults.days import Day, Scene
-from tests.faults.house import POSTGRESQL, SQLITE, Ground
+from tests.faults.house import POSTGRESQL, SQLITE, Ground, Process
 from tests.waiting import until
 from tests.whole.operator import Operator
 
@@ -108,10 +110,59 @@ def leader_dies_before_expiry(scene: Scene) -> None:
         scene.day.wrong.append(f"it ended {told[0]}, not {told[1]}")
 
 
+def _frozen(scene: Scene, **content: Any) -> Process:
+    """A worker that stands still in the midst of sending, with more in its hands."""
+    scene.house.carrier.faults(callbacks=False, delay_ms=300)
+    scene.issue(**content)
+    worker = scene.house.begin("worker")
+    until(lambda: scene.house.carrier.taken > 100, "something was sent")
+    worker.signal(signal.SIGSTOP)
+    time.sleep(0.6)  # what is on its way arrives
+    return worker
+
+
+def frozen_across_an_all_clear(scene: Scene) -> None:
+    """Its leases lapse, another has ended the warning and told of the end; when it goes on, it sends nothing of the warning."""
+    worker, house = _frozen(scene), scene.house
+    alert, sent = scene.told, house.carrier.taken
+    clear = house.issue(kind=CANCEL, replaces=alert)
+    house.carrier.faults(delay_ms=0)
+    house.begin("worker")
+    # Where it stands still within a transaction, its locks are held until the database gives it up.
+    until(lambda: house.dispatches_open() == 0, "both are at rest", 2 * days.PATIENCE)
+    assert house.carrier.taken > sent
+    back = time.time()
+    worker.signal(signal.SIGCONT)
+    time.sleep(2.0)
+    messages = house.carrier.messages()
+    warned, cleared = (checks.read(house, bulletin, messages) for bulletin in (alert, clear))
+    if late := sum(t > back for times in warned.taken.values() for t in times):
+        scene.day.wrong.append(f"{late} were warned after they had been told of the end")
+    scene.day.wrong += checks.of_one(house, warned) + checks.of_one(house, cleared) + checks.addressed([warned], cleared)
+    scene.day.wrong += checks.processes(house)
+    scene.sees("结果不明")
+
+
+def frozen_across_the_end(scene: Scene) -> None:
+    """The time of the warning ends meanwhile."""
+    worker, house = _frozen(scene, seconds=6.0), scene.house
+    until(lambda: time.time() > scene.told.expires.timestamp() + 1, "its time is over")
+    back = time.time()
+    worker.signal(signal.SIGCONT)
+    until(lambda: house.dispatches_open() == 0, "it is at rest", days.PATIENCE)
+    told = checks.read(house, scene.told, house.carrier.messages())
+    if late := sum(t > back for times in told.taken.values() for t in times):
+        scene.day.wrong.append(f"{late} were sent after the end")
+    scene.sees("到期前未发送")
+    scene.ends_well(state="expired")
+
+
 def every(ground: Ground, kinds: list[str]) -> Iterator[Callable[[], Day]]:
     plain: list[tuple[str, str, Callable[[Scene], None]]] = [
         ("web dies within an issue", "nothing is issued, and it can be issued again", web_dies_in_the_transaction),
         ("web dies after an issue", "all is issued, once", web_dies_after_the_commit),
+        ("worker frozen across an all-clear", "nothing of the warning comes after it", frozen_across_an_all_clear),
+        ("worker frozen across the end", "nothing comes after it", frozen_across_the_end),
         ("scheduler dies before an expiry", "another lets it expire", leader_dies_before_expiry),
     ]
     for name, promise, act in plain:

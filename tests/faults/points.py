@@ -103,6 +103,17 @@ while_planning_or_claiming = _held("batch", "worker, while it plans or claims")
 while_counting = _held("tally", "worker, while it counts")
 
 
+def while_folding(stage: Stage) -> None:
+    """Reports come to the web, and the worker folds them in."""
+    if not stage.house.alive("web"):
+        stage.house.begin("web").ready()
+    stage.house.carrier.faults(callbacks=True)
+    _folding(stage)
+
+
+_folding = _held("delivery", "worker, while it folds reports")
+
+
 def at_the_first_slice(stage: Stage) -> None:
     """Between the slices of a plan, or soon after: as soon as there is a batch."""
     worker = stage.worker()
@@ -211,7 +222,8 @@ def web(stage: Stage) -> None:
 #: How often each is drawn.
 WEIGHTS: dict[Callable[[Stage], None], int] = {
     at_any_moment: 3, while_it_starts: 1, while_sending: 4, all_in_flight: 3, answered_and_unwritten: 3,
-    while_planning_or_claiming: 2, while_counting: 2, at_the_first_slice: 1, frozen_and_back: 1, one_of_two: 2, while_it_ends: 2,
+    while_planning_or_claiming: 2, while_counting: 2, while_folding: 2, at_the_first_slice: 1, frozen_and_back: 1, one_of_two: 2,
+    while_it_ends: 2,
     database_dies: 2, database_restarts: 1, worker_and_database: 1, scheduler: 2, web: 2,
     broker_dies: 2,
 }
