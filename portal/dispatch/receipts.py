@@ -23,7 +23,7 @@ from sqlalchemy.orm import Session
 
 from portal.core.clock import utcnow
 from portal.core.db import db, insert_into, transaction
-from portal.dispatch import receipt_log, tallies
+from portal.dispatch import late, receipt_log, tallies
 from portal.dispatch.models import OVERDUE, READY, SMS, Batch, Carried, Delivery, Outcome, Receipt, StrayReceipt
 from portal.dispatch.receipt_log import Row, Together
 from portal.dispatch.recipients import unpack
@@ -248,9 +248,10 @@ def _write(session: Session, furthest: dict[Key, Any]) -> None:
     if not furthest:
         return
     counts: dict[Any, Counter[tallies.Key]] = {}
-    for r in furthest.values():
+    unrecorded = late.went_out(session, (r for r in furthest.values() if r.ended is None and r.was is None and r.channel == SMS))
+    for key, r in furthest.items():
         counter = counts.setdefault(r.dispatch_id, Counter())
-        place, mask = (r.region_code, r.language), r.audiences or 0
+        place, mask = (r.region_code, r.language), r.audiences or unrecorded.get(key, 0)
         if r.state == OVERDUE and r.ended == tallies.ACCEPTED and r.was in tallies.SILENT:
             counter[*place, tallies.SILENT[r.was], mask] -= 1
             if r.status in tallies.SILENT:

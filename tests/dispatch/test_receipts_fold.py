@@ -197,6 +197,25 @@ def test_a_batch_that_ended_without_an_outcome_takes_the_receipts_of_its_own_peo
     assert bench.count(StrayReceipt) == 1
 
 
+@pytest.mark.parametrize("ended", ["stopped", "expired"])
+def test_who_counts_as_never_sent_and_of_whom_the_carrier_reports_counts_as_uncertain(bench, ended):
+    """So that an all-clear reaches them too."""
+    bench.close()
+    with transaction() as session:
+        session.execute(update(Dispatch).values(state=ended))
+        tallies.add(session, bench.dispatch, Counter({(district.LIULIAN, "zh", ended, 0): len(PEOPLE)}))
+    receipts.record_many([(bench.batch, 1, "sent", "", "twilio", "SM1"), (bench.batch, 1, "sent", "", "twilio", "SM1")])
+    bench.fold()
+    bench.say(1, "delivered")
+    bench.say(99, "delivered")
+    bench.fold()
+    outcome = db.session.execute(select(Outcome)).scalar_one()
+    assert (outcome.recipient_id, outcome.status, outcome.carrier, outcome.carrier_id) == (1, "uncertain", "twilio", "SM1")
+    ends = {key: n for key, n in db.session.execute(select(Tally.key, Tally.n)) if n and "/" not in key}
+    assert ends == {ended: len(PEOPLE) - 1, "uncertain": 1}
+    assert bench.stages() == {("delivered", 0): 1}
+
+
 def test_a_carriers_number_that_nobody_knows_waits_a_while_and_is_then_kept_apart(bench):
     receipts.record_numbered([("smpp", "n77", "undelivered", "30003"), ("smpp", "n1", "delivered", "")])
     assert bench.fold() == 0
