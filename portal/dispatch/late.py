@@ -1,6 +1,6 @@
 """Messages that count as never sent, until the carrier tells what became of them.
 
-A dispatch that is stopped or expires counts whom no worker has recorded as not sent, unless a worker may have been about it. Where
+A dispatch that is stopped or expires counts whom no worker has recorded as not sent, unless a worker may have been about it. If
 a carrier reports of one of them, it has taken the message after all: the person counts as uncertain, and hears what comes later.
 """
 
