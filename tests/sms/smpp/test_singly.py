@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import threading
 from datetime import timedelta
 
@@ -13,6 +15,7 @@ from portal.channels.sms.lines.options import Ears
 from portal.channels.sms.lines.singly import Singly
 from portal.channels.sms.lines.smpp_line import SmppLine
 from portal.channels.sms.provider import ACCEPTED, INVALID, RETRY, Message, Result
+from portal.config import ROOT
 from portal.core.clock import utcnow
 from tests.sms.smpp.conftest import PASSWORD, numbers, options_for
 from tests.waiting import until
@@ -80,6 +83,22 @@ def test_lines_are_closed_when_nobody_writes_and_opened_again_when_somebody_does
     until(lambda: smsc.counts().get("unbinds") == 1, "the line is left")
     assert send(provider, numbers(1)).popitem()[1].status == ACCEPTED
     assert smsc.counts()["binds"] == 2
+
+
+def test_a_process_that_ends_says_good_bye(smsc):
+    script = (
+        "from datetime import timedelta\n"
+        "from portal.channels.sms.lines.options import Ears\n"
+        "from portal.channels.sms.lines.singly import Singly\n"
+        "from portal.channels.sms.lines.smpp_line import SmppLine, SmppOptions\n"
+        "from portal.channels.sms.provider import Message\n"
+        "from portal.core.clock import utcnow\n"
+        f"options = SmppOptions(name='b', host='127.0.0.1', port={smsc.port}, system_id='anlan', password='{PASSWORD}')\n"
+        "Singly(lambda: [SmppLine(options, Ears())]).send('1', [Message('r', '+8613800000001')], callback_url=None,\n"
+        "    expires_at=utcnow() + timedelta(minutes=1), on_result=lambda r: print(r.status), halted=lambda: False)\n")
+    ended = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, timeout=60, check=True)
+    assert ended.stdout.strip() == ACCEPTED
+    until(lambda: smsc.counts().get("unbinds") == 1, "the good-bye has come")
 
 
 def test_many_may_send_at_once(single, smsc):

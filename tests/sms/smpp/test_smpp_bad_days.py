@@ -14,6 +14,7 @@ from portal.channels.sms.lines.smpp_inbox import Inbox
 from portal.channels.sms.provider import ACCEPTED, INVALID, RETRY
 from tests.sms.smpp.conftest import letter, numbers
 from tests.sms.smpp.test_smpp_line import LONG, THREE
+from tests.waiting import until
 
 
 @pytest.mark.parametrize("seed", [1, 2])
@@ -59,6 +60,7 @@ def test_what_the_inbox_has_no_room_for_is_refused_and_what_it_has_is_kept(monke
     inbox = Inbox("b", "text", Ears(), lambda said: done.extend((origin, status) for origin, status, _reply in said))
     assert [inbox.put(n, b"") for n in range(5)] == [True, True, True, False, False]
     inbox.start()
-    inbox.end(30)
+    inbox.end()
+    until(lambda: not inbox.alive, "the inbox has ended")
     assert done == [(0, 0), (1, 0), (2, 0)]
     assert not inbox.put(9, b"")

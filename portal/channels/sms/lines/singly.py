@@ -8,6 +8,8 @@ send warnings.
 from __future__ import annotations
 
 import asyncio
+import atexit
+import contextlib
 import logging
 import threading
 import time
@@ -79,7 +81,6 @@ class Singly:
             post, self._post = self._post, None
         if post is not None:
             post.end()
-            post.thread.join(2 * CLOSING)
 
     def _idle(self, post: _Post) -> bool:
         """Whether nobody uses it any more; then nobody will."""
@@ -127,15 +128,21 @@ class _Post:
         self._lines, self._idle = list(lines), idle
         self._switch = Switch(self._lines)
         self._jobs: list[_Job] = []
+        self._ending: asyncio.Task[None] | None = None
         self._loop = asyncio.new_event_loop()
         self.thread = threading.Thread(target=self._run, name="sms-singly", daemon=True)
         self.thread.start()
+        atexit.register(self.end)  # carriers are told good-bye
 
     def call(self, what: Callable[..., object], *values: Any) -> None:
         self._loop.call_soon_threadsafe(what, *values)
 
     def end(self) -> None:
-        self.call(self._end)
+        """Close the lines and end the thread."""
+        if self.thread.is_alive():
+            with contextlib.suppress(RuntimeError):  # the loop has ended meanwhile
+                self.call(self._end)
+            self.thread.join(2 * CLOSING)
 
     # -- in the loop's thread ---------------------------------------------------------------------
 
@@ -156,6 +163,7 @@ class _Post:
         self._loop.call_later(LOOK, self._look)
         self._loop.run_forever()
         self._loop.close()
+        atexit.unregister(self.end)
 
     def _pump(self) -> None:
         for job in self._jobs:
@@ -193,7 +201,7 @@ class _Post:
             self._loop.call_later(LOOK, self._look)
 
     def _end(self) -> None:
-        self._ending = self._loop.create_task(self._close())
+        self._ending = self._ending or self._loop.create_task(self._close())
 
     async def _close(self) -> None:
         for job in self._jobs:
@@ -203,4 +211,5 @@ class _Post:
                 await asyncio.gather(*(line.close(1.0) for line in self._lines))
         except TimeoutError:
             _log.warning("lines for single texts did not close in time")
-        self._loop.stop()
+        finally:
+            self._loop.stop()

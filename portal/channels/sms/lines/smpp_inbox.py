@@ -61,13 +61,15 @@ class Inbox:
                 self._turn.notify()
             return True
 
-    def end(self, seconds: float) -> None:
-        """Take nothing more, and keep what is there."""
+    def end(self) -> None:
+        """Take nothing more, and keep what is there; it has ended when it is not `alive` any more."""
         with self._turn:
             self._ending = True
             self._turn.notify()
-        if self._thread.ident is not None:
-            self._thread.join(seconds)
+
+    @property
+    def alive(self) -> bool:
+        return self._thread.is_alive()
 
     def _work(self) -> None:
         while True:

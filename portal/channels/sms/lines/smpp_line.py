@@ -36,7 +36,7 @@ SWEEP = 0.25  # seconds between two looks for what is overdue
 PART_TRIES, PART_PAUSE = 5, 0.5  # seconds between them
 FIRST_PAUSE, REFUSED_PAUSE, LONGEST_PAUSE = 0.5, 5.0, 60.0  # seconds until it is tried to bind again
 LASTED = 5.0  # seconds after which a bind counts as one that stood
-GOOD_BYE = 2.0  # seconds
+GOOD_BYE, KEEPING = 2.0, 1.0  # seconds for the carrier to say it too, and at least for what it brought last to be kept
 ANSWERS_LAST = timedelta(hours=1)
 #: Words of ours beside the carrier's: the text's time is over, it has too many parts, there is no bind any more.
 EXPIRED, TOO_LONG, LOST = "expired", "too_long", CONNECTION
@@ -107,7 +107,10 @@ class SmppLine:
         end = time.monotonic() + seconds
         while self.governor.in_flight and self._session is not None and time.monotonic() < end:
             await asyncio.sleep(0.02)
-        await self._loop.run_in_executor(None, self._inbox.end, max(1.0, end - time.monotonic()))
+        self._inbox.end()
+        end = max(end, time.monotonic() + KEEPING)
+        while self._inbox.alive and time.monotonic() < end:
+            await asyncio.sleep(0.02)
         await asyncio.sleep(0)  # what the inbox kept last is answered
         if self._keeper is not None:
             if self._session is not None and self._over is not None:
