@@ -23,23 +23,17 @@ from portal import current_settings
 from portal.core.clock import utcnow
 from portal.core.db import UtcDateTime, db, transaction
 from portal.dispatch import outcomes, tallies
-from portal.dispatch.holding import Hold, any_open, hold
+from portal.dispatch.ending import add_unsure, close, complete, in_flight, unrecorded
+from portal.dispatch.holding import Hold, hold
 from portal.dispatch.models import (
-    BATCH_DONE,
-    DONE,
     PLANNING,
-    PUSH,
     READY,
     RUNNING,
-    SMS,
-    SPEAKERS,
-    STOPPED,
     Batch,
     Dispatch,
     Outcome,
 )
-from portal.dispatch.recipients import pack, unpack
-from portal.subscribers.contacts import audiences_of
+from portal.dispatch.recipients import unpack
 
 #: Longest pause between two tries of a batch, in seconds.
 LONGEST_PAUSE = 60
@@ -140,9 +134,9 @@ def _leased(session: Session, batch: Batch, bulletin_id: uuid.UUID, expires_at: 
     batch.due_at = now + timedelta(seconds=current_settings().lease_seconds)
     recipients = unpack(batch.recipients)
     if batch.fence > 1:
-        recipients = _unrecorded(session, batch)
+        recipients = unrecorded(session, batch)
     if dead:
-        _add_unsure(batch, _in_flight(batch, recipients))
+        add_unsure(batch, in_flight(batch, recipients))
     return Lease(batch.id, batch.fence, batch.dispatch_id, bulletin_id, batch.channel, batch.lane, batch.region_code,
                  batch.language, batch.attempts, expires_at, recipients, batch.carrier)
 
@@ -277,7 +271,7 @@ def _part(session: Session, lease: Lease, parting: Parting, counts: Counter[tall
     """Let go of a batch of which some are left."""
     batch = session.get_one(Batch, lease.batch_id, populate_existing=True)
     batch.lease_owner, batch.due_at = None, now
-    _add_unsure(batch, parting.unsure)
+    add_unsure(batch, parting.unsure)
     state, expires_at = session.execute(select(Dispatch.state, Dispatch.expires_at).where(Dispatch.id == lease.dispatch_id)).one()
     if state not in ACTIVE or expires_at <= now:
         if not parting.back:
@@ -322,73 +316,6 @@ def _touch(session: Session, results: Iterable[Results], now: datetime) -> dict[
         session.execute(update(Dispatch).where(Dispatch.id == dispatch_id).values(**values)
                         .execution_options(synchronize_session=False))
     return touched
-
-
-def close(session: Session, batch: Batch, state: str, now: datetime) -> Counter[tallies.Key]:
-    """Close a locked batch of a dispatch that ended in `state`; the counts of who had no outcome. Who may have been
-    reached gets one that says so, and hears what comes later; the others were never sent."""
-    left = _unrecorded(session, batch)
-    if batch.lease_owner is not None:  # its worker is dead
-        _add_unsure(batch, _in_flight(batch, left))
-    uncertain = left[np.isin(left, unpack(batch.unsure))]
-    masks = audiences_of(uncertain.tolist()) if len(uncertain) and batch.channel == SMS else {}
-    outcomes.append(session, [(batch.id, int(i), tallies.UNCERTAIN, "", "", "", masks.get(int(i), 0)) for i in uncertain], now)
-    batch.state = BATCH_DONE
-    key = tallies.STOPPED if state == STOPPED else tallies.EXPIRED
-    place = (batch.region_code, batch.language)
-    counts: Counter[tallies.Key] = Counter({(*place, key, 0): len(left) - len(uncertain)})
-    counts.update((*place, tallies.UNCERTAIN, masks.get(int(i), 0)) for i in uncertain)
-    return counts
-
-
-def _unrecorded(session: Session, batch: Batch) -> np.ndarray:
-    """The recipients without an outcome, in the order of sending."""
-    recorded = np.fromiter(
-        session.execute(select(Outcome.recipient_id).where(Outcome.batch_id == batch.id)).scalars(), dtype="<i8"
-    )
-    recipients = unpack(batch.recipients)
-    return recipients[~np.isin(recipients, recorded)]
-
-
-def _in_flight(batch: Batch, unrecorded: np.ndarray) -> np.ndarray:
-    """Who of them a worker that died may have handed over: the first ones, as many as it may have had in the air or
-    unwritten; to horns and push services it speaks in no order."""
-    return unrecorded if batch.channel in (PUSH, SPEAKERS) else unrecorded[: current_settings().most_doubled]
-
-
-def _add_unsure(batch: Batch, ids: Collection[int] | np.ndarray) -> None:
-    if len(ids):
-        batch.unsure = pack(sorted({*unpack(batch.unsure).tolist(), *map(int, ids)}))
-
-
-def complete(session: Session, dispatch_id: uuid.UUID, now: datetime) -> None:
-    """Mark a running dispatch as done when all is planned and no batch is left."""
-    if any_open(session, dispatch_id):  # no lock on the dispatch for each batch of many
-        return
-    open_batches = select(Batch.id).where(Batch.dispatch_id == dispatch_id, Batch.state == READY)
-    last = select(func.max(Batch.last_at)).where(Batch.dispatch_id == dispatch_id).scalar_subquery()
-    session.execute(
-        update(Dispatch)
-        .where(
-            Dispatch.id == dispatch_id,
-            Dispatch.state == RUNNING,
-            Dispatch.planned_at.is_not(None),
-            ~open_batches.exists(),
-        )
-        .values(state=DONE, ended_at=now, last_at=func.coalesce(last, Dispatch.last_at))
-        .execution_options(synchronize_session=False)
-    )
-
-
-def complete_all(now: datetime) -> None:
-    """Mark what nobody marked: of two workers that end the last two batches at one moment, each sees the other's open."""
-    running = select(Dispatch.id).where(
-        Dispatch.state == RUNNING, Dispatch.planned_at.is_not(None),
-        ~select(Batch.id).where(Batch.dispatch_id == Dispatch.id, Batch.state == READY).exists())
-    if ids := db.session.execute(running.order_by(Dispatch.id).limit(200)).scalars().all():
-        with transaction() as session:
-            for dispatch_id in ids:
-                complete(session, dispatch_id, now)
 
 
 def reclaim_all() -> int:

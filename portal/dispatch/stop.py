@@ -18,7 +18,7 @@ from portal.core import audit
 from portal.core.clock import utcnow
 from portal.core.db import db, transaction
 from portal.core.errors import Conflict
-from portal.dispatch import events, lease, tallies
+from portal.dispatch import ending, events, tallies
 from portal.dispatch.models import BATCH_DONE, EXPIRED, PLANNING, READY, RUNNING, STOPPED, Batch, Dispatch, Tally
 from portal.identity import rights
 from portal.identity.models import Account
@@ -74,7 +74,7 @@ def sweep(now: datetime | None = None) -> int:
         with transaction() as session:
             for dispatch in session.execute(due.with_for_update(skip_locked=True)).scalars():
                 dispatch.state = EXPIRED
-    lease.complete_all(now)
+    ending.complete_all(now)
     unsettled = list(
         db.session.execute(
             select(Dispatch.id).where(Dispatch.state.in_((STOPPED, EXPIRED)), Dispatch.ended_at.is_(None)).limit(200)
@@ -100,7 +100,7 @@ def settle(dispatch_id: uuid.UUID, now: datetime) -> bool:
         open_ones = select(Batch).where(Batch.dispatch_id == dispatch_id, Batch.state == READY)
         for batch in session.execute(open_ones.with_for_update(skip_locked=True)).scalars().all():
             if batch.lease_owner is None or batch.due_at <= now:
-                counts.update(lease.close(session, batch, dispatch.state, now))
+                counts.update(ending.close(session, batch, dispatch.state, now))
         tallies.add(session, dispatch_id, counts)
         session.flush()
         held = session.execute(open_ones.with_only_columns(Batch.id).limit(1)).first() is not None

@@ -67,7 +67,9 @@ class ToldLine:
             self._loop.call_later(self._seconds, self._answer, token, *said)
 
     def release(self, status: str = ACCEPTED, code: str = "", unsure: bool = False) -> None:
-        """Answer all to which nothing was said."""
+        """Answer all to which nothing was said, and take from now on what comes."""
+        self._says = lambda to, ref: (ACCEPTED, "", f"N{ref}", False)
+
         def answer() -> None:
             silent, self._silent = self._silent, []
             for token in silent:

@@ -162,7 +162,11 @@ class Pump:
             parcel.in_flight += n
             for _ in range(n):
                 token = queue.popleft()
-                hand_over(letter, token[3], token[4], token)
+                try:
+                    hand_over(letter, token[3], token[4], token)
+                except Exception:
+                    log.exception("line %s fails in our own code", line.name)
+                    self._loop.call_later(0, self.answered, token, line, RETRY, "internal", "", True)
             if not queue:
                 ready.remove(parcel)
         self._pumping = False
