@@ -1,4 +1,4 @@
-// An SMPP carrier as a process of its own: node tests/fakes/smsc.mjs [--system-id s] [--password p] [--key f --cert f]
+// An SMPP carrier as a process of its own: node tests/fakes/smsc.mjs [--system-id s] [--password p] [--key f --cert f] [--tied]
 //
 // SMPP is spoken by the npm package `smpp`, which shares nothing with the portal's own. It prints `port N control M` when it
 // listens. The control port speaks HTTP: POST /_control sets faults (see `calm`), GET /_control tells counts, GET /_messages what
@@ -272,6 +272,7 @@ const control = createServer((request, response) => {
 });
 
 reset();
+if (given.includes("--tied")) process.stdin.resume().on("end", () => process.exit()); // with whoever started it
 const tls = option("key") ? { key: readFileSync(option("key")), cert: readFileSync(option("cert")) } : {};
 const server = smpp.createServer(tls, serve);
 server.on("error", (error) => { throw error; });

@@ -56,7 +56,8 @@ class Smsc:
 @contextmanager
 def smsc_process(*options: str) -> Iterator[Smsc]:
     process = subprocess.Popen(
-        [node(), "tests/fakes/smsc.mjs", "--password", PASSWORD, *options], cwd=ROOT, text=True, stdout=subprocess.PIPE)
+        [node(), "tests/fakes/smsc.mjs", "--password", PASSWORD, "--tied", *options], cwd=ROOT, text=True,
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE)
     try:
         assert process.stdout is not None
         words = process.stdout.readline().split()
