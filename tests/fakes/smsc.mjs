@@ -171,7 +171,8 @@ function take(session, pdu) {
   const udh = pdu.short_message?.udh?.[0];
   taken.push({
     id: String(id), to: pdu.destination_addr, from: pdu.source_addr,
-    source_ton: pdu.source_addr_ton, source_npi: pdu.source_addr_npi, dest_ton: pdu.dest_addr_ton, dest_npi: pdu.dest_addr_npi, coding: pdu.data_coding, body: String(content?.message ?? content),
+    source_ton: pdu.source_addr_ton, source_npi: pdu.source_addr_npi,
+    dest_ton: pdu.dest_addr_ton, dest_npi: pdu.dest_addr_npi, coding: pdu.data_coding, body: String(content?.message ?? content),
     udh: udh ? [...udh] : null, esm_class: pdu.esm_class, registered: pdu.registered_delivery, validity: pdu.validity_period,
     sar: [pdu.sar_msg_ref_num, pdu.sar_total_segments, pdu.sar_segment_seqnum], payload: pdu.message_payload !== undefined,
     service_type: pdu.service_type, at: Date.now() / 1000,
