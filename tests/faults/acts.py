@@ -15,7 +15,7 @@ from portal.core.db import db
 from portal.warnings.models import CANCEL, Bulletin
 from tests.faults import checks, days
 from tests.faults.days import Day, Scene
-from tests.faults.house import POSTGRESQL, SQLITE, Ground, Process
+from tests.faults.house import POSTGRESQL, SQLITE, TARGET, Ground, Process
 from tests.waiting import until
 from tests.whole.operator import Operator
 
@@ -113,10 +113,16 @@ def leader_dies_before_expiry(scene: Scene) -> None:
 def _frozen(scene: Scene, **content: Any) -> Process:
     """A worker that stands still in the midst of sending, with more in its hands."""
     scene.house.carrier.faults(callbacks=False, delay_ms=300)
-    scene.issue(**content)
+    scene.issue(target=TARGET, **content)
     worker = scene.house.begin("worker")
-    until(lambda: scene.house.carrier.taken > 100, "something was sent")
-    worker.signal(signal.SIGSTOP)
+    until(lambda: scene.house.carrier.taken > 600, "something was sent")
+    for _ in range(100):
+        worker.signal(signal.SIGSTOP)
+        time.sleep(0.1)
+        if scene.house.kind == POSTGRESQL or scene.house.may_write():
+            break
+        worker.signal(signal.SIGCONT)  # on SQLite whoever stands still within a transaction stops everybody
+        time.sleep(0.02)
     time.sleep(0.6)  # what is on its way arrives
     return worker
 
@@ -145,7 +151,7 @@ def frozen_across_an_all_clear(scene: Scene) -> None:
 
 def frozen_across_the_end(scene: Scene) -> None:
     """The time of the warning ends meanwhile."""
-    worker, house = _frozen(scene, seconds=6.0), scene.house
+    worker, house = _frozen(scene, seconds=12.0), scene.house
     until(lambda: time.time() > scene.told.expires.timestamp() + 1, "its time is over")
     back = time.time()
     worker.signal(signal.SIGCONT)

@@ -253,6 +253,18 @@ class House:
             yield
             connection.rollback()
 
+    def may_write(self) -> bool:
+        """Whether nobody holds the write lock of SQLite."""
+        connection = sqlite3.connect(self.instance / "anlan.db", isolation_level=None, timeout=0)
+        try:
+            connection.execute("BEGIN IMMEDIATE")
+            connection.execute("ROLLBACK")
+        except sqlite3.OperationalError:
+            return False
+        finally:
+            connection.close()
+        return True
+
     def somebody_waits(self) -> bool:
         """Whether a process waits for what `held` holds; of SQLite nobody can tell."""
         return self.kind == SQLITE or self.number("SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
