@@ -19,8 +19,8 @@ from portal.channels.speakers.states import StateBuffer
 from portal.core import audit
 from portal.core.clock import utcnow
 from portal.core.db import db, transaction
-from portal.regions import demo as regions
 from portal.regions import lookup
+from tests.district import settle_regions
 
 DISTRICT, STREET, COMMUNITY = "440310000000", "440310001000", "440310001001"
 
@@ -28,7 +28,7 @@ DISTRICT, STREET, COMMUNITY = "440310000000", "440310001000", "440310001001"
 @pytest.fixture
 def district(context: Flask) -> Flask:
     """The demonstration district with its 195 horns."""
-    regions.seed()
+    settle_regions()
     assert demo.seed(195, DISTRICT) == 195
     return context
 
@@ -189,7 +189,7 @@ def write(tmp_path: Path) -> Callable[[str], Path]:
 
 
 def test_an_import_adds_and_then_changes(context: Flask, write: Callable[[str], Path]) -> None:
-    regions.seed()
+    settle_regions()
     report = importer.import_csv(write("\ufeff" + HEADER + GOOD))
     assert (report.rows, report.added, report.changed, report.problems) == (2, 2, 0, [])
     assert registry.by_address("h-1").groups == ["schools", "river"]
@@ -200,7 +200,7 @@ def test_an_import_adds_and_then_changes(context: Flask, write: Callable[[str], 
 
 
 def test_a_check_changes_nothing_and_bad_rows_are_named(context: Flask, write: Callable[[str], Path]) -> None:
-    regions.seed()
+    settle_regions()
     assert importer.import_csv(write(HEADER + GOOD), check=True).rows == 2
     bad = (f"h/3,x,x,{COMMUNITY},114.3,22.7,zh,,yes\n" f"h-1,x,x,{COMMUNITY},114.3,22.7,zh,,yes\n"
            f"h-4,,x,{STREET},22.7,114.3,fr,,perhaps\n" "h-5,x,x,999,nowhere,22.7,zh,,yes\n" "h-6,x\n")
@@ -226,7 +226,7 @@ def test_the_import_command_tells_what_it_did(context: Flask, write: Callable[[s
 
     from portal.cli import main
 
-    regions.seed()
+    settle_regions()
     settings = make_settings()
     monkeypatch.setattr("portal.config.load_settings", lambda: settings)
     runner = CliRunner()

@@ -23,8 +23,8 @@ from portal.config import Settings
 from portal.core.clock import utcnow
 from portal.core.db import db, transaction
 from portal.identity.limits import limiter
-from portal.regions import demo as regions
 from portal.subscribers import own
+from tests.district import settle_regions
 
 _numbers = itertools.count(700)
 
@@ -107,7 +107,7 @@ def portal(sqlite_template: Path, tmp_path_factory: pytest.TempPathFactory) -> I
     app.testing = True
     app.extensions["sms_courier"] = lambda work: work()  # codes are sent before the answer
     with app.app_context():
-        regions.seed()
+        settle_regions()
         yield app
         db.engine.dispose()
 

@@ -16,11 +16,10 @@ from playwright.sync_api import Browser, Page, expect
 from portal import create_app
 from portal.channels.sms import phones
 from portal.config import Settings
-from portal.regions import demo as regions
 from portal.regions import lookup
 from tests.browser.conftest import serve, snapshot, window  # noqa: F401
 from tests.chromium import DESKTOP, PHONE, assert_accessible, assert_fits
-from tests.district import LIULIAN
+from tests.district import LIULIAN, settle_regions
 
 TAPPED = "button, .button, summary, label.choice, .sub a, .sub input:not([type=checkbox], [type=radio], [type=hidden]), select"
 SMALLEST = """(tapped) => [...document.querySelectorAll(tapped)].filter(e => e.offsetParent)
@@ -47,7 +46,7 @@ class Portal:
                                        secret_key="test " * 10, phone_key="ab" * 32))
         self.app.extensions["sms_courier"] = lambda work: work()
         with self.app.app_context():
-            regions.seed()
+            settle_regions()
         return self.app
 
     def ask(self, question: Callable[[], Any]) -> Any:

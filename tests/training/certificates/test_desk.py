@@ -14,13 +14,12 @@ from portal.core.clock import utcnow
 from portal.core.db import db, transaction
 from portal.identity import sessions
 from portal.identity.rights import TRAINER, VIEWER
-from portal.regions import demo as regions
 from portal.training.certificate_models import Certificate
 from portal.training.certificates import issue, listing, serial, store
 from portal.training.learners import own
 from portal.training.models import Learner
 from tests.desk.conftest import Seat
-from tests.district import DISTRICT, KENGZI, LIULIAN, PINGSHAN, office
+from tests.district import DISTRICT, KENGZI, LIULIAN, PINGSHAN, office, settle_regions
 from tests.training.certificates.people import SLUG, certified, learner, pass_exam, pass_skill
 
 REASON = "冒名顶替考试，经核实"
@@ -35,7 +34,7 @@ class Trainer(Seat):
 
 @pytest.fixture
 def here(site_alone):
-    regions.seed()
+    settle_regions()
     return site_alone
 
 

@@ -16,10 +16,10 @@ from portal import create_app
 from portal.config import Settings
 from portal.core.clock import utcnow
 from portal.core.db import db, transaction
-from portal.regions import demo as regions
 from portal.training import courses_store
 from portal.training.learners import door
 from portal.training.models import Learner
+from tests.district import settle_regions
 from tests.training.conftest import SAMPLE, link_the_rest
 from tests.training.learners.conftest import LearnerPhone
 
@@ -65,7 +65,7 @@ def school(tmp_path_factory: pytest.TempPathFactory, sqlite_template: Path) -> I
     shutil.copy(sqlite_template, folder / "anlan.db")
     app = create_app(Settings(instance=folder, surfaces="site", public_url="http://localhost", content=folder / "content"))
     with app.app_context():
-        regions.seed()
+        settle_regions()
         courses_store.sync(faulty=True)
         yield app
         db.engine.dispose()
