@@ -19,6 +19,7 @@ from flask import Flask
 from portal import create_app
 from portal.config import Settings
 from portal.core import i18n, logs, migrate
+from portal.core.db import db, hurry
 from portal.core.leader import Lock, Stand
 from portal.dispatch.watch import said
 from portal.services import Clock, Sender
@@ -187,6 +188,8 @@ def run_worker(settings: Settings) -> None:
     """`anlan worker`: plans and sends. Any number of them on one database; with a broker they wake each other."""
     def parts() -> list[Part]:
         app = create_app(settings)
+        with app.app_context():
+            hurry(db.engine)
         sender, heard = Sender(app), _listening(settings)
         return [sender, *heard, watch(app, said.WORKER, sender=sender, heard=heard)]
 

@@ -11,11 +11,10 @@ import numpy as np
 from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
-from portal import current_settings
 from portal.core.db import db, transaction
 from portal.dispatch import outcomes, tallies
 from portal.dispatch.holding import any_open
-from portal.dispatch.models import BATCH_DONE, DONE, PUSH, READY, RUNNING, SMS, SPEAKERS, STOPPED, Batch, Dispatch, Outcome
+from portal.dispatch.models import BATCH_DONE, DONE, READY, RUNNING, SMS, STOPPED, Batch, Dispatch, Outcome
 from portal.dispatch.recipients import pack, unpack
 from portal.subscribers.contacts import audiences_of
 
@@ -25,7 +24,7 @@ def close(session: Session, batch: Batch, state: str, now: datetime) -> Counter[
     reached gets one that says so, and hears what comes later; the others were never sent."""
     left = unrecorded(session, batch)
     if batch.lease_owner is not None:  # its worker is dead
-        add_unsure(batch, in_flight(batch, left))
+        add_unsure(batch, left)
     uncertain = left[np.isin(left, unpack(batch.unsure))]
     masks = audiences_of(uncertain.tolist()) if len(uncertain) and batch.channel == SMS else {}
     outcomes.append(session, [(batch.id, int(i), tallies.UNCERTAIN, "", "", "", masks.get(int(i), 0)) for i in uncertain], now)
@@ -44,12 +43,6 @@ def unrecorded(session: Session, batch: Batch) -> np.ndarray:
     )
     recipients = unpack(batch.recipients)
     return recipients[~np.isin(recipients, recorded)]
-
-
-def in_flight(batch: Batch, unrecorded: np.ndarray) -> np.ndarray:
-    """Who of them a worker that died may have handed over: the first ones, as many as it may have had in the air or
-    unwritten; to horns and push services it speaks in no order."""
-    return unrecorded if batch.channel in (PUSH, SPEAKERS) else unrecorded[: current_settings().most_doubled]
 
 
 def add_unsure(batch: Batch, ids: Collection[int] | np.ndarray) -> None:

@@ -23,7 +23,7 @@ from portal import current_settings
 from portal.core.clock import utcnow
 from portal.core.db import UtcDateTime, db, transaction
 from portal.dispatch import outcomes, tallies
-from portal.dispatch.ending import add_unsure, close, complete, in_flight, unrecorded
+from portal.dispatch.ending import add_unsure, close, complete, unrecorded
 from portal.dispatch.holding import Hold, hold
 from portal.dispatch.models import (
     PLANNING,
@@ -136,7 +136,7 @@ def _leased(session: Session, batch: Batch, bulletin_id: uuid.UUID, expires_at: 
     if batch.fence > 1:
         recipients = unrecorded(session, batch)
     if dead:
-        add_unsure(batch, in_flight(batch, recipients))
+        add_unsure(batch, recipients)  # it may have handed over any of them
     return Lease(batch.id, batch.fence, batch.dispatch_id, bulletin_id, batch.channel, batch.lane, batch.region_code,
                  batch.language, batch.attempts, expires_at, recipients, batch.carrier)
 

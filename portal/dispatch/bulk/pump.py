@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from bisect import insort
 from collections import deque
 from collections.abc import Callable, Collection, Sequence
@@ -20,6 +21,7 @@ from portal.core.clock import utcnow
 from portal.dispatch.bulk.parcel import Parcel, Row, Token
 
 TICK = 0.25  # seconds between looks at what is over: leases, warnings, the patience with lines that are down
+LATE = 2 * TICK  # seconds since the last look after which nothing is begun before the next
 PATIENCE = 3.0  # seconds for which a parcel waits for a line where none is up
 SMOOTH = 0.3  # of a new rate in the smoothed one, at each tick
 AHEAD_SECONDS = 0.5  # of sending that wait in this process
@@ -35,7 +37,9 @@ class Pump:
     wakes the writer, `hungry` the feeder."""
 
     def __init__(self, switch: Switch, *, most: int, page: int, inbox: deque[Row | Parcel], ring: Callable[[], None],
-                 hungry: Callable[[], None]) -> None:
+                 hungry: Callable[[], None], clock: Callable[[], float] = time.monotonic) -> None:
+        # Of its own: the loop's clock stands still within a turn of the loop.
+        self._clock = clock
         self._switch, self._most, self._page = switch, most, page
         self._least_page = page
         self._inbox, self._ring, self._hungry = inbox, ring, hungry
@@ -47,11 +51,11 @@ class Pump:
         self.rate = 0.0
         self.ahead = FEWEST_AHEAD
         self._asked = self._stopping = self._pumping = False
-        self._seen, self._moved_at = 0, 0.0
+        self._seen, self._moved_at, self._looked_at = 0, 0.0, 0.0
 
     def open(self, loop: asyncio.AbstractEventLoop, lines: Sequence[Line]) -> None:
         self._loop, self._lines = loop, lines
-        self._moved_at = loop.time()
+        self._moved_at, self._looked_at = loop.time(), self._clock()
         for line in lines:
             line.open(loop, self.answered, self.pump)
         loop.call_later(TICK, self._tick)
@@ -141,6 +145,8 @@ class Pump:
     def pump(self) -> None:
         """Hand over as much as lines and bounds allow."""
         if self._pumping:  # a line that answers while it is asked
+            return
+        if self._clock() - self._looked_at > LATE:  # it stood still: what it holds may be another's, the next look says
             return
         self._pumping = True
         ready, pick, most = self._ready, self._switch.pick, self._most
@@ -244,6 +250,7 @@ class Pump:
     def _tick(self) -> None:
         self._loop.call_later(TICK, self._tick)
         now, moment = self._loop.time(), utcnow()
+        self._looked_at = self._clock()
         done = self.accepted + self.failed
         self.rate += SMOOTH * ((done - self._seen) / TICK - self.rate)
         self.ahead = max(FEWEST_AHEAD, int(self.rate * AHEAD_SECONDS))

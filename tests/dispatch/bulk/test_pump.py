@@ -39,7 +39,8 @@ class Clockwork:
     def run(self, seconds: float) -> None:
         until = self.now + seconds
         while self._calls and self._calls[0][0] <= until:
-            self.now, _serial, call, values = heapq.heappop(self._calls)
+            at, _serial, call, values = heapq.heappop(self._calls)
+            self.now = max(self.now, at)
             call(*values)
         self.now = until
 
@@ -51,7 +52,7 @@ class House:
         self.loop, self.inbox = Clockwork(), deque()
         self.rows, self.ended, self.parcels = [], [], []
         self.pump = Pump(Switch(lines, self.loop.time), most=MOST, page=3, inbox=self.inbox, ring=lambda: None,
-                         hungry=lambda: None)
+                         hungry=lambda: None, clock=self.loop.time)
         self.pump.open(self.loop, lines)
 
     def add(self, lane: int, size: int, *, carrier: str = "", seconds: float = 1e6) -> Parcel:
@@ -164,6 +165,20 @@ def test_nothing_is_begun_of_a_lease_that_may_be_anothers():
     house.rest()
     assert 1 <= len(line.taken) <= 5
     assert house.ended[0].parting.left == 50 - len(house.rows)
+
+
+def test_a_process_that_stood_still_begins_nothing_before_it_has_looked():
+    line = ToldLine(lambda to, ref: None, most=5)
+    house = House(line)
+    house.add(0, 50, seconds=20.0)
+    house.loop.now += 30.0  # nothing ran meanwhile
+    line._says = lambda to, ref: (ACCEPTED, "", "", False)
+    for token in list(line._silent):
+        line._answer(token, ACCEPTED, "", "", False)
+    assert len(line.taken) == 5
+    house.rest()
+    assert len(line.taken) == 5
+    assert house.ended[0].parting.left == 45
 
 
 def test_the_end_of_the_process_gives_back_what_was_not_begun():
