@@ -19,6 +19,8 @@ from tests.waiting import until
 
 LIBFAKETIME = next(iter(Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1")), None)
 TEN_MINUTES = 600
+#: What the page of a warning counts while it is not over.
+PENDING = "待发送"
 
 
 def may_mount() -> bool:
@@ -37,6 +39,7 @@ def full_disk(scene: Scene) -> None:
         house.moves_to(f"sqlite:///{disk / 'anlan.db'}")
         house.carrier.faults(callbacks=False, delay_ms=60)
         scene.issue()
+        scene.page()  # the officer has signed in before
         worker = house.begin("worker")
         until(lambda: house.carrier.taken > 100, "something was sent")
         ballast = disk / "ballast"
@@ -52,7 +55,8 @@ def full_disk(scene: Scene) -> None:
         known = house.number("SELECT count(*) FROM outcome")
         if handed_over - known > MOST_DOUBLED:
             scene.day.wrong.append(f"{handed_over - known} were handed over that could not be written, {MOST_DOUBLED} at most")
-        scene.day.seen = f"{known} written, {handed_over} handed over, then a halt"
+        scene.sees(PENDING)
+        scene.day.seen += f"; {known} written, {handed_over} handed over, then a halt"
         worker.kill()  # what it knew is gone
         house.begin("worker")
         time.sleep(1.0)

@@ -49,7 +49,8 @@ class Nursery:
 
     def close(self) -> None:
         assert self._process.stdin is not None
-        self._process.stdin.close()
+        with contextlib.suppress(BrokenPipeError):  # it has ended already
+            self._process.stdin.close()
         self._process.wait(20)
 
     def _ask(self, order: dict[str, Any]) -> dict[str, Any]:
