@@ -59,7 +59,7 @@ def test_refusals_of_what_was_in_flight_together_make_it_smaller_once_and_it_gro
         window.too_many(now + CALM, now)
     assert window.size == 560
     rounds(window, now + CALM, 1, 0.05)
-    assert 560 < window.size < 600
+    assert 560 < window.size <= 616
 
 
 def test_answers_that_take_ever_longer_make_it_smaller_and_later_the_new_slowness_counts_as_normal() -> None:
@@ -84,3 +84,17 @@ def test_a_steady_one_stays_as_it_is() -> None:
     window = Window(300, steady=True)
     window.too_many(1.0, 1.0)
     assert window.size == 300
+
+
+def test_a_carrier_that_grew_slower_without_our_doing_keeps_most_of_the_window() -> None:
+    window = Window(800)
+    now = rounds(window, 0.0, 40, 0.05)
+    rounds(window, now, 30, 0.6)
+    assert window.size > 400
+
+
+def test_after_one_trouble_the_whole_window_is_back_within_seconds() -> None:
+    window = Window(800)
+    window.too_many(1.0, 1.0)
+    rounds(window, 1.0, 40, 0.05)
+    assert window.size == 800

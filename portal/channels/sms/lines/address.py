@@ -119,6 +119,10 @@ class Dialler:
                         raise
         raise OSError("the name has no address")
 
+    @property
+    def tls(self) -> bool:
+        return self._trust is not None
+
     def _in_turn(self, known: list[tuple[str, int]]) -> list[tuple[str, int]]:
         """Addresses in the order in which they are tried: those that could be reached when they were tried last, by turns."""
         now = time.monotonic()

@@ -25,9 +25,10 @@ LONGEST_ANSWER = 131_072  # bytes; whoever answers more than that is not the car
 #: Words of failures.
 CONNECTION, TIMEOUT, UNREADABLE, CLOSED = "connection", "timeout", "unreadable", "closed"
 
-#: Hears an answer: (token, HTTP status, all bytes of the answer, its body, seconds from the request on).
+#: Hears an answer: (token, HTTP status, all bytes of the answer, its body, seconds since it was written).
 OnReply = Callable[[Any, int, bytes, bytes, float], None]
-#: Hears that no answer will come: (token, word, whether the request may have been received, seconds from the request on).
+#: Hears that no answer will come: (token, word, whether the request may have been received, seconds since it was written
+#: or, where it was not, posted).
 OnFailure = Callable[[Any, str, bool, float], None]
 
 
@@ -53,6 +54,9 @@ class Connection(asyncio.Protocol):
         self.write = self.transport.write
 
     def data_received(self, data: bytes) -> None:
+        if not self.began:
+            self.client.broken(self, UNREADABLE)  # said without being asked: nobody's next answer
+            return
         self.raw = raw = self.raw + data if self.raw else data
         try:
             self.feed(data)
@@ -62,8 +66,8 @@ class Connection(asyncio.Protocol):
                 return
         if self.status:
             self.client.answered(self)
-        elif len(raw) > LONGEST_ANSWER or not self.began:
-            self.client.broken(self, UNREADABLE)  # too long, or said without being asked
+        elif len(raw) > LONGEST_ANSWER:
+            self.client.broken(self, UNREADABLE)
 
     # -- called by the parser ---------------------------------------------------------------------
 
@@ -103,7 +107,7 @@ class Connection(asyncio.Protocol):
 
 
 class HttpClient:
-    """`most`: connections at most. `timeout`: seconds until a request is given up, from `post` on, connecting included."""
+    """`most`: connections at most. `timeout`: seconds for which a request waits for a connection, and then for its answer."""
 
     def __init__(
         self,
@@ -134,6 +138,8 @@ class HttpClient:
         now = self._now()
         while self._idle:
             connection = self._idle.pop()
+            if connection.transport.is_closing():
+                continue  # what is written there goes nowhere, and nobody could tell that for certain afterwards
             if now - connection.idle_since > PEEK_AFTER and connection.dead():
                 connection.transport.abort()
                 continue
@@ -174,12 +180,8 @@ class HttpClient:
         connection.body = connection.raw = b""
         if not reusable:
             connection.transport.abort()
-        elif self._waiting:
-            request, connection.token, connection.began = self._waiting.popleft()
-            connection.write(request)
         else:
-            connection.idle_since = now
-            self._idle.append(connection)
+            self._use(connection, now)
         if began:
             self.in_flight -= 1
             self._on_reply(token, status, raw, body, now - began)
@@ -198,14 +200,16 @@ class HttpClient:
         self._all.discard(connection)
         if not connection.began:
             self._forget(connection)
-        elif connection.raw and _until_the_end(connection.raw):
+        elif _until_the_end(connection.raw):
             connection.status = connection.parser.get_status_code()
             self.answered(connection)
         else:
             token, began = connection.token, connection.began
             connection.token, connection.began = None, 0.0
             # A broken pipe means that the connection was closed before we wrote: then nothing of the request left this machine.
-            self._fail(token, CONNECTION, not isinstance(error, BrokenPipeError) or bool(connection.raw), began)
+            # TLS writes by itself, too, and may have been doing that after the request.
+            unwritten = isinstance(error, BrokenPipeError) and not connection.raw and not self._dialler.tls
+            self._fail(token, CONNECTION, not unwritten, began)
         if self._waiting:
             self._open_more()
 
@@ -219,6 +223,17 @@ class HttpClient:
         if connection in self._idle:
             self._idle.remove(connection)
 
+    def _use(self, connection: Connection, now: float) -> None:
+        """A connection without work takes what has waited longest, or rests. The time for an answer begins with the writing: a
+        request that is given up because a connection was long in coming is one that was received."""
+        if self._waiting:
+            request, connection.token, _posted = self._waiting.popleft()
+            connection.began = now
+            connection.write(request)
+        else:
+            connection.idle_since = now
+            self._idle.append(connection)
+
     def _open_more(self) -> None:
         """As many connections are being opened as requests wait for one."""
         while not self._closed and len(self._opening) < len(self._waiting) and len(self._all) + len(self._opening) < self._most:
@@ -229,21 +244,16 @@ class HttpClient:
     async def _open(self) -> None:
         try:
             connection = await self._dialler.dial(lambda: Connection(self), self._timeout)
-        except (OSError, ssl.SSLError, TimeoutError, ValueError) as error:
+            if connection.transport.is_closing():
+                raise OSError("whoever listens there let go at once, or is no server of HTTP")
+        except Exception as error:  # whatever it is: who waits must hear it, and not be dialled for without end
             # Whoever waits longest hears it, so that a server that is down fails as many as tried it, and at once.
             if self._waiting:
                 _request, token, began = self._waiting.popleft()
                 self._fail(token, dialling_error(error), False, began)
             return
-        if connection.transport.is_closing():
-            return
         self._all.add(connection)
-        if self._waiting:
-            request, connection.token, connection.began = self._waiting.popleft()
-            connection.write(request)
-        else:
-            connection.idle_since = self._now()
-            self._idle.append(connection)
+        self._use(connection, self._now())
 
     def _opened(self, task: asyncio.Task[None]) -> None:
         self._opening.discard(task)
@@ -271,16 +281,25 @@ class HttpClient:
         self._sweeping = self._loop.call_later(SWEEP, self._sweep) if working and not self._closed else None
 
 
+def _head(raw: bytes) -> bytes:
+    """The head of an answer, behind those that only announce it (RFC 9110, 15.2); empty where it is not whole."""
+    while True:
+        head, end, raw = raw.partition(b"\r\n\r\n")
+        if not end:
+            return b""
+        if head[8:10] != b" 1":
+            return head
+
+
 def _until_the_end(raw: bytes) -> bool:
     """Whether an answer ends where the connection does: it names no length (RFC 9112, 6.3)."""
-    head, end, _body = raw.lower().partition(b"\r\n\r\n")
-    return bool(end) and b"\r\ncontent-length:" not in head and b"\r\ntransfer-encoding:" not in head
+    head = _head(raw).lower()
+    return bool(head) and b"\r\ncontent-length:" not in head and b"\r\ntransfer-encoding:" not in head
 
 
 def header(raw: bytes, name: str) -> str:
     """A header of an answer, empty where it is not there."""
-    head = raw.partition(b"\r\n\r\n")[0]
-    for line in head.split(b"\r\n")[1:]:
+    for line in _head(raw).split(b"\r\n")[1:]:
         found, _, value = line.partition(b":")
         if found.strip().lower() == name.lower().encode():
             return value.strip().decode("latin-1")

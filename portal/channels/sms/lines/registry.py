@@ -64,7 +64,7 @@ def _options(number: int, entry: Any) -> LineOptions:
         raise Unusable(f"line {number}: it is no table")
     name, kind = entry.get("name"), entry.get("kind")
     where = f"line {number} ({name})" if isinstance(name, str) else f"line {number}"
-    if kind not in MODULES:
+    if not isinstance(kind, str) or kind not in MODULES:
         raise Unusable(f"{where}: kind: one of {', '.join(sorted(MODULES))}")
     try:
         return import_module(MODULES[kind]).Options.model_validate(entry)

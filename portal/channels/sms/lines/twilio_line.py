@@ -10,7 +10,7 @@ import re
 import ssl
 from collections.abc import Callable
 from typing import Any, Literal
-from urllib.parse import quote_plus
+from urllib.parse import quote_plus, urlsplit
 
 from pydantic import Field, field_validator, model_validator
 
@@ -28,6 +28,8 @@ API = "https://api.twilio.com"
 #: At the end of the address to which Twilio reports: how often it tries again within 15 seconds, and after what (5xx, no
 #: connection, no answer). This part is neither sent nor signed. https://www.twilio.com/docs/usage/webhooks/webhooks-connection-overrides
 AGAIN = quote_plus("#rc=5&rp=5xx,ct,rt")
+LONGEST_HOST = 253  # of a name (RFC 1035)
+LARGEST_CODE = 1_000_000  # Twilio's have five digits
 VALIDITY_SECONDS = (1, 36_000)  # what Twilio takes as ValidityPeriod
 
 #: The number of a message in an answer. A text that looks alike stands there with its quotes escaped, and is not taken for it.
@@ -48,7 +50,11 @@ class Options(LineOptions):
     @field_validator("api_url")
     @classmethod
     def _an_address(cls, value: str) -> str:
-        address(value)
+        found = address(value)
+        parts = urlsplit(value)
+        plain = re.fullmatch(r"[\x21-\x7e]+", value) and len(found.host) <= LONGEST_HOST
+        if not plain or parts.query or parts.fragment or "@" in parts.netloc:
+            raise ValueError("an address of plain characters, without user, question or fragment")
         return value
 
     @model_validator(mode="after")
@@ -111,8 +117,9 @@ class TwilioLine:
         head = form.heads.get(length)
         if head is None:
             head = form.heads[length] = f"{self._head}{len('To=%2B') - 1 + length + len(form.fixed)}\r\n\r\nTo=%2B"
+        request = f"{head}{to[1:]}{form.fixed}{end}".encode("ascii")
         self.governor.begin(letter.segments)
-        self._client.post(f"{head}{to[1:]}{form.fixed}{end}".encode("ascii"), token)
+        self._client.post(request, token)
 
     def state(self) -> LineState:
         return self.governor.state()
@@ -201,10 +208,10 @@ def _head(where: Address, options: Options) -> str:
 def _code(body: bytes) -> int | None:
     try:
         answer = json.loads(body)
-    except ValueError:
+    except (ValueError, RecursionError):  # lists in lists without end are no answer either
         return None
     code = answer.get("code") if isinstance(answer, dict) else None
-    return code if isinstance(code, int) and not isinstance(code, bool) else None
+    return code if isinstance(code, int) and not isinstance(code, bool) and 0 < code < LARGEST_CODE else None
 
 
 def _seconds(text: str) -> float | None:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 START = 16
-STEP = 8  # added for each full window of answers once it has been too many
+STEP, SHARE = 8, 0.1  # added for each full window of answers once it has been too many: so many, or so much of itself if more
 EASED = 0.7  # what is left of the window after a refusal or a silence
 SLOWED = 0.85  # and when answers take much longer than they did
 RISING = 3.0  # times the best latency of the last minute, and beyond that by:
 RISING_BY = 0.25  # seconds; less may be our own loop
+ACCEPTS = 1.25  # times the best latency, at each reduction for slowness
 CALM = 0.5  # seconds between two reductions
 PERIOD, PERIODS = 10.0, 6  # the best latency is looked for in so many periods of so many seconds
 
@@ -35,9 +36,11 @@ class Window:
             return
         self._measure(now, mean)
         if self.latency > self._best_latency() * RISING + RISING_BY and self._size > START:
-            self._ease(now, SLOWED)
+            if self._ease(now, SLOWED):
+                # Where fewer in flight are no faster, the slowness is not our doing: then it soon counts as normal.
+                self._best = [best * ACCEPTS for best in self._best]
         elif full:
-            self._size = min(self._most, self._size + (answers if self._doubling else STEP * answers / self._size))
+            self._size = min(self._most, self._size + answers * (1.0 if self._doubling else max(SHARE, STEP / self._size)))
 
     def too_many(self, now: float, began: float) -> None:
         """A hand-over that was begun at `began` was refused for now, or not answered. Those that were begun before the window
@@ -45,11 +48,13 @@ class Window:
         if began >= self._eased_at:
             self._ease(now, EASED)
 
-    def _ease(self, now: float, factor: float) -> None:
-        if now - self._eased_at >= CALM and not self._steady:
-            self._size = max(1.0, self._size * factor)
-            self._doubling = False
-            self._eased_at = now
+    def _ease(self, now: float, factor: float) -> bool:
+        if now - self._eased_at < CALM or self._steady:
+            return False
+        self._size = max(1.0, self._size * factor)
+        self._doubling = False
+        self._eased_at = now
+        return True
 
     def _measure(self, now: float, mean: float) -> None:
         self.latency += (mean - self.latency) * (0.3 if self.latency else 1.0)
