@@ -96,24 +96,30 @@ def test_every_page_of_what_is_live_can_be_read_by_everybody(
     to = numbers(page)
     paths = {"board": "/desk/", "warning": to["real"], "horns": to["real"] + "horns", "history": "/desk/warnings/",
              "registry": "/desk/horns/", "trail": "/desk/trail/", "status": "/desk/status/", "strays": "/desk/status/receipts/"}
-    if (size, language) in ((PHONE, "zh-CN"), (DESKTOP, "en-GB")):  # the same pieces in other states: once in each is enough
+    #: Language changes no structure: barriers are looked for once in each window, and once in each language.
+    whole = (size, language) in ((PHONE, "zh-CN"), (DESKTOP, "en-GB"))
+    if whole:  # the same pieces in other states: once in each is enough
         paths |= {"drill": to["drill"], "over": to["past"], "drills": "/desk/warnings/?show=drills",
                   "registry-none": "/desk/horns/?text=nothing", "trail-none": "/desk/trail/?until=2001-01-01"}
     for name, path in paths.items():
         page.goto(desk + path)
         if name in ("warning", "trail"):
             page.locator("details").evaluate_all("all => all.forEach(d => d.open = true)")
-        assert_accessible(page)
+        if whole:
+            assert_accessible(page)
         assert_fits(page)
         snapshot(page, f"{name}-{language}")
     page.goto(desk + to["real"])
     page.locator("a[id^=stop-]").first.click()
-    assert_accessible(page)
+    page.wait_for_load_state()
     assert_fits(page)
+    if whole:
+        assert_accessible(page)
     page.goto(desk + "/desk/trail/")
     page.locator("form[action*='/trail/verify'] button").click()
     expect(page.locator(".notice-good")).to_be_visible()
-    assert_accessible(page)
+    if whole:
+        assert_accessible(page)
 
 
 def test_what_was_opened_stays_open_and_the_focus_stays_while_numbers_change(desk: str, window: Callable[..., Page]) -> None:
