@@ -82,13 +82,11 @@ def serve() -> Iterator[Callable[[Callable[[], Flask]], str]]:
 
 
 @pytest.fixture
-def snapshot(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Page, str], Path]:
-    """`snapshot(page, "compose")` keeps a picture of the whole page; ANLAN_SNAPSHOTS names where."""
-    folder = Path(os.environ.get("ANLAN_SNAPSHOTS") or tmp_path_factory.mktemp("snapshots"))
-    folder.mkdir(parents=True, exist_ok=True)
+def snapshot() -> Callable[[Page, str], None]:
+    """`snapshot(page, "compose")` keeps a picture of the whole page, where ANLAN_SNAPSHOTS says in which folder."""
+    def take(page: Page, name: str) -> None:
+        if folder := os.environ.get("ANLAN_SNAPSHOTS"):
+            Path(folder).mkdir(parents=True, exist_ok=True)
+            page.screenshot(path=Path(folder) / f"{name}-{page.viewport_size['width']}.png", full_page=True)
 
-    def take(page: Page, name: str) -> Path:
-        path = folder / f"{name}-{page.viewport_size['width']}.png"
-        page.screenshot(path=path, full_page=True)
-        return path
     return take

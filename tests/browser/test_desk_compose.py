@@ -54,7 +54,7 @@ def looked_at(page: Page) -> None:
 
 @pytest.mark.parametrize(("size", "language"), [(PHONE, "zh-CN"), (DESKTOP, "en-GB")], ids=["phone-zh", "desktop-en"])
 def test_a_red_warning_for_two_streets_is_written_by_keys_and_approved(
-        desk: str, window: Callable[..., Page], size: dict, language: str, snapshot: Callable[[Page, str], Path]) -> None:
+        desk: str, window: Callable[..., Page], size: dict, language: str, snapshot: Callable[[Page, str], None]) -> None:
     writer = window(size, language)
     sign_in(writer, desk, "drafter", "/desk/compose/")
     looked_at(writer)

@@ -90,7 +90,7 @@ def numbers(page: Page) -> dict[str, str]:
 @pytest.mark.parametrize(("size", "language"), [(PHONE, "zh-CN"), (PHONE, "en-GB"), (DESKTOP, "zh-CN"), (DESKTOP, "en-GB")],
                          ids=["phone-zh", "phone-en", "desktop-zh", "desktop-en"])
 def test_every_page_of_what_is_live_can_be_read_by_everybody(
-        desk: str, window: Callable[..., Page], size: dict, language: str, snapshot: Callable[[Page, str], Path]) -> None:
+        desk: str, window: Callable[..., Page], size: dict, language: str, snapshot: Callable[[Page, str], None]) -> None:
     page = window(size, language)
     sign_in(page, desk, "approver")
     to = numbers(page)

@@ -6,7 +6,6 @@ import json
 import math
 import re
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -45,7 +44,7 @@ def machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
     assert machine.strangers == ""
 
 
-def test_an_evening_of_heavy_rain(window: Window, machine: Machine, snapshot: Callable[[Page, str], Path]) -> None:
+def test_an_evening_of_heavy_rain(window: Window, machine: Machine, snapshot: Callable[[Page, str], None]) -> None:
     resident, english = window(PHONE), window(PHONE, "en-GB")
     before_anything_happens(resident, machine)
     number = Operator(machine.url, "approver").approve(Operator(machine.url, "approver").waiting(), "红色")

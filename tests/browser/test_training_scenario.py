@@ -69,7 +69,7 @@ class Both:
 
 @pytest.mark.timeout(400)  # some hundred taps, and each page in both languages
 def test_from_the_first_lesson_to_the_certificate(window: Window, machine: Machine, tmp_path: Path,
-                                                  snapshot: Callable[[Page, str], Path]) -> None:
+                                                  snapshot: Callable[[Page, str], None]) -> None:
     trainee, trainer = Both(window, machine), window(DESKTOP)
     gets_in(trainee)
     reads_two_lessons(trainee)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from datetime import timedelta
-from pathlib import Path
 
 import pytest
 from playwright.sync_api import Page, expect
@@ -112,7 +111,7 @@ def kept_bytes(page: Page) -> str:
 
 
 @pytest.mark.parametrize(("size", "language"), [(PHONE, "zh-CN"), (DESKTOP, "en-GB")])
-def test_every_page_has_no_barrier_and_fits(town: Town, window: Callable[..., Page], snapshot: Callable[[Page, str], Path],
+def test_every_page_has_no_barrier_and_fits(town: Town, window: Callable[..., Page], snapshot: Callable[[Page, str], None],
                                             size: dict, language: str) -> None:
     page = window(size, language)
     sign_in(page, town.address, "community", "/desk/transfers/")
@@ -150,7 +149,7 @@ def test_every_page_has_no_barrier_and_fits(town: Town, window: Callable[..., Pa
 
 
 def test_a_taken_list_works_without_a_network_after_a_reload_and_sends_by_itself(
-        town: Town, window: Callable[..., Page], snapshot: Callable[[Page, str], Path]) -> None:
+        town: Town, window: Callable[..., Page], snapshot: Callable[[Page, str], None]) -> None:
     page = window(PHONE)
     take(page, town)
     assert [d["people"] for d in town.told("transfer.take")] == [3]

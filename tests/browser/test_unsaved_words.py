@@ -118,7 +118,7 @@ def kept(page: Page) -> int:
 
 
 def test_when_the_session_ends_while_typing_the_words_are_kept_put_back_after_signing_in_and_saved(
-        desk: Desk, window: Callable[..., Page], snapshot: Callable[[Page, str], Path]) -> None:
+        desk: Desk, window: Callable[..., Page], snapshot: Callable[[Page, str], None]) -> None:
     page = window(PHONE)
     page.on("dialog", lambda dialog: dialog.accept())
     sign_in(page, desk.address, "drafter", "/desk/compose/")
@@ -158,7 +158,7 @@ def test_signing_in_again_in_another_tab_is_enough_to_go_on_where_one_was(desk: 
 
 
 def test_when_the_server_is_down_at_saving_the_page_stays_says_so_and_a_reload_brings_the_words_back(
-        desk: Desk, window: Callable[..., Page], snapshot: Callable[[Page, str], Path]) -> None:
+        desk: Desk, window: Callable[..., Page], snapshot: Callable[[Page, str], None]) -> None:
     page = window(DESKTOP)
     page.on("dialog", lambda dialog: dialog.accept())
     sign_in(page, desk.address, "drafter", "/desk/compose/")
