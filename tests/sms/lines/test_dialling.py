@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from portal.channels.sms.lines import address
 from tests.sms.lines.driver import run
 from tests.sms.lines.server import OK, Client, Server, Wire, answer_all, certified
 
@@ -35,6 +36,32 @@ def test_where_nobody_listens_nothing_was_received() -> None:
 
 def test_a_name_that_nobody_knows_is_told_as_such() -> None:
     assert alone("http://carrier.invalid", 1, 2) == [(1, "dns", False), (2, "dns", False)]
+
+
+def test_a_name_service_that_is_away_takes_no_carrier_away(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(address, "ADDRESSES_FOR", 0.0)
+
+    async def whole() -> None:
+        server = await Server(answer_all).start()
+        client = Client(f"http://localhost:{server.port}")
+        await client.ask(1)
+
+        async def away(*_about: Any, **_options: Any) -> Any:
+            raise socket.gaierror(socket.EAI_AGAIN, "away")
+
+        class Loop:
+            getaddrinfo = staticmethod(away)
+
+            def __getattr__(self, name: str) -> Any:
+                return getattr(asyncio.get_running_loop(), name)
+
+        monkeypatch.setattr(client.http._dialler, "_loop", Loop())
+        client.http._idle.pop().transport.abort()
+        assert await client.ask(2) == [(2, 201, BODY)]
+        await client.http.close(0)
+        server.stop()
+
+    run(whole())
 
 
 def test_a_host_that_never_answers_the_knocking_is_given_up_as_not_received() -> None:

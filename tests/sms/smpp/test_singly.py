@@ -67,6 +67,15 @@ def test_a_text_does_not_wait_for_ever_for_lines_that_are_down(single, smsc, mon
     assert [(r.status, r.code, r.unsure) for r in told.values()] == [(RETRY, "ESME_RBINDFAIL", False)] * 2
 
 
+def test_a_thread_that_came_to_an_end_by_a_fault_is_replaced(single, smsc):
+    provider = single()
+    send(provider, numbers(1))
+    post = provider._post
+    post.call(post._loop.stop)
+    until(lambda: not post.thread.is_alive(), "the thread has ended")
+    assert {result.status for result in send(provider, numbers(2)).values()} == {ACCEPTED}
+
+
 def test_what_nobody_wants_any_more_is_not_begun(single, smsc):
     smsc.faults(throttle=1.0)
     over = threading.Event()

@@ -164,7 +164,12 @@ class Dialler:
         if self._looking is None:
             self._looking = asyncio.ensure_future(self._look_up())
             self._looking.add_done_callback(self._looked)
-        return await asyncio.shield(self._looking)
+        try:
+            return await asyncio.shield(self._looking)
+        except OSError:
+            if not self._known:
+                raise
+            return self._known  # a name service that is away for a while takes no carrier away
 
     async def _look_up(self) -> list[tuple[str, int]]:
         host, port = self._where.proxy[:2] if self._where.proxy else (self._where.host, self._where.port)

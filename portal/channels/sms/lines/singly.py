@@ -21,7 +21,7 @@ from typing import Any
 
 from portal.channels.sms import segments
 from portal.channels.sms.lines.line import NOT_TAKEN, OPEN, Letter, Line
-from portal.channels.sms.lines.switch import Switch
+from portal.channels.sms.lines.switch import LONG_PAUSE, Switch
 from portal.channels.sms.provider import RETRY, Inbound, Message, Receipt, Rejected, Result
 from portal.core.clock import utcnow
 
@@ -56,7 +56,9 @@ class Singly:
     ) -> None:
         """As `provider.Provider.send`; nobody is called back."""
         with self._lock:
-            post = self._post = self._post or _Post(self._make(), self._idle)
+            if self._post is None or not self._post.thread.is_alive():
+                self._post = _Post(self._make(), self._idle)
+            post = self._post
             post.users += 1
         try:
             _see_through(post, _Job(body, messages, expires_at), on_result, halted)
@@ -187,7 +189,7 @@ class _Post:
         """Texts do not wait for ever for lines that are down, and lines not for texts."""
         self._pump()
         states = [line.state() for line in self._lines]
-        if self._jobs and all(state.circuit == OPEN for state in states):
+        if self._jobs and all(state.circuit == OPEN or state.pause > LONG_PAUSE for state in states):
             error = next((state.last_error for state in states if state.last_error), "connection")
             for job in self._jobs:
                 if time.monotonic() - job.since > PATIENCE:
