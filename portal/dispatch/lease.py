@@ -99,8 +99,10 @@ def claim(channel: str, owner: str) -> Lease | None:
     return next(iter(claim_some(channel, owner, 1)), None)
 
 
-def claim_some(channel: str, owner: str, most: int, *, above_lane: int | None = None) -> list[Lease]:
-    """Lease the most urgent due batches of a channel, `most` at most; only of lanes more urgent than `above_lane`."""
+def claim_some(channel: str, owner: str, most: int, *, above_lane: int | None = None,
+               but: Collection[int] = ()) -> list[Lease]:
+    """Lease the most urgent due batches of a channel, `most` at most; only of lanes more urgent than `above_lane`, and none of
+    `but`."""
     now = utcnow()
     due = (
         select(Batch.id)
@@ -117,6 +119,8 @@ def claim_some(channel: str, owner: str, most: int, *, above_lane: int | None = 
     )
     if above_lane is not None:
         due = due.where(Batch.lane < above_lane)
+    if but:
+        due = due.where(Batch.id.not_in(but))
     if db.session.execute(due.limit(1)).first() is None:  # a plain read first: an idle worker must not take the write lock
         db.session.rollback()
         return []

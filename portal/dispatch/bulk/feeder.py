@@ -19,7 +19,7 @@ from portal.core.db import db
 from portal.dispatch import lease as leases
 from portal.dispatch import tallies
 from portal.dispatch.bulk.parcel import Parcel, Row
-from portal.dispatch.bulk.pump import Pump
+from portal.dispatch.bulk.pump import LOW, Pump
 from portal.dispatch.lease import Lease
 from portal.dispatch.models import SMS
 from portal.subscribers.contacts import active, contacts
@@ -28,7 +28,8 @@ from portal.warnings import bulletins
 IDLE = 0.5  # seconds until it looks again without being woken
 BROKEN = 1.0  # seconds after an error, as a database that is away
 MOST_AT_ONCE = 8  # batches leased in one transaction
-MOST_AHEAD = 16  # parcels that wait in this process
+MOST_AHEAD = 16  # parcels that wait in this process, beside more urgent ones
+MOST_IN_HAND = 256  # parcels that wait or are in the air
 LETTERS_KEPT = 64
 #: How soon before its number is dialled a person is looked at again, and how often: who leaves while a slow carrier works through
 #: a batch is told nothing more.
@@ -40,11 +41,12 @@ log = logging.getLogger(__name__)
 
 
 class Feeder:
-    """`owner` stands in leases. `call` runs a function in the loop's thread."""
+    """`owner` stands in leases. `call` runs a function in the loop's thread. `held`: the batches whose end is not yet written.
+    Their leases may lapse while the database is away, and to lease them anew would be to send again what is unwritten."""
 
     def __init__(self, app: Flask, pump: Pump, loop: asyncio.AbstractEventLoop, owner: str,
-                 call: Callable[..., Any]) -> None:
-        self._app, self._pump, self._loop, self._owner, self._call = app, pump, loop, owner, call
+                 call: Callable[..., Any], held: set[int]) -> None:
+        self._app, self._pump, self._loop, self._owner, self._call, self._held = app, pump, loop, owner, call, held
         self._settings = app.extensions["anlan"]
         self._woken = threading.Event()
         self._letters: dict[tuple[Any, str], Letter] = {}
@@ -75,30 +77,36 @@ class Feeder:
         """Lease what is wanted at this moment; how many batches. Needs an application context."""
         size = max(1, self._settings.batch_size)
         behind = self._handed - self._pump.taken  # on their way to the loop
-        if behind + len(self._pump.parcels) >= MOST_AHEAD:
-            return 0
         lane = self._pump.lane
-        if lane is not None and lane > 0 and (urgent := leases.claim_some(SMS, self._owner, min(2, most), above_lane=lane)):
-            return self._hand(urgent)
-        lacking = self._pump.ahead - self._pump.waiting - behind * size
-        if lacking <= 0:
+        if lane is not None and lane > 0 and behind < MOST_AHEAD and (urgent := self._lease(min(2, most), lane)):
+            return urgent
+        if behind + self._pump.unfinished >= MOST_AHEAD or behind + len(self._pump.parcels) >= MOST_IN_HAND:
             return 0
-        return self._hand(leases.claim_some(SMS, self._owner, min(most, -(-lacking // size))))
+        waiting = self._pump.waiting + behind * size
+        if waiting >= self._pump.ahead * LOW:
+            return 0
+        lacking = self._pump.ahead - waiting
+        return self._lease(min(most, -(-lacking // size)))
 
-    def _hand(self, claimed: list[Lease]) -> int:
-        held_until = self._loop.time() + self._settings.lease_seconds * SURE
-        for number, lease in enumerate(claimed):
+    def _lease(self, most: int, above_lane: int | None = None) -> int:
+        began = time.monotonic()  # before the lease: the database may take long to give it
+        claimed = leases.claim_some(SMS, self._owner, most, above_lane=above_lane, but=tuple(self._held))
+        fault: Exception | None = None
+        for lease in claimed:
             try:
-                parcel, others = self._parcel(lease, held_until)
+                parcel, others = self._parcel(lease, began + self._settings.lease_seconds * SURE)
             except Exception as error:
                 # A fault of ours must not end a warning: it is tried again, and the operator sees that something is wrong.
                 log.exception("batch %d cannot be made ready", lease.batch_id)
                 db.session.rollback()
-                for one in claimed[number:]:
-                    self._let_go(one, f"internal: {type(error).__name__}")
-                raise
+                self._let_go(lease, f"internal: {type(error).__name__}")
+                fault = error
+                continue
             self._handed += 1
+            self._held.add(lease.batch_id)
             self._loop.call_soon_threadsafe(self._pump.add, parcel, others)
+        if fault is not None:
+            raise fault
         return len(claimed)
 
     def _let_go(self, lease: Lease, error: str) -> None:
@@ -117,7 +125,9 @@ class Feeder:
         batch_id, add = lease.batch_id, parcel.queue.append
         for recipient in ids:
             number, audiences = known.get(recipient, ("", 0))
-            if number:
+            if number is None:
+                others.append((parcel, recipient, tallies.FAILED, "unreadable", "", "", audiences))
+            elif number:
                 add((parcel, recipient, audiences, number, f"{batch_id}/{recipient}"))
             else:
                 others.append((parcel, recipient, tallies.OPTED_OUT, "", "", "", audiences))

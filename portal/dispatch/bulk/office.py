@@ -60,11 +60,13 @@ class Office:
         self._lease_seconds = settings.lease_seconds
         self._loop = _new_loop()
         self._inbox: deque[Row | Parcel] = deque()
+        self._held: set[int] = set()
         self.pump = Pump(Switch(self.lines), most=settings.most_doubled, page=settings.flush_size, inbox=self._inbox,
                          ring=lambda: self.writer.ring(), hungry=lambda: self.feeder.wake())
         owner = owner or f"{socket.gethostname()[:40]}:{os.getpid()}:sms"
-        self.feeder = Feeder(app, self.pump, self._loop, owner, self._ask)
-        self.writer = Writer(app, self.pump, self._loop, self._inbox, {line.name for line in self.lines if line.by_number})
+        self.feeder = Feeder(app, self.pump, self._loop, owner, self._ask, self._held)
+        self.writer = Writer(app, self.pump, self._loop, self._inbox, {line.name for line in self.lines if line.by_number},
+                             self._held)
         self._threads: dict[str, threading.Thread] = {}
 
     def start(self, *, feeding: bool = True) -> None:
@@ -86,15 +88,18 @@ class Office:
         self.feeder.stopping = True
         self.feeder.wake()
         self._join("feed", until)
-        self._loop.call_soon_threadsafe(self.pump.stop)
+        try:
+            self._ask(self.pump.stop)  # waited for: what is on its way to the pump is in hand then, and is written
+        except concurrent.futures.TimeoutError:
+            log.error("the loop of text messages stands still")
         self.writer.give_up_at, self.writer.ending = until, True
         self.writer.ring()
         self._join("write", until + 1)
         closing = asyncio.run_coroutine_threadsafe(self._close_lines(), self._loop)
         try:
             closing.result(ASK_SECONDS)
-        except concurrent.futures.TimeoutError:
-            log.error("lines did not close in time")
+        except Exception:
+            log.exception("lines did not close in time")
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._join("loop", time.monotonic() + 1)
 
@@ -108,7 +113,7 @@ class Office:
 
     # -- inside ------------------------------------------------------------------------------------------------
     def _state(self) -> OfficeState:
-        pump, now = self.pump, self._loop.time()
+        pump, now = self.pump, time.monotonic()
         held = [parcel.held_until for parcel in pump.parcels.values() if parcel.held_until > 0]
         away = self.writer.away_since
         return OfficeState(
@@ -118,7 +123,7 @@ class Office:
             [line.state() for line in self.lines])
 
     async def _close_lines(self) -> None:
-        await asyncio.gather(*(line.close(1.0) for line in self.lines))
+        await asyncio.gather(*(line.close(1.0) for line in self.lines), return_exceptions=True)
 
     def _run_loop(self) -> None:
         asyncio.set_event_loop(self._loop)

@@ -16,8 +16,9 @@ Row = tuple["Parcel", int, str, str, str, str, int]
 
 @dataclass(slots=True, eq=False)
 class Parcel:
-    """Changed in the loop's thread alone. `left`: recipients without an end; `held_until`: on the loop's clock, until when the
-    lease certainly holds, 0 when nothing more of it is begun; `parting`: set when nothing is in the air either."""
+    """Changed in the loop's thread alone. `left`: recipients without an end; `held_until`: on the monotonic clock, until
+    when the lease certainly holds, 0 when nothing more of it is begun; `awaited`: how many answers were awaited at the last look
+    at which nothing waited any more, and `heard_at` since when; `parting`: set when nothing is in the air either."""
 
     lease: Lease
     letter: Letter
@@ -25,6 +26,8 @@ class Parcel:
     left: int
     held_until: float
     in_flight: int = 0
+    awaited: int = 0
+    heard_at: float = 0.0
     unsure: set[int] = field(default_factory=set)
     error: str = ""
     back: bool = False

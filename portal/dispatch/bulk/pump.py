@@ -26,8 +26,11 @@ PATIENCE = 3.0  # seconds for which a parcel waits for a line where none is up
 SMOOTH = 0.3  # of a new rate in the smoothed one, at each tick
 AHEAD_SECONDS = 0.5  # of sending that wait in this process
 FEWEST_AHEAD = 100
+LOW = 0.5  # of what is to wait, below which more is fetched: several batches in one transaction
 PAGE_SECONDS = 0.02  # of ends that are written together
 MOST_NEXT = 2000
+#: Seconds of silence about what is in the air, far beyond the patience of every line, after which its answers are lost.
+SILENCE = 300.0
 
 log = logging.getLogger(__name__)
 
@@ -38,7 +41,7 @@ class Pump:
 
     def __init__(self, switch: Switch, *, most: int, page: int, inbox: deque[Row | Parcel], ring: Callable[[], None],
                  hungry: Callable[[], None], clock: Callable[[], float] = time.monotonic) -> None:
-        # Of its own: the loop's clock stands still within a turn of the loop.
+        # Its own: the loop's stands still within a turn of the loop.
         self._clock = clock
         self._switch, self._most, self._page = switch, most, page
         self._least_page = page
@@ -55,7 +58,7 @@ class Pump:
 
     def open(self, loop: asyncio.AbstractEventLoop, lines: Sequence[Line]) -> None:
         self._loop, self._lines = loop, lines
-        self._moved_at, self._looked_at = loop.time(), self._clock()
+        self._moved_at = self._looked_at = self._clock()
         for line in lines:
             line.open(loop, self.answered, self.pump)
         loop.call_later(TICK, self._tick)
@@ -70,9 +73,11 @@ class Pump:
         self.unsettled += len(others)
         parcel.left -= len(others)
         if not self._ready:
-            self._moved_at = self._loop.time()
+            self._moved_at = self._clock()
         if self._stopping:
             parcel.back = True
+            parcel.queue.clear()
+        if _over(parcel, self._clock(), utcnow()):
             parcel.queue.clear()
         if parcel.queue:
             self.waiting += len(parcel.queue)
@@ -100,7 +105,7 @@ class Pump:
         self.pump()
 
     def renewed(self, batch_ids: Collection[int], until: float) -> None:
-        """These leases hold until then, on the loop's clock."""
+        """These leases hold until then, on the monotonic clock."""
         for batch_id in batch_ids:
             parcel = self.parcels.get(batch_id)
             if parcel is not None and parcel.held_until > 0:
@@ -138,8 +143,13 @@ class Pump:
     @property
     def lane(self) -> int | None:
         """The most urgent lane of which something waits here."""
-        ready = self._ready
-        return ready[0].lease.lane if ready else None
+        first = next(iter(self._ready), None)  # asked from another thread, too
+        return None if first is None else first.lease.lane
+
+    @property
+    def unfinished(self) -> int:
+        """Parcels of which something waits here."""
+        return len(self._ready)
 
     # -- messages ----------------------------------------------------------------------------------------------
     def pump(self) -> None:
@@ -149,6 +159,15 @@ class Pump:
         if self._clock() - self._looked_at > LATE:  # it stood still: what it holds may be another's, the next look says
             return
         self._pumping = True
+        try:
+            self._hand_over()
+        finally:
+            self._pumping = False
+        if self.waiting < self.ahead * LOW and not self._asked and not self._stopping:
+            self._asked = True
+            self._hungry()
+
+    def _hand_over(self) -> None:
         ready, pick, most = self._ready, self._switch.pick, self._most
         while ready and self.unsettled < most:
             parcel = ready[0]
@@ -160,8 +179,10 @@ class Pump:
                 parcel, line = other
             queue, letter, hand_over = parcel.queue, parcel.letter, line.hand_over
             n = min(line.room(), most - self.unsettled, len(queue))
+            if n <= 0:  # it took back what it said: the next tick asks again
+                break
             if len(self._lines) > 1:
-                n = min(n, 1)  # the split is message by message
+                n = 1  # the split is message by message
             self.unsettled += n
             self.in_flight += n
             self.waiting -= n
@@ -175,10 +196,6 @@ class Pump:
                     self._loop.call_later(0, self.answered, token, line, RETRY, "internal", "", True)
             if not queue:
                 ready.remove(parcel)
-        self._pumping = False
-        if self.waiting < self.ahead and not self._asked and not self._stopping:
-            self._asked = True
-            self._hungry()
 
     def _another(self) -> tuple[Parcel, Line] | None:
         """A less urgent parcel that need not wait for the line for which the first one waits."""
@@ -192,6 +209,8 @@ class Pump:
     def answered(self, token: Token, line: Line, status: str, code: str, carrier_id: str, unsure: bool) -> None:
         """Hear of one hand-over, see `line.OnAnswer`."""
         parcel = token[0]
+        if parcel.parting is not None:  # it was given up
+            return
         parcel.in_flight -= 1
         self.in_flight -= 1
         if status == ACCEPTED:
@@ -242,15 +261,15 @@ class Pump:
     def _end(self, parcel: Parcel) -> None:
         if parcel.parting is None:
             parcel.parting = parcel.part()
-            self.parcels.pop(parcel.lease.batch_id, None)
+            if self.parcels.get(parcel.lease.batch_id) is parcel:
+                del self.parcels[parcel.lease.batch_id]
             self.unsettled += 1  # that it has ended is to be written, too
             self._inbox.append(parcel)
             self._ring()
 
     def _tick(self) -> None:
         self._loop.call_later(TICK, self._tick)
-        now, moment = self._loop.time(), utcnow()
-        self._looked_at = self._clock()
+        now = self._looked_at = self._clock()
         done = self.accepted + self.failed
         self.rate += SMOOTH * ((done - self._seen) / TICK - self.rate)
         self.ahead = max(FEWEST_AHEAD, int(self.rate * AHEAD_SECONDS))
@@ -259,9 +278,7 @@ class Pump:
         if done > self._seen or self.in_flight or not self._ready:
             self._moved_at = now
         self._seen = done
-        for parcel in list(self.parcels.values()):
-            if _over(parcel, now, moment):
-                self._halt(parcel)
+        self._end_what_is_over(now)
         if self._ready and now - self._moved_at > PATIENCE and all(_down(line) for line in self._lines):
             for parcel in list(self._ready):
                 self._halt(parcel, _last_error(self._lines))
@@ -269,6 +286,32 @@ class Pump:
             self._ring()
         self._asked = False
         self.pump()
+
+    def _end_what_is_over(self, now: float) -> None:
+        moment = utcnow()
+        for parcel in list(self.parcels.values()):
+            if _over(parcel, now, moment):
+                self._halt(parcel)
+            elif parcel.queue:
+                if (seconds := (parcel.letter.expires_at - moment).total_seconds()) < TICK:
+                    self._loop.call_later(seconds, self._expire, parcel)
+            elif parcel.in_flight != parcel.awaited:
+                parcel.awaited, parcel.heard_at = parcel.in_flight, now
+            elif now - parcel.heard_at > SILENCE:
+                self._give_up(parcel)
+
+    def _expire(self, parcel: Parcel) -> None:
+        if parcel.queue:
+            self._halt(parcel)
+
+    def _give_up(self, parcel: Parcel) -> None:
+        """A line has lost what it had in hand: those may have been reached, and are tried again."""
+        log.error("%d messages of batch %d were never answered", parcel.in_flight, parcel.lease.batch_id)
+        self.in_flight -= parcel.in_flight
+        self.unsettled -= parcel.in_flight
+        parcel.in_flight, parcel.error = 0, "silent"
+        parcel.unsure.update(parcel.lease.pending.tolist())
+        self._end(parcel)
 
 
 def _over(parcel: Parcel, now: float, moment: datetime) -> bool:

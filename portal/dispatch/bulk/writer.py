@@ -37,11 +37,12 @@ log = logging.getLogger(__name__)
 
 
 class Writer:
-    """`numbered`: names of the lines whose receipts name messages by the carrier's number alone."""
+    """`numbered`: names of the lines whose receipts name messages by the carrier's number alone. `held`: see the feeder's."""
 
     def __init__(self, app: Flask, pump: Pump, loop: asyncio.AbstractEventLoop, inbox: deque[Row | Parcel],
-                 numbered: Collection[str]) -> None:
+                 numbered: Collection[str], held: set[int]) -> None:
         self._app, self._pump, self._loop, self._inbox, self._numbered = app, pump, loop, inbox, numbered
+        self._held = held
         self._lease_seconds = app.extensions["anlan"].lease_seconds
         self._rung = threading.Event()
         self._looked = self._tried = 0.0
@@ -63,8 +64,12 @@ class Writer:
         while not (self.ending and not self._inbox and not self._stuck and not self._pump.parcels) and not self._given_up():
             self._rung.wait(PULSE)
             self._rung.clear()
-            with self._app.app_context():
-                self.step()
+            try:
+                with self._app.app_context():
+                    self.step()
+            except Exception:  # without this thread nothing would be sent any more
+                log.exception("the writer of outcomes failed; once more in %s s", AGAIN)
+                time.sleep(AGAIN)
 
     def step(self) -> None:
         """Write what is there, and look after the leases. Needs an application context."""
@@ -102,6 +107,7 @@ class Writer:
     def _write(self, found: dict[int, Results]) -> None:
         results, tried = list(found.values()), False
         while not self._given_up():
+            began = time.monotonic()  # before the lease is held for longer: the database may take long
             try:
                 lost = leases.record_many(leases.without_recorded(results) if tried else results, numbered=self._numbered)
             except AWAY:
@@ -113,7 +119,7 @@ class Writer:
                 self._one_by_one(found)
                 return
             else:
-                self._written(found, lost)
+                self._written(found, lost, began)
                 return
 
     def _one_by_one(self, found: dict[int, Results]) -> None:
@@ -121,26 +127,29 @@ class Writer:
         sent again, and again."""
         for batch_id, one in found.items():
             db.session.rollback()
+            began = time.monotonic()
             try:
                 lost = leases.record_many(leases.without_recorded([one]), numbered=self._numbered)
             except Exception:
                 log.exception("outcomes of batch %d cannot be written; once more in %s s", batch_id, AGAIN)
                 self._stuck[batch_id] = one
             else:
-                self._written({batch_id: one}, lost)
+                self._written({batch_id: one}, lost, began)
 
-    def _written(self, found: dict[int, Results], lost: set[int]) -> None:
+    def _written(self, found: dict[int, Results], lost: set[int], began: float) -> None:
         self.away_since = None
         if lost:
             self.lost += len(lost)
             log.warning("lost the leases of batches %s; other workers have them", sorted(lost))
         n = sum(len(one.rows) + (one.parting is not None) for one in found.values())
-        self._loop.call_soon_threadsafe(self._settled, n, sorted(lost), [i for i in found if i not in lost])
+        until = began + self._lease_seconds * SURE
+        self._loop.call_soon_threadsafe(self._settled, n, sorted(lost), [i for i in found if i not in lost], until)
+        self._held.difference_update([i for i, one in found.items() if one.parting is not None])
         self._note_refusals(found.values())
 
-    def _settled(self, n: int, lost: list[int], held: list[int]) -> None:
+    def _settled(self, n: int, lost: list[int], held: list[int], until: float) -> None:
         self._pump.halt(lost)
-        self._pump.renewed(held, self._loop.time() + self._lease_seconds * SURE)
+        self._pump.renewed(held, until)
         self._pump.written(n)
 
     def _note_refusals(self, results: Collection[Results]) -> None:
@@ -168,10 +177,10 @@ class Writer:
         over = [parcel.lease.batch_id for parcel in parcels if parcel.lease.batch_id not in going]
         if over:
             self._loop.call_soon_threadsafe(self._pump.halt, over)
-        soon = self._loop.time() + self._lease_seconds * SURE / 2
+        soon = time.monotonic() + self._lease_seconds * SURE / 2
         due = [parcel.lease for parcel in parcels if parcel.lease.batch_id in going and parcel.held_until < soon]
         if due:
-            until = self._loop.time() + self._lease_seconds * SURE
+            until = time.monotonic() + self._lease_seconds * SURE
             self._loop.call_soon_threadsafe(self._pump.renewed, leases.renew_all(due), until)
         self.away_since = None
 

@@ -13,7 +13,7 @@ from portal.channels.sms.provider import ACCEPTED, FAILED, INVALID, OPTED_OUT
 from portal.core.clock import utcnow
 from portal.core.db import db, transaction
 from portal.dispatch import lease, stop
-from portal.dispatch.bulk import feeder, writer
+from portal.dispatch.bulk import feeder, pump, writer
 from portal.dispatch.models import Batch, Dispatch, Outcome
 from portal.subscribers import store
 from portal.warnings.models import CANCEL
@@ -186,7 +186,8 @@ def test_what_cannot_be_written_for_a_fault_of_ours_stays_in_hand_and_is_sent_on
 
 
 @pytest.mark.parametrize("lane", [0, 3])
-def test_a_more_urgent_one_is_leased_although_enough_is_in_hand(workshop, issued, lane):
+def test_a_more_urgent_one_is_leased_although_enough_is_in_hand(workshop, issued, monkeypatch, lane):
+    monkeypatch.setattr(pump, "FEWEST_AHEAD", 10)  # the next tick says it again
     people(40)
     issued(hazard="11B01", tier="blue")
     workshop.plan_all()
