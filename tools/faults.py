@@ -15,6 +15,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import signal
 import statistics
 import sys
 import tempfile
@@ -40,6 +41,7 @@ MOST_DRILLS = 80  # in case dispatches end before they are struck
 
 def main() -> int:
     options = _options()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # whoever ends it ends all that it began
     seed = os.environ.get("SEED", "1")
     begun = time.monotonic()
     i18n.compile_catalogues()

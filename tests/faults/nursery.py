@@ -105,8 +105,7 @@ def _enter(namespace: str) -> None:
     os.close(place)
 
 
-def _serve() -> None:
-    children: set[int] = set()
+def _serve(children: set[int]) -> None:
     _read_modules()
     for line in sys.stdin:
         order = json.loads(line)
@@ -138,11 +137,14 @@ def _serve() -> None:
             os._exit(code)
         children.add(pid)
         print(json.dumps({"pid": pid}), flush=True)
-    for pid in children:  # nobody is left who would end them
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(pid, signal.SIGKILL)
 
 
 if __name__ == "__main__":
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # whoever began it ends it, by closing its input
-    _serve()
+    begun: set[int] = set()
+    try:
+        _serve(begun)
+    finally:
+        for child in begun:  # nobody is left who would end them
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(child, signal.SIGKILL)
