@@ -43,7 +43,7 @@ _LONGEST = ("tests/whole/test_run.py", "tests/browser/test_scenario.py", "tests/
             "tests/browser/test_training_scenario.py", "tests/browser/test_resident_scenario.py",
             "tests/browser/test_trainer_scenario.py", "tests/browser/test_desk_live.py", "tests/security/test_bad_input.py",
             "tests/browser/test_shelters_scenario.py", "tests/browser/test_transfers.py", "tests/dispatch/test_crash.py",
-            "tests/shelters/office/test_in_a_browser.py", "tests/many/test_machines.py")
+            "tests/shelters/office/test_in_a_browser.py", "tests/many/test_machines.py", "tests/faults/test_few.py")
 
 
 def pytest_itemcollected(item: pytest.Item) -> None:
