@@ -223,16 +223,20 @@ def record_many(results: Collection[Results], *, numbered: Collection[str] = ())
         theirs = ((row[4], row[3], one.lease.batch_id, row[0]) for one in held for row in one.rows if row[4] in numbered)
         outcomes.remember_numbers(session, theirs, now)
         counts = _counts(held)
-        touched = _touch(session, held, now)
+        errors: dict[uuid.UUID, str] = {}
         for one in held:
             if one.parting is not None and not _at_its_end(one):
-                _part(session, one.lease, one.parting, counts[one.lease.dispatch_id], now)
+                _part(session, one.lease, one.parting, counts[one.lease.dispatch_id], errors, now)
         session.flush()
-        for dispatch_id in sorted({one.lease.dispatch_id for one in held if one.parting is not None}):
-            complete(session, dispatch_id, now)
+        touched, parted = _touches_of(held, now), {one.lease.dispatch_id for one in held if one.parting is not None}
+        for dispatch_id in sorted(touched.keys() | errors.keys() | parted):  # as all lock several
+            if values := touched.get(dispatch_id, {}) | ({"last_error": errors[dispatch_id]} if dispatch_id in errors else {}):
+                _put(session, dispatch_id, values)
+            if dispatch_id in parted:
+                complete(session, dispatch_id, now)
         for dispatch_id in sorted(counts):
             tallies.add(session, dispatch_id, counts[dispatch_id])
-    _touches.update(touched)
+    _touches.update(dict.fromkeys(touched, now))
     return {one.lease.batch_id for one in ordered} - {one.lease.batch_id for one in held}
 
 
@@ -242,7 +246,8 @@ def without_recorded(results: Iterable[Results]) -> list[Results]:
     for one in results:
         known = set(db.session.execute(select(Outcome.recipient_id).where(
             Outcome.batch_id == one.lease.batch_id, Outcome.recipient_id.in_([row[0] for row in one.rows]))).scalars())
-        found.append(Results(one.lease, [row for row in one.rows if row[0] not in known], one.parting))
+        fresh = {row[0]: row for row in reversed(one.rows) if row[0] not in known}  # a line that answers twice: the first counts
+        found.append(Results(one.lease, list(fresh.values()), one.parting))
     db.session.rollback()
     return found
 
@@ -271,8 +276,9 @@ def _counts(results: Iterable[Results]) -> dict[uuid.UUID, Counter[tallies.Key]]
     return counts
 
 
-def _part(session: Session, lease: Lease, parting: Parting, counts: Counter[tallies.Key], now: datetime) -> None:
-    """Let go of a batch of which some are left."""
+def _part(session: Session, lease: Lease, parting: Parting, counts: Counter[tallies.Key], errors: dict[uuid.UUID, str],
+          now: datetime) -> None:
+    """Let go of a batch of which some are left; what the operator is to see of it goes into `errors`."""
     batch = session.get_one(Batch, lease.batch_id, populate_existing=True)
     batch.lease_owner, batch.due_at = None, now
     add_unsure(batch, parting.unsure)
@@ -287,17 +293,17 @@ def _part(session: Session, lease: Lease, parting: Parting, counts: Counter[tall
     pause *= random.uniform(0.75, 1.25)  # noqa: S311  batches that failed together do not come back together
     batch.attempts, batch.due_at = lease.attempts + 1, now + timedelta(seconds=max(pause, parting.retry_after or 0))
     if parting.error:
-        _put_error(session, lease.dispatch_id, parting.error)
+        errors[lease.dispatch_id] = parting.error[:300]
 
 
 def note_error(dispatch_id: uuid.UUID, error: str) -> None:
     """Let the operator see why messages of a dispatch are tried again."""
     with transaction() as session:
-        _put_error(session, dispatch_id, error)
+        _put(session, dispatch_id, {"last_error": error[:300]})
 
 
-def _put_error(session: Session, dispatch_id: uuid.UUID, error: str) -> None:
-    session.execute(update(Dispatch).where(Dispatch.id == dispatch_id).values(last_error=error[:300])
+def _put(session: Session, dispatch_id: uuid.UUID, values: dict[str, object]) -> None:
+    session.execute(update(Dispatch).where(Dispatch.id == dispatch_id).values(**values)
                     .execution_options(synchronize_session=False))
 
 
@@ -306,20 +312,16 @@ _touches: dict[uuid.UUID, datetime] = {}
 TOUCH = timedelta(seconds=0.5)
 
 
-def _touch(session: Session, results: Iterable[Results], now: datetime) -> dict[uuid.UUID, datetime]:
-    """Note in the dispatches that something became of them, and since when and until when it was accepted."""
+def _touches_of(results: Iterable[Results], now: datetime) -> dict[uuid.UUID, dict[str, object]]:
+    """What is to be noted in dispatches: that something became of them, and since when and until when it was accepted."""
     moved = {one.lease.dispatch_id for one in results if one.rows}
     accepted = {one.lease.dispatch_id for one in results if any(row[1] == tallies.ACCEPTED for row in one.rows)}
     if len(_touches) > 1000:
         _touches.clear()
-    touched = {i: now for i in moved if not timedelta() <= now - _touches.get(i, datetime.min.replace(tzinfo=now.tzinfo)) < TOUCH}
-    for dispatch_id in sorted(touched):
-        values: dict[str, object] = {"moved_at": now}
-        if dispatch_id in accepted:
-            values |= {"first_at": func.coalesce(Dispatch.first_at, literal(now, UtcDateTime())), "last_at": now}
-        session.execute(update(Dispatch).where(Dispatch.id == dispatch_id).values(**values)
-                        .execution_options(synchronize_session=False))
-    return touched
+    last = {i: _touches.get(i) for i in moved}
+    return {i: {"moved_at": now} | (
+        {"first_at": func.coalesce(Dispatch.first_at, literal(now, UtcDateTime())), "last_at": now} if i in accepted else {})
+        for i, before in last.items() if before is None or not timedelta() <= now - before < TOUCH}
 
 
 def reclaim_all() -> int:

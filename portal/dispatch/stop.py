@@ -89,14 +89,16 @@ def settle(dispatch_id: uuid.UUID, now: datetime) -> bool:
         dispatch = session.execute(select(Dispatch).where(Dispatch.id == dispatch_id).with_for_update()).scalar_one()
         key = tallies.STOPPED if dispatch.state == STOPPED else tallies.EXPIRED
         counts: Counter[tallies.Key] = Counter()
+        # A worker that is writing holds its batch and waits for the dispatch that we hold: pass its batch by. It may have leased
+        # it after our statement began to look, so that this is said of those that nobody seems to have leased, too.
+        fresh = select(Batch.id).where(Batch.dispatch_id == dispatch_id, Batch.state == READY, Batch.fence == 0)
         for region, language, size in session.execute(
             update(Batch)
-            .where(Batch.dispatch_id == dispatch_id, Batch.state == READY, Batch.fence == 0)
+            .where(Batch.id.in_(fresh.with_for_update(skip_locked=True)))
             .values(state=BATCH_DONE)
             .returning(Batch.region_code, Batch.language, Batch.size)
         ):
             counts[region, language, key, 0] += size
-        # A worker that is writing holds its batch and waits for the dispatch that we hold: pass its batch by.
         open_ones = select(Batch).where(Batch.dispatch_id == dispatch_id, Batch.state == READY)
         for batch in session.execute(open_ones.with_for_update(skip_locked=True)).scalars().all():
             if batch.lease_owner is None or batch.due_at <= now:

@@ -1,0 +1,61 @@
+"""In which order rows are locked, and what is not waited for: writers, and who settles what was stopped, at one moment."""
+
+from __future__ import annotations
+
+from sqlalchemy import event, select
+
+from portal.channels.sms.provider import ACCEPTED
+from portal.core.clock import utcnow
+from portal.core.db import db
+from portal.dispatch import lease, stop
+from portal.dispatch.models import Batch
+from tests import district
+from tests.dispatch.bulk.test_office import people
+from tests.dispatch.conftest import dispatch_of
+from tests.dispatch.test_engine import counts
+
+
+def test_dispatches_are_locked_in_one_order_whatever_is_noted_in_which(workshop, issued):
+    people(2)
+    issued(hazard="11B01"), issued(hazard="11B03")
+    workshop.plan_all()
+    held = sorted(lease.claim_some("sms", "one", 2), key=lambda one: one.dispatch_id)
+    first, last = (one.dispatch_id for one in held)
+    lease._touches[first] = utcnow()  # of which was noted just now that it moves
+    seen = []
+
+    def saw(_connection, _cursor, statement, values, *_rest):
+        if statement.startswith("UPDATE dispatch"):
+            given = [str(value).replace("-", "") for value in (values.values() if isinstance(values, dict) else values)]
+            seen.append(next(i for i in (first, last) if i.hex in given))
+
+    event.listen(db.engine, "before_cursor_execute", saw)
+    lease.record_many([
+        lease.Results(held[0], parting=lease.Parting(2, error="20429")),
+        lease.Results(held[1], [(int(held[1].pending[0]), ACCEPTED, "", "", "a", 1)], lease.Parting(1, error="20429"))])
+    event.remove(db.engine, "before_cursor_execute", saw)
+    assert seen == [first, last]
+
+
+def test_what_is_settled_waits_for_no_worker_that_has_just_leased(workshop, issued, database_kind):
+    people(2)
+    bulletin = issued()
+    workshop.plan_all()
+    dispatch = dispatch_of(bulletin)
+    stop.stop(district.approver("second"), dispatch.id)
+    if database_kind == "postgresql":  # SQLite has one writer at a time
+        with db.engine.begin() as other:
+            other.execute(select(Batch.id).where(Batch.dispatch_id == dispatch.id).with_for_update())
+            assert not stop.settle(dispatch.id, utcnow())
+    assert stop.settle(dispatch.id, utcnow())
+    assert counts(bulletin).ends == {"stopped": 2}
+
+
+def test_who_is_answered_twice_for_has_one_end_and_blocks_nothing(workshop, issued):
+    people(1)
+    issued()
+    workshop.plan_all()
+    held = lease.claim("sms", "one")
+    row = (int(held.pending[0]), ACCEPTED, "", "", "a", 1)
+    (cleared,) = lease.without_recorded([lease.Results(held, [row, (row[0], "failed", "x", "", "a", 1)])])
+    assert cleared.rows == [row]
