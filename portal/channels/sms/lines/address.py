@@ -10,7 +10,7 @@ import time
 import urllib.request
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import unquote, urlsplit
 
 import certifi
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 ADDRESSES_FOR = 30.0  # seconds for which a name's addresses are remembered, and which of them cannot be reached
 TRIES = 3  # addresses of one name that are tried for one connection
 LONGEST_PROXY_HEAD = 8192  # bytes of a proxy's answer that are read
+
+Made = TypeVar("Made", bound=asyncio.Protocol)
 
 DNS, TLS, CONNECTION, TIMEOUT = "dns", "tls", "connection", "timeout"
 
@@ -102,7 +104,7 @@ class Dialler:
         self._bad: dict[tuple[str, int], float] = {}
         self._looking: asyncio.Future[list[tuple[str, int]]] | None = None
 
-    async def dial(self, make: Callable[[], Connection], seconds: float) -> Connection:
+    async def dial(self, make: Callable[[], Made], seconds: float) -> Made:
         """A connection that stands. Raises OSError (with its kinds for names and TLS) or TimeoutError."""
         async with asyncio.timeout(seconds):
             known = self._in_turn(await self._addresses())[:TRIES]
@@ -131,7 +133,7 @@ class Dialler:
         start = self._turn % max(1, len(known))
         return sorted(known[start:] + known[:start], key=lambda address: address in self._bad)
 
-    async def _connect(self, make: Callable[[], Connection], host: str, port: int) -> Connection:
+    async def _connect(self, make: Callable[[], Made], host: str, port: int) -> Made:
         where, tls = self._where, self._trust
         if where.proxy is None:
             _transport, connection = await self._loop.create_connection(

@@ -20,7 +20,7 @@ from smpplib import consts
 
 from portal.channels.sms import segments, smpp_delivered, smpp_errors
 from portal.channels.sms.lines import smpp_pdu
-from portal.channels.sms.lines.address import dialling_error
+from portal.channels.sms.lines.address import Address, Dialler, dialling_error
 from portal.channels.sms.lines.governor import Governor
 from portal.channels.sms.lines.line import NOT_TAKEN, OPEN, Letter, LineState, OnAnswer
 from portal.channels.sms.lines.options import Ears
@@ -34,7 +34,7 @@ from portal.core.clock import utcnow
 
 SWEEP = 0.25  # seconds between two looks for what is overdue
 PART_TRIES, PART_PAUSE = 5, 0.5  # seconds between them
-FIRST_PAUSE, REFUSED_PAUSE, LONGEST_PAUSE = 0.5, 5.0, 60.0  # seconds until it is tried to bind again
+FIRST_PAUSE, REFUSED_PAUSE, LONGEST_PAUSE = 0.5, 5.0, 15.0  # seconds until it is tried to bind again
 LASTED = 5.0  # seconds after which a bind counts as one that stood
 GOOD_BYE, KEEPING = 2.0, 1.0  # seconds for the carrier to say it too, and at least for what it brought last to be kept
 ANSWERS_LAST = timedelta(hours=1)
@@ -64,6 +64,7 @@ class SmppLine:
         self._session: Session | None = None  # that is bound
         self._pending: Session | None = None  # that stands, be it bound or not
         self._over: asyncio.Event | None = None
+        self._dialler: Dialler | None = None
         self._keeper: asyncio.Task[None] | None = None
         self._sweeping: asyncio.TimerHandle | None = None
         self._closing = False
@@ -131,11 +132,8 @@ class SmppLine:
         while not self._closing:
             session, self._over = Session(self.options, self), asyncio.Event()
             try:
-                async with asyncio.timeout(self.options.answer_seconds):
-                    context = self.options.tls_context
-                    await self._loop.create_connection(
-                        lambda made=session: made, self.options.host, self.options.port, ssl=context,
-                        server_hostname=self.options.host if context else None)
+                self._dialler = self._dialler or dialler(self._loop, self.options)
+                await self._dialler.dial(lambda made=session: made, self.options.answer_seconds)  # type: ignore[misc]
                 self._pending = session
                 await self._over.wait()
             except OSError as error:
@@ -316,6 +314,11 @@ class SmppLine:
 
 
 Options = SmppOptions
+
+
+def dialler(loop: asyncio.AbstractEventLoop, options: SmppOptions) -> Dialler:
+    """Who opens connections to this carrier, over each of its name's addresses in turn."""
+    return Dialler(loop, Address("https" if options.tls else "http", options.host, options.port), options.tls_context)
 
 
 def make(options: SmppOptions, settings: Settings, ears: Ears) -> SmppLine:

@@ -8,6 +8,7 @@ from typing import Any
 
 from portal.channels.sms import smpp_errors
 from portal.channels.sms.lines.address import dialling_error
+from portal.channels.sms.lines.smpp_line import dialler
 from portal.channels.sms.lines.smpp_options import SmppOptions
 from portal.channels.sms.lines.smpp_session import LEFT, Session
 
@@ -25,10 +26,7 @@ async def _probe(options: SmppOptions) -> str:
     asked = _Asked()
     session = Session(options, asked)
     try:
-        async with asyncio.timeout(options.answer_seconds):
-            context = options.tls_context
-            await asyncio.get_running_loop().create_connection(
-                lambda: session, options.host, options.port, ssl=context, server_hostname=options.host if context else None)
+        await dialler(asyncio.get_running_loop(), options).dial(lambda: session, options.answer_seconds)
     except OSError as error:
         return dialling_error(error)
     try:

@@ -16,6 +16,9 @@ from portal.channels.sms.lines.smpp_pdu import HEADER, RESPONSE, Form
 #: Why a session ended, beside the carrier's own words for a bind that it refused.
 CONNECTION, TIMEOUT, UNREADABLE, UNBOUND, LEFT = "connection", "timeout", "unreadable", "unbound", "left"
 
+#: Octets of ours that the carrier may leave unread: whoever brings and brings and reads nothing is left.
+MOST_UNREAD = 1 << 20
+
 _BINDING, _BOUND, _LEAVING, _ENDED = range(4)
 
 
@@ -92,11 +95,12 @@ class Session(asyncio.Protocol):
         if self._state in (_BINDING, _LEAVING) and self._began < late:
             self.drop(TIMEOUT if self._state == _BINDING else LEFT)
             return
-        overdue = []
+        overdue, mute = [], False
         for sequence, (_token, since) in self.in_flight.items():  # the oldest first
             if since > late:
                 break
             overdue.append(sequence)
+            mute = mute or self._read_at < since  # not a word since: perhaps nobody is there any more
         for sequence in overdue:
             if (entry := self.in_flight.pop(sequence, None)) is not None:
                 self._hears.unanswered(entry[0], TIMEOUT)
@@ -104,7 +108,7 @@ class Session(asyncio.Protocol):
             self._enquired_at = 0.0
         if self._enquired_at and self._enquired_at < late:
             self.drop(TIMEOUT)
-        elif not self._enquired_at and now - self._read_at > self._options.enquire_seconds and self._state == _BOUND:
+        elif not self._enquired_at and self._state == _BOUND and (mute or now - self._read_at > self._options.enquire_seconds):
             self._enquired_at = now
             self._write(smpp_pdu.small(smpp_pdu.ENQUIRE, self._next()))
 
@@ -190,3 +194,5 @@ class Session(asyncio.Protocol):
     def _write(self, data: bytes) -> None:
         if self._state != _ENDED and self.transport is not None and not self.transport.is_closing():
             self.transport.write(data)
+            if not self._writable and self.transport.get_write_buffer_size() > MOST_UNREAD:
+                self.drop(UNREADABLE)
