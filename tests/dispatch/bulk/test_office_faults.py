@@ -90,6 +90,7 @@ def test_red_is_leased_although_as_many_batches_wait_as_may(workshop, issued, mo
     issued(tier="red", hazard="11B03")
     workshop.plan_all()
     assert office.feeder.step() == 1
+    line.release()  # else the end of the office waits for it
 
 
 def test_a_damaged_number_keeps_the_warning_from_nobody_else(workshop, issued, caplog):
