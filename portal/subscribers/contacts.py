@@ -23,7 +23,11 @@ _SQLITE = f"{_SELECT} IN (SELECT value FROM json_each(?))"  # noqa: S608  (nothi
 UNREADABLE = (InvalidTag, ValueError)
 
 
-def contacts(ids: list[int]) -> dict[int, tuple[str | None, int]]:
+#: Number and audiences.
+Contact = tuple[str | None, int]
+
+
+def contacts(ids: list[int]) -> dict[int, Contact]:
     """Number (E.164) and audiences; the number is empty for who does not want to be told at this moment, None where it cannot be
     read, and who was erased is left out. Asks the driver itself: what lies between costs more than the answer. Raises
     RuntimeError when the key is wrong."""
@@ -37,9 +41,9 @@ def contacts(ids: list[int]) -> dict[int, tuple[str | None, int]]:
         return _one_by_one(rows, opened)
 
 
-def _one_by_one(rows: Sequence[Any], opened: Callable[[bytes], str]) -> dict[int, tuple[str | None, int]]:
+def _one_by_one(rows: Sequence[Any], opened: Callable[[bytes], str]) -> dict[int, Contact]:
     """One number that was damaged must not keep the warning from all others of its batch."""
-    found: dict[int, tuple[str | None, int]] = {}
+    found: dict[int, Contact] = {}
     damaged, readable = 0, False
     for subscriber_id, sealed, audiences, status in rows:
         number: str | None = ""

@@ -22,11 +22,12 @@ from portal.dispatch.bulk.parcel import Parcel, Row
 from portal.dispatch.bulk.pump import LOW, Pump
 from portal.dispatch.lease import Lease
 from portal.dispatch.models import SMS
-from portal.subscribers.contacts import active, contacts
+from portal.subscribers.contacts import Contact, active, contacts
 from portal.warnings import bulletins
 
 IDLE = 0.5  # seconds until it looks again without being woken
 BROKEN = 1.0  # seconds after an error, as a database that is away
+URGENT_SECONDS = 0.25  # between looks for what is more urgent, without being woken
 MOST_AT_ONCE = 8  # batches leased in one transaction
 MOST_AHEAD = 16  # parcels that wait in this process, beside more urgent ones
 MOST_IN_HAND = 256  # parcels that wait or are in the air
@@ -52,9 +53,16 @@ class Feeder:
         self._letters: dict[tuple[Any, str], Letter] = {}
         self._handed = 0  # parcels, since the start
         self._rechecked = time.monotonic()
+        self._ask_at = 0.0
         self.stopping = False
 
     def wake(self) -> None:
+        """Something became due: look, also for what is more urgent than what is in hand."""
+        self._ask_at = 0.0
+        self._woken.set()
+
+    def fetch(self) -> None:
+        """Little waits in this process."""
         self._woken.set()
 
     def run(self) -> None:
@@ -77,8 +85,7 @@ class Feeder:
         """Lease what is wanted at this moment; how many batches. Needs an application context."""
         size = max(1, self._settings.batch_size)
         behind = self._handed - self._pump.taken  # on their way to the loop
-        lane = self._pump.lane
-        if lane is not None and lane > 0 and behind < MOST_AHEAD and (urgent := self._lease(min(2, most), lane)):
+        if behind < MOST_AHEAD and (urgent := self._lease_more_urgent(min(2, most))):
             return urgent
         if behind + self._pump.unfinished >= MOST_AHEAD or behind + len(self._pump.parcels) >= MOST_IN_HAND:
             return 0
@@ -88,13 +95,24 @@ class Feeder:
         lacking = self._pump.ahead - waiting
         return self._lease(min(most, -(-lacking // size)))
 
+    def _lease_more_urgent(self, most: int) -> int:
+        """Lease what is due of a lane more urgent than all that waits here: asked when we are woken, and every now and then."""
+        lane, now = self._pump.lane, time.monotonic()
+        if not lane or now < self._ask_at:
+            return 0
+        found = self._lease(most, lane)
+        if not found:
+            self._ask_at = now + URGENT_SECONDS
+        return found
+
     def _lease(self, most: int, above_lane: int | None = None) -> int:
         began = time.monotonic()  # before the lease: the database may take long to give it
         claimed = leases.claim_some(SMS, self._owner, most, above_lane=above_lane, but=tuple(self._held))
         fault: Exception | None = None
+        known = self._opened(claimed) if len(claimed) > 1 else None
         for lease in claimed:
             try:
-                parcel, others = self._parcel(lease, began + self._settings.lease_seconds * SURE)
+                parcel, others = self._parcel(lease, began + self._settings.lease_seconds * SURE, known)
             except Exception as error:
                 # A fault of ours must not end a warning: it is tried again, and the operator sees that something is wrong.
                 log.exception("batch %d cannot be made ready", lease.batch_id)
@@ -115,11 +133,23 @@ class Feeder:
         except leases.LeaseLost:
             log.warning("lost the lease of batch %d; another worker has it", lease.batch_id)
 
-    def _parcel(self, lease: Lease, held_until: float) -> tuple[Parcel, list[Row]]:
+    def _opened(self, claimed: list[Lease]) -> dict[int, Contact] | None:
+        """The people of several batches at once; None where that fails: then each is asked for alone, and one that fails holds up
+        no other."""
+        try:
+            known = contacts([recipient for lease in claimed for recipient in lease.pending.tolist()])
+        except Exception:
+            log.exception("the people of %d batches cannot be read together", len(claimed))
+            known = None
+        db.session.rollback()  # nothing is held open while the carrier works
+        return known
+
+    def _parcel(self, lease: Lease, held_until: float, known: dict[int, Contact] | None = None) -> tuple[Parcel, list[Row]]:
         letter = self._letter(lease)
         ids = lease.pending.tolist()
-        known = contacts(ids)
-        db.session.rollback()  # nothing is held open while the carrier works
+        if known is None:
+            known = contacts(ids)
+            db.session.rollback()
         parcel = Parcel(lease, letter, deque(), len(ids), held_until)
         others: list[Row] = []
         batch_id, add = lease.batch_id, parcel.queue.append

@@ -62,7 +62,7 @@ class Office:
         self._inbox: deque[Row | Parcel] = deque()
         self._held: set[int] = set()
         self.pump = Pump(Switch(self.lines), most=settings.most_doubled, page=settings.flush_size, inbox=self._inbox,
-                         ring=lambda: self.writer.ring(), hungry=lambda: self.feeder.wake())
+                         ring=lambda: self.writer.ring(), hungry=lambda: self.feeder.fetch())
         owner = owner or f"{socket.gethostname()[:40]}:{os.getpid()}:sms"
         self.feeder = Feeder(app, self.pump, self._loop, owner, self._ask, self._held)
         self.writer = Writer(app, self.pump, self._loop, self._inbox, {line.name for line in self.lines if line.by_number},

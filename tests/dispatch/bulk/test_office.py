@@ -199,3 +199,4 @@ def test_a_more_urgent_one_is_leased_although_enough_is_in_hand(workshop, issued
         session.execute(update(Dispatch).where(Dispatch.bulletin_id == red.id).values(lane=lane))
     workshop.plan_all()
     assert office.feeder.step() == (1 if lane == 0 else 0)
+    line.release()

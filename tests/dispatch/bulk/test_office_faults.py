@@ -129,7 +129,7 @@ def test_a_batch_that_cannot_be_made_ready_takes_none_with_it(workshop, issued, 
     workshop.plan_all()
     line = ToldLine()
     desk = workshop.over(line)
-    real, faults = feeder.contacts, iter([True])
+    real, faults = feeder.contacts, iter([True, True])  # all together, and the first alone
 
     def faulty(ids):
         if next(faults, None):
