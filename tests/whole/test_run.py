@@ -9,8 +9,6 @@ import sys
 import time
 from collections.abc import Callable
 
-import pytest
-
 from portal.config import Settings
 from portal.identity.demo import PASSWORD, SAMPLES
 from tests.waiting import until
@@ -50,7 +48,8 @@ def test_the_guard_against_strangers_bites(make_machine: Callable[..., Machine])
     assert "192.0.2.1" in machine.strangers
 
 
-def test_a_second_start_keeps_everything(filled: Filled, make_machine: Callable[..., Machine]) -> None:
+def test_a_second_start_keeps_everything_and_a_second_one_on_its_instance_is_refused_in_words(
+        filled: Filled, make_machine: Callable[..., Machine]) -> None:
     machine = make_machine()
     queries = ("SELECT id, version FROM draft ORDER BY id", "SELECT number FROM warning ORDER BY number",
                "SELECT count(*) FROM subscriber WHERE source = 'demo'", "SELECT count(*) FROM speaker",
@@ -63,56 +62,7 @@ def test_a_second_start_keeps_everything(filled: Filled, make_machine: Callable[
         print(f"second start: {time.monotonic() - begun:.1f} s")
         assert [machine.rows(query) for query in queries] == before
         assert machine.get("/zh/")[0] == 200
-    assert machine.strangers == ""
 
-
-@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM], ids=["Ctrl-C", "SIGTERM"])
-def test_it_ends_when_asked_and_leaves_nothing_behind(make_machine: Callable[..., Machine], how: int) -> None:
-    machine = make_machine()
-    with running(machine):
-        approver = Operator(machine.url, "approver")
-        approver.approve(approver.waiting(), "红色")
-        until(lambda: machine.number(TEXTS) > 0, "first texts are out")
-        assert machine.end(how) == 0
-        assert "Traceback" not in machine.output
-        assert "ERROR" not in machine.output
-        assert machine.output.rstrip().endswith("已停止 Stopped.")
-        assert machine.leftovers() == []
-    held = machine.number("SELECT count(*) FROM batch WHERE lease_owner IS NOT NULL AND state = 'ready'")
-    assert held == 0, "batches are given back at an orderly end"
-    with running(machine):  # the port can be had again at once
-        _all_sent(machine)
-    assert machine.number(f"SELECT count(*) - count(DISTINCT phone_index) {OF_BULLETINS}") == 0, "nobody hears twice"
-
-
-def test_it_ends_in_words_when_asked_during_its_start(make_machine: Callable[..., Machine]) -> None:
-    machine = make_machine(empty=True)
-    machine.begin()
-    until(lambda: "database ready" in machine.output, "the start is under way")
-    assert machine.end() == 0
-    assert "Traceback" not in machine.output
-    assert machine.output.rstrip().endswith("已停止 Stopped.")
-    assert machine.leftovers() == []
-    with running(machine):
-        assert machine.number("SELECT count(*) FROM subscriber WHERE source = 'demo'") == 20_000
-
-
-@pytest.mark.parametrize("sign", ["database ready", "sandbox subscribers"])
-def test_a_start_that_was_killed_is_taken_up_again(make_machine: Callable[..., Machine], sign: str) -> None:
-    machine = make_machine(empty=True)
-    machine.begin()
-    until(lambda: sign in machine.output, "the start is under way")
-    machine.kill()
-    with running(machine):
-        assert machine.number("SELECT count(*) FROM subscriber WHERE source = 'demo'") == 20_000
-        assert machine.number("SELECT count(*) FROM speaker") == 195
-        assert machine.number("SELECT count(*) FROM warning") == 2
-        assert machine.number("SELECT count(*) FROM draft WHERE status = 'submitted'") == 1
-
-
-def test_a_second_one_on_the_same_instance_is_refused_in_words(make_machine: Callable[..., Machine]) -> None:
-    machine = make_machine()
-    with running(machine):
         second = Machine(machine.instance)
         second.side = machine.side.with_name("second-beside")
         second.side.mkdir()
@@ -122,6 +72,52 @@ def test_a_second_one_on_the_same_instance_is_refused_in_words(make_machine: Cal
         assert "ANLAN_INSTANCE" in second.output
         assert "Traceback" not in second.output
         assert machine.get("/zh/")[0] == 200
+        assert [machine.rows(query) for query in queries] == before
+    assert machine.strangers == ""
+
+
+def _ended(machine: Machine, how: int) -> None:
+    """Ask it to end in the middle of its work: nothing is left behind."""
+    assert machine.end(how) == 0
+    assert "Traceback" not in machine.output
+    assert "ERROR" not in machine.output
+    assert machine.output.rstrip().endswith("已停止 Stopped.")
+    assert machine.leftovers() == []
+    held = machine.number("SELECT count(*) FROM batch WHERE lease_owner IS NOT NULL AND state = 'ready'")
+    assert held == 0, "batches are given back at an orderly end"
+
+
+def test_it_ends_when_asked_and_leaves_nothing_behind(make_machine: Callable[..., Machine]) -> None:
+    """By Ctrl-C. By SIGTERM: see the all-clear below."""
+    machine = make_machine()
+    with running(machine):
+        approver = Operator(machine.url, "approver")
+        approver.approve(approver.waiting(), "红色")
+        until(lambda: machine.number(TEXTS) > 0, "first texts are out")
+        _ended(machine, signal.SIGINT)
+    with running(machine):  # the port can be had again at once
+        _all_sent(machine)
+    assert machine.number(f"SELECT count(*) - count(DISTINCT phone_index) {OF_BULLETINS}") == 0, "nobody hears twice"
+
+
+def test_a_start_that_was_ended_or_killed_is_taken_up_again(make_machine: Callable[..., Machine]) -> None:
+    machine = make_machine(empty=True)
+    machine.begin()
+    until(lambda: "database ready" in machine.output, "the start is under way")
+    assert machine.end() == 0
+    assert "Traceback" not in machine.output
+    assert machine.output.rstrip().endswith("已停止 Stopped.")
+    assert machine.leftovers() == []
+    for sign in ("database ready", "sandbox subscribers"):
+        machine.begin()
+        until(lambda sign=sign: sign in machine.output, "the start is under way")
+        machine.kill()
+        assert "Ctrl-C" not in machine.output, "it was killed during its start"
+    with running(machine):
+        assert machine.number("SELECT count(*) FROM subscriber WHERE source = 'demo'") == 20_000
+        assert machine.number("SELECT count(*) FROM speaker") == 195
+        assert machine.number("SELECT count(*) FROM warning") == 2
+        assert machine.number("SELECT count(*) FROM draft WHERE status = 'submitted'") == 1
 
 
 def test_a_busy_port_is_refused_in_words(make_machine: Callable[..., Machine]) -> None:
@@ -136,7 +132,7 @@ def test_a_busy_port_is_refused_in_words(make_machine: Callable[..., Machine]) -
     assert "Traceback" not in machine.output
 
 
-def test_a_kill_in_the_middle_loses_nobody_and_the_all_clear_reaches_exactly_those_who_were_told(
+def test_a_kill_in_the_middle_loses_nobody_and_the_all_clear_reaches_exactly_those_who_were_told_though_it_was_ended_in_between(
         make_machine: Callable[..., Machine]) -> None:
     machine = make_machine()
     with running(machine):
@@ -158,6 +154,9 @@ def test_a_kill_in_the_middle_loses_nobody_and_the_all_clear_reaches_exactly_tho
         drafter, approver = Operator(machine.url, "drafter"), Operator(machine.url, "approver")
         last = machine.number("SELECT max(id) FROM sandbox_message")
         assert approver.approve(drafter.all_clear(number)) == number
+        until(lambda: machine.number(f"{TEXTS} AND id > :last", last=last) > 0, "first texts of the all-clear are out")
+        _ended(machine, signal.SIGTERM)
+    with running(machine):
         _all_sent(machine)
         assert _phones(machine, after=last) == told
         assert machine.number(f"{TEXTS} AND id > :last", last=last) == planned, "each once"
