@@ -2,40 +2,26 @@
 
 from __future__ import annotations
 
-import itertools
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
-import psycopg
 import pytest
 import sqlalchemy as sa
 from flask import Flask
 
-from portal import create_app
-from portal.config import Settings
 from portal.core import migrate
 from portal.core.db import db
+from tests.old_database import portal_at
 
-_numbers = itertools.count(1)
 _ADD = "INSERT INTO tally (dispatch_id, region_code, language, key, n) VALUES (:id, '440310001001', 'zh', :key, :n)"
 
 
 @pytest.fixture
 def app(database_kind: str, request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Flask]:
     """An application on a database of the last release but one."""
-    if database_kind == "sqlite":
-        url = f"sqlite:///{tmp_path / 'old.db'}"
-    else:
-        prefix, name = request.getfixturevalue("postgres"), f"dispatch_migrate_{next(_numbers)}"
-        with psycopg.connect(prefix.replace("+psycopg", "") + "postgres", autocommit=True) as connection:
-            connection.execute(f"CREATE DATABASE {name}")
-        url = prefix + name
-    app = create_app(Settings(instance=tmp_path / "instance", database_url=url, secret_key="test " * 10, phone_key="ab" * 32))
-    migrate.upgrade(app, "0013")
-    with app.app_context():
-        yield app
-        db.engine.dispose()
+    with portal_at("0013", database_kind, request, tmp_path) as made:
+        yield made
 
 
 def _run(sql: str, **values: object) -> list[tuple]:

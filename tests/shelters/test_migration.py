@@ -2,44 +2,29 @@
 
 from __future__ import annotations
 
-import itertools
 import uuid
 from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
 from typing import Any
 
-import psycopg
 import pytest
 import sqlalchemy as sa
 from flask import Flask
 
-from portal import create_app
-from portal.config import Settings
 from portal.core import migrate
 from portal.core.clock import utcnow
 from portal.core.db import Base, UtcDateTime, db, transaction
 from portal.identity.models import Account, Duty
 from portal.regions.models import Region
-
-_numbers = itertools.count(1)
+from tests.old_database import portal_at
 
 
 @pytest.fixture
 def app(database_kind: str, request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Flask]:
     """An application on a database that is as the first release left it."""
-    if database_kind == "sqlite":
-        url = f"sqlite:///{tmp_path / 'old.db'}"
-    else:
-        prefix, name = request.getfixturevalue("postgres"), f"shelters_migrate_{next(_numbers)}"
-        with psycopg.connect(prefix.replace("+psycopg", "") + "postgres", autocommit=True) as connection:
-            connection.execute(f"CREATE DATABASE {name}")
-        url = prefix + name
-    app = create_app(Settings(instance=tmp_path / "instance", database_url=url, secret_key="test " * 10, phone_key="ab" * 32))
-    migrate.upgrade(app, "0001")
-    with app.app_context():
-        yield app
-        db.engine.dispose()
+    with portal_at("0001", database_kind, request, tmp_path) as made:
+        yield made
 
 
 def _tables() -> set[str]:
