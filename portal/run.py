@@ -17,6 +17,7 @@ import waitress
 from flask import Flask
 
 from portal import create_app
+from portal.channels.sms.lines.registry import configured
 from portal.config import Settings
 from portal.core import i18n, logs, migrate
 from portal.core.db import db, hurry
@@ -167,6 +168,7 @@ def _run_all(settings: Settings) -> None:
 
 def run_web(settings: Settings) -> None:
     """`anlan web`: answers requests; sends nothing."""
+    configured(settings)  # whose callbacks it hears; a file that cannot be used is refused now, not at the first of them
     _begin_logs(settings)
     if settings.web_server == "granian":
         from portal.granian_web import serve
@@ -199,6 +201,8 @@ def run_worker(settings: Settings) -> None:
 def run_scheduler(settings: Settings) -> None:
     """`anlan scheduler`: expiry and refreshing of pages. On PostgreSQL one leads and the others stand by; on SQLite there is
     one on an instance directory."""
+    configured(settings)  # it sends reminders over them
+
     def parts() -> list[Part]:
         app = create_app(settings)
         clock = _clock(app, settings)

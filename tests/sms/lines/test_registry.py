@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from flask import Flask
 
+from portal import run
 from portal.channels.sms.lines.registry import MOST_LINES, Unusable, configured, make_lines
 from portal.channels.sms.lines.sandbox_line import SandboxLine
 from portal.channels.sms.lines.twilio_line import TwilioLine
@@ -106,6 +108,13 @@ def test_what_is_wrong_is_said_by_line_and_field(tmp_path: Path, text: str, said
 def test_a_file_that_is_not_there_is_named() -> None:
     with pytest.raises(Unusable, match=r"no-such\.toml: No such file"):
         configured(Settings(sms_lines=Path("/tmp/no-such.toml")))
+
+
+@pytest.mark.parametrize("start", [run.run_web, run.run_scheduler])
+def test_neither_web_nor_scheduler_starts_with_a_file_that_cannot_be_used(tmp_path: Path, start: Callable[[Settings], None]) -> None:
+    settings = of(tmp_path, "[[line]]\n").model_copy(update={"instance": tmp_path / "instance"})
+    with pytest.raises(Unusable, match="line 1: kind"):
+        start(settings)
 
 
 def test_who_uses_the_sandbox_without_an_application_is_told() -> None:
