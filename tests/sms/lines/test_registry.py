@@ -111,7 +111,7 @@ def test_a_file_that_is_not_there_is_named() -> None:
 
 
 @pytest.mark.parametrize("start", [run.run_web, run.run_scheduler])
-def test_neither_web_nor_scheduler_starts_with_a_file_that_cannot_be_used(tmp_path: Path, start: Callable[[Settings], None]) -> None:
+def test_neither_web_nor_scheduler_starts_with_a_bad_file(tmp_path: Path, start: Callable[[Settings], None]) -> None:
     settings = of(tmp_path, "[[line]]\n").model_copy(update={"instance": tmp_path / "instance"})
     with pytest.raises(Unusable, match="line 1: kind"):
         start(settings)
