@@ -9,8 +9,8 @@ import hmac
 import pytest
 from werkzeug.datastructures import MultiDict
 
+from portal.channels.sms import twilio_ear
 from portal.channels.sms.provider import DELIVERED, FAILED, SENT, UNDELIVERED, Forged, Receipt, Rejected
-from portal.channels.sms.twilio import TwilioProvider
 from tests.sms.conftest import ACCOUNT, TOKEN, twilio_settings
 
 URL = "https://warn.example/hooks/sms/twilio/12/34?x=1"
@@ -18,8 +18,8 @@ SID = "SM" + "a" * 32
 
 
 @pytest.fixture(scope="module")
-def provider() -> TwilioProvider:
-    return TwilioProvider(twilio_settings("http://127.0.0.1:9"))
+def provider() -> twilio_ear.TwilioEar:
+    return twilio_ear.make(twilio_settings("http://127.0.0.1:9"))
 
 
 def signed(url: str, values: dict[str, str], token: str = TOKEN) -> dict[str, str]:
@@ -46,7 +46,7 @@ def form(status: str, **more: str) -> dict[str, str]:
     ],
 )
 def test_a_signed_status_becomes_a_receipt(
-    provider: TwilioProvider, status: str, more: dict[str, str], receipt: Receipt | None
+    provider: twilio_ear.TwilioEar, status: str, more: dict[str, str], receipt: Receipt | None
 ) -> None:
     values = form(status, **more)
     assert provider.parse_callback(URL, MultiDict(values), signed(URL, values)) == receipt
@@ -62,7 +62,7 @@ def test_a_signed_status_becomes_a_receipt(
         "https://other.example/hooks/sms/twilio/12/34?x=1",
     ],
 )
-def test_another_address_is_refused(provider: TwilioProvider, url: str) -> None:
+def test_another_address_is_refused(provider: twilio_ear.TwilioEar, url: str) -> None:
     values = form("delivered")
     with pytest.raises(Forged):
         provider.parse_callback(url, MultiDict(values), signed(URL, values))
@@ -78,12 +78,12 @@ def test_another_address_is_refused(provider: TwilioProvider, url: str) -> None:
         signed(URL, form("delivered"), "other"),
     ],
 )
-def test_a_missing_or_forged_signature_is_refused(provider: TwilioProvider, headers: dict[str, str]) -> None:
+def test_a_missing_or_forged_signature_is_refused(provider: twilio_ear.TwilioEar, headers: dict[str, str]) -> None:
     with pytest.raises(Forged):
         provider.parse_callback(URL, MultiDict(form("delivered")), headers)
 
 
-def test_a_changed_value_is_refused(provider: TwilioProvider) -> None:
+def test_a_changed_value_is_refused(provider: twilio_ear.TwilioEar) -> None:
     headers = signed(URL, form("undelivered"))
     with pytest.raises(Forged):
         provider.parse_callback(URL, MultiDict(form("delivered")), headers)
@@ -103,7 +103,7 @@ def test_a_changed_value_is_refused(provider: TwilioProvider) -> None:
         form("delivered", AccountSid="AC" + "9" * 32),
     ],
 )
-def test_junk_is_refused_though_it_is_signed(provider: TwilioProvider, values: dict[str, str]) -> None:
+def test_junk_is_refused_though_it_is_signed(provider: twilio_ear.TwilioEar, values: dict[str, str]) -> None:
     with pytest.raises(Rejected) as refused:
         provider.parse_callback(URL, MultiDict(values), signed(URL, values))
     assert not isinstance(refused.value, Forged)

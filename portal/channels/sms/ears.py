@@ -23,13 +23,16 @@ class Ear(Protocol):
     opt_out_codes: frozenset[str]
 
     def parse_callback(self, url: str, form: Mapping[str, str], headers: Mapping[str, str]) -> Receipt | None:
-        """As :meth:`portal.channels.sms.provider.Provider.parse_callback`."""
+        """The receipt in a carrier's callback to `url` (its `ref` left empty: the URL holds it); None when it says nothing new.
+        Raises Forged when the signature is not the carrier's, Rejected when it cannot be read."""
 
     def parse_inbound(self, url: str, form: Mapping[str, str], headers: Mapping[str, str]) -> Inbound | None:
-        """As :meth:`portal.channels.sms.provider.Provider.parse_inbound`."""
+        """The text in a carrier's call to `url`; None when it comes from no telephone that could be answered. Raises as
+        :meth:`parse_callback`."""
 
     def reply(self, words: str) -> tuple[str, str]:
-        """As :meth:`portal.channels.sms.provider.Provider.reply`."""
+        """What a call about a text is answered with so that the phone gets these words, and its media type. No words: no
+        answer."""
 
 
 def _twilio(options: Any) -> Ear:

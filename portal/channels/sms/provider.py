@@ -5,7 +5,7 @@ A provider gets numbers and a body, never a warning: it knows nothing of who is 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
@@ -74,7 +74,6 @@ class Provider(Protocol):
     """A carrier. Safe to call from several threads."""
 
     name: str
-    opt_out_codes: frozenset[str]  # codes of receipts that say: the person told the carrier to stop
 
     def send(
         self,
@@ -92,15 +91,3 @@ class Provider(Protocol):
         begins none after `expires_at`; tells the carrier the validity period. Messages without a result were never
         handed over. `callback_url(ref)` is where the carrier reports later, None when it cannot reach us.
         """
-
-    def parse_callback(self, url: str, form: Mapping[str, str], headers: Mapping[str, str]) -> Receipt | None:
-        """The receipt in a carrier's callback to `url` (its `ref` left empty: the URL holds it); None when it says
-        nothing new. Raises Forged when the signature is not the carrier's, Rejected when it cannot be read."""
-
-    def parse_inbound(self, url: str, form: Mapping[str, str], headers: Mapping[str, str]) -> Inbound | None:
-        """The text in a carrier's call to `url`; None when it comes from no telephone that could be answered. Raises as
-        :meth:`parse_callback`."""
-
-    def reply(self, words: str) -> tuple[str, str]:
-        """What a call about a text is answered with so that the phone gets these words, and its media type. No words: no
-        answer."""

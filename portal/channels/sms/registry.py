@@ -1,25 +1,21 @@
-"""Which carriers there are. A new one is a file beside this one with `make(settings, on_receipt)`, a line here,
-and its name among the choices of `Settings.sms_provider`."""
+"""Which carriers there are. A new one is a file beside this one with `make(settings)`, a line here, and
+its name among the choices of `Settings.sms_provider`."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from importlib import import_module
 
-from portal.channels.sms.provider import Provider, Receipt
+from portal.channels.sms.provider import Provider
 from portal.config import Settings
 
 MODULES = {"sandbox": "portal.channels.sms.sandbox", "twilio": "portal.channels.sms.twilio"}
 
-#: Hears receipts that a carrier tells without a callback of its own: pairs of the message's `ref` and what is said.
-OnReceipt = Callable[[list[tuple[str, Receipt]]], None]
 
-
-def make_provider(settings: Settings, *, on_receipt: OnReceipt | None = None) -> Provider:
+def make_provider(settings: Settings) -> Provider:
     """The carrier that the settings name, for single texts; where they name a file of lines, these. It may hold threads and
     connections: make one and keep it."""
     if settings.sms_lines is not None:
         from portal.channels.sms.lines import registry, singly  # which in turn know carriers of this folder
 
         return singly.Singly(lambda: registry.make_lines(settings))
-    return import_module(MODULES[settings.sms_provider]).make(settings, on_receipt)
+    return import_module(MODULES[settings.sms_provider]).make(settings)

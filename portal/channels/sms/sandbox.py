@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import uuid
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -23,13 +23,10 @@ from portal.channels.sms.provider import (
     ACCEPTED,
     DELIVERED,
     UNDELIVERED,
-    Inbound,
     Message,
     Receipt,
-    Rejected,
     Result,
 )
-from portal.channels.sms.registry import OnReceipt
 from portal.config import Settings
 from portal.core.clock import utcnow
 from portal.core.db import transaction
@@ -46,11 +43,10 @@ class SandboxProvider:
     """Safe to call from several threads, each inside an application context and outside a write transaction."""
 
     name = "sandbox"
-    opt_out_codes: frozenset[str] = frozenset()
 
-    def __init__(self, chunk: int, on_receipt: OnReceipt | None = None) -> None:
-        """`chunk`: messages that are recorded, and answered, at once. `on_receipt` hears of them afterwards."""
-        self._chunk, self._on_receipt = chunk, on_receipt
+    def __init__(self, chunk: int) -> None:
+        """`chunk`: messages that are recorded, and answered, at once."""
+        self._chunk = chunk
 
     def send(
         self,
@@ -69,20 +65,7 @@ class SandboxProvider:
             self.record(body, chunk, expires_at)
             for message in chunk:
                 on_result(Result(message.ref, ACCEPTED, "", f"sandbox:{message.ref}"[:64]))
-            if self._on_receipt:
-                self._on_receipt([(m.ref, receipt(m)) for m in chunk])
             sent += len(chunk)
-
-    def parse_callback(self, url: str, form: Mapping[str, str], headers: Mapping[str, str]) -> Receipt | None:
-        """The sandbox calls nobody back, so whoever calls is not the sandbox."""
-        raise Rejected("the sandbox sends no callbacks")
-
-    def parse_inbound(self, url: str, form: Mapping[str, str], headers: Mapping[str, str]) -> Inbound | None:
-        """Its phones are written from at the desk, not by a call from outside."""
-        raise Rejected("the sandbox hands on no texts")
-
-    def reply(self, words: str) -> tuple[str, str]:
-        return words, "text/plain; charset=utf-8"
 
     def close(self) -> None:
         """Nothing is held."""
@@ -122,15 +105,8 @@ def wrote(number: str, body: str) -> str:
     return ref
 
 
-def make(settings: Settings, on_receipt: OnReceipt | None) -> SandboxProvider:
-    return SandboxProvider(settings.flush_size, on_receipt)
-
-
-def forget_all() -> None:
-    """Empty the sandbox, for a fresh demonstration."""
-    with transaction() as session:
-        session.execute(delete(SandboxMessage))
-        session.execute(delete(SandboxText))
+def make(settings: Settings) -> SandboxProvider:
+    return SandboxProvider(settings.flush_size)
 
 
 def _text_id(session: Session, body: str, now: datetime) -> int:

@@ -7,16 +7,15 @@ taken, and trying it again may send the message twice. That is rarer and better 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 
 from twilio.rest import Client
 from urllib3.exceptions import HTTPError, NewConnectionError, TimeoutError
 
-from portal.channels.sms import twilio_ear
 from portal.channels.sms.flow import Answer, Flow, Pace
-from portal.channels.sms.provider import ACCEPTED, RETRY, Inbound, Message, Receipt, Result
+from portal.channels.sms.provider import ACCEPTED, RETRY, Message, Result
 from portal.channels.sms.twilio_errors import classify
 from portal.channels.sms.twilio_transport import Refused, Transport, Unreadable
 from portal.config import Settings
@@ -33,7 +32,6 @@ class TwilioProvider:
     """Safe to call from several threads: they share the connections, each call has its own window."""
 
     name = "twilio"
-    opt_out_codes = twilio_ear.TwilioEar.opt_out_codes
 
     def __init__(self, settings: Settings) -> None:
         token = settings.twilio_auth_token.get_secret_value()
@@ -43,7 +41,6 @@ class TwilioProvider:
             timeout=settings.twilio_timeout, pool_size=size, base_url=settings.twilio_api_url
         )
         client = Client(settings.twilio_account_sid, token, http_client=self._transport)
-        self._ear = twilio_ear.make(settings)
         self._create = client.api.v2010.account.messages.create
         self._sender = (
             {"messaging_service_sid": settings.twilio_messaging_service_sid}
@@ -79,18 +76,6 @@ class TwilioProvider:
             messages
         )
 
-    def parse_callback(self, url: str, form: Mapping[str, str], headers: Mapping[str, str]) -> Receipt | None:
-        """As `provider.Provider.parse_callback`."""
-        return self._ear.parse_callback(url, form, headers)
-
-    def parse_inbound(self, url: str, form: Mapping[str, str], headers: Mapping[str, str]) -> Inbound | None:
-        """As `provider.Provider.parse_inbound`."""
-        return self._ear.parse_inbound(url, form, headers)
-
-    def reply(self, words: str) -> tuple[str, str]:
-        """TwiML."""
-        return self._ear.reply(words)
-
     def close(self) -> None:
         """Let go of threads and connections; requests in flight are waited for."""
         self._pool.shutdown(wait=True)
@@ -121,8 +106,7 @@ class TwilioProvider:
         return Answer(Result(message.ref, ACCEPTED, "", sent.sid or ""))
 
 
-def make(settings: Settings, on_receipt: object = None) -> TwilioProvider:
-    """For the registry. Twilio reports by callbacks to us, so `on_receipt` has nothing to hear."""
+def make(settings: Settings) -> TwilioProvider:
     return TwilioProvider(settings)
 
 

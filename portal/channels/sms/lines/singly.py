@@ -14,7 +14,7 @@ import logging
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from queue import Empty, SimpleQueue
 from typing import Any
@@ -22,7 +22,7 @@ from typing import Any
 from portal.channels.sms import segments
 from portal.channels.sms.lines.line import NOT_TAKEN, OPEN, Letter, Line
 from portal.channels.sms.lines.switch import LONG_PAUSE, Switch
-from portal.channels.sms.provider import RETRY, Inbound, Message, Receipt, Rejected, Result
+from portal.channels.sms.provider import RETRY, Message, Result
 from portal.core.clock import utcnow
 
 LOOK = 0.1  # seconds between two looks at whether the caller still wants it
@@ -37,7 +37,6 @@ class Singly:
     """As `provider.Provider`, for sending. `make`: the lines, not yet open. Safe to call from several threads."""
 
     name = "lines"
-    opt_out_codes: frozenset[str] = frozenset()
 
     def __init__(self, make: Callable[[], Sequence[Line]]) -> None:
         self._make = make
@@ -66,16 +65,6 @@ class Singly:
             with self._lock:
                 post.users -= 1
                 post.left_at = time.monotonic()
-
-    def parse_callback(self, url: str, form: Mapping[str, str], headers: Mapping[str, str]) -> Receipt | None:
-        """Lines that are called back have ears of their own."""
-        raise Rejected("nobody is asked to call back")
-
-    def parse_inbound(self, url: str, form: Mapping[str, str], headers: Mapping[str, str]) -> Inbound | None:
-        raise Rejected("nobody is asked to call back")
-
-    def reply(self, words: str) -> tuple[str, str]:
-        return words, "text/plain; charset=utf-8"
 
     def close(self) -> None:
         """Close the lines; answers that are awaited are waited for a little."""
