@@ -22,6 +22,7 @@ from portal.config import Settings
 from portal.core import i18n, logs, migrate
 from portal.core.db import db, hurry
 from portal.core.leader import Lock, Stand
+from portal.dispatch.bulk.keeper import rarely_collected
 from portal.dispatch.watch import said
 from portal.services import Clock, Sender
 from portal.site.publish import publish
@@ -193,7 +194,9 @@ def run_worker(settings: Settings) -> None:
         with app.app_context():
             hurry(db.engine)
         sender, heard = Sender(app), _listening(settings)
-        return [sender, *heard, watch(app, said.WORKER, sender=sender, heard=heard)]
+        found: list[Part] = [sender, *heard, watch(app, said.WORKER, sender=sender, heard=heard)]
+        rarely_collected()
+        return found
 
     _run_parts(parts, settings, "worker")
 

@@ -47,7 +47,8 @@ class Sender:
         self.push = WebPush(settings) if settings.push_services else None
         if self.push:
             channels[PUSH] = PushChannel(self.push)
-        self.office = Office(app, make_lines(settings, **ears(app)))
+        on_sqlite = settings.sqlalchemy_url.startswith("sqlite")
+        self.office = Office(app, make_lines(settings, **ears(app)), keeper=not alone and not on_sqlite)
         self.engine = Engine(app, channels, office=self.office, box=self.box, alone=alone)
 
     def _make_bridge(self, settings: Settings, url: str) -> MqttBridge | None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import sqlite3
 import threading
+import time
 import uuid
 from collections import deque
 from collections.abc import Iterator
@@ -20,7 +21,7 @@ from flask_sqlalchemy_lite import SQLAlchemy
 from sqlalchemy import JSON, BigInteger, DateTime, Integer, MetaData, event, text
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.dialects.postgresql import JSONB
-from sqlalchemy.engine import Dialect, Engine
+from sqlalchemy.engine import Connection, Dialect, Engine
 from sqlalchemy.exc import IntegrityError, OperationalError
 from sqlalchemy.orm import DeclarativeBase, Session
 from sqlalchemy.types import TypeDecorator
@@ -94,8 +95,13 @@ def insert_into(session: Session, table: Any) -> postgresql.Insert | sqlite.Inse
 def driver_cursor(session: Session, **options: Any) -> Iterator[Any]:
     """The driver's own cursor in the session's transaction, where what lies between costs more than the statement. Its errors are
     raised as SQLAlchemy's, as everywhere else: IntegrityError, or OperationalError for all others."""
-    driver: Any = session.connection().connection
-    cursor = driver.cursor(**options)
+    with _cursor_of(session.connection(), **options) as cursor:
+        yield cursor
+
+
+@contextmanager
+def _cursor_of(connection: Connection, **options: Any) -> Iterator[Any]:
+    cursor: Any = connection.connection.cursor(**options)
     try:
         yield cursor
     except (psycopg.IntegrityError, sqlite3.IntegrityError) as error:
@@ -104,6 +110,43 @@ def driver_cursor(session: Session, **options: Any) -> Iterator[Any]:
         raise OperationalError("", None, error) from error
     finally:
         cursor.close()
+
+
+class Standing:
+    """A connection to PostgreSQL that is kept from one statement to the next, each of which is a transaction by itself; for one
+    thread, which has very many. Otherwise a statement costs four questions: whether the connection lives, the beginning, the
+    statement, the end."""
+
+    KEPT_SECONDS = 5.0  # without work; then it is asked for anew, since nobody has looked whether it lives
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._connection: Connection | None = None
+        self._used = 0.0
+
+    @contextmanager
+    def cursor(self, **options: Any) -> Iterator[Any]:
+        """The driver's cursor for one statement. Errors as of :func:`driver_cursor`; where the connection is lost, the statement
+        may have been done, and the next one has a new connection."""
+        if self._connection is not None and time.monotonic() - self._used > self.KEPT_SECONDS:
+            self.close()
+        if self._connection is None:
+            self._connection = self._engine.connect().execution_options(isolation_level="AUTOCOMMIT")
+        try:
+            with _cursor_of(self._connection, **options) as cursor:
+                yield cursor
+            self._used = time.monotonic()
+        except IntegrityError:
+            raise
+        except BaseException:
+            self._connection.invalidate()
+            self.close()
+            raise
+
+    def close(self) -> None:
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.close()
 
 
 def engine_options(url: str) -> dict[str, Any]:

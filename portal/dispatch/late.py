@@ -39,7 +39,7 @@ def went_out(session: Session, told: Iterable[Any]) -> dict[tuple[int, int], int
         if key is None:
             continue
         mask = found[r.batch_id, r.recipient_id] = masks.get(r.recipient_id, 0)
-        rows.append((r.batch_id, r.recipient_id, tallies.UNCERTAIN, "", r.carrier_id, r.carrier, mask))
+        rows.append((r.batch_id, [(r.recipient_id, tallies.UNCERTAIN, "", r.carrier_id, r.carrier, mask)]))
         counter = counts.setdefault(r.dispatch_id, Counter())
         counter[r.region_code, r.language, key, 0] -= 1  # as closing counted them
         counter[r.region_code, r.language, tallies.UNCERTAIN, mask] += 1

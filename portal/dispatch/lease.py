@@ -14,6 +14,7 @@ from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from operator import itemgetter
 
 import numpy as np
 from sqlalchemy import and_, func, literal, or_, select, update
@@ -21,8 +22,8 @@ from sqlalchemy.orm import Session
 
 from portal import current_settings
 from portal.core.clock import utcnow
-from portal.core.db import UtcDateTime, db, transaction
-from portal.dispatch import outcomes, tallies
+from portal.core.db import Standing, UtcDateTime, db, transaction
+from portal.dispatch import at_once, outcomes, tallies
 from portal.dispatch.ending import add_unsure, close, complete, unrecorded
 from portal.dispatch.holding import Hold, hold
 from portal.dispatch.models import (
@@ -90,7 +91,7 @@ class Results:
     batch is let go of, how."""
 
     lease: Lease
-    rows: list[tuple[int, str, str, str, str, int]] = field(default_factory=list)
+    rows: list[outcomes.Row] = field(default_factory=list)
     parting: Parting | None = None
 
 
@@ -199,7 +200,7 @@ def give_back(lease: Lease, ended: Sequence[Ended] = (), unsure: Collection[int]
     _record_one(Results(lease, _rows(ended), Parting(1, unsure, back=True)))
 
 
-def _rows(ended: Sequence[Ended]) -> list[tuple[int, str, str, str, str, int]]:
+def _rows(ended: Sequence[Ended]) -> list[outcomes.Row]:
     return [(e.recipient_id, e.status, e.code, e.carrier_id, "", 0) for e in ended]
 
 
@@ -208,20 +209,24 @@ def _record_one(results: Results) -> None:
         raise LeaseLost
 
 
-def record_many(results: Collection[Results], *, numbered: Collection[str] = ()) -> set[int]:
+def record_many(results: Collection[Results], *, numbered: Collection[str] = (), standing: Standing | None = None) -> set[int]:
     """Append the outcomes of several leases, add to the counts and let go of the batches that are at their end, in one
     transaction; the batches whose lease is lost, of which nothing was written. `numbered`: carriers whose own numbers of messages
-    are kept, see :class:`portal.dispatch.models.Carried`."""
+    are kept, see :class:`portal.dispatch.models.Carried`. `standing`: a connection to PostgreSQL on which one statement does it
+    all, where there is nothing unusual."""
     now = utcnow()
+    if standing is not None and _is_plain(results, numbered, now):
+        return _record_at_once(results, now, standing)
     with transaction() as session:
         ordered = sorted(results, key=lambda one: one.lease.batch_id)
         mine = _hold(session, ordered, now)
         held = [one for one in ordered if one.lease.batch_id in mine]
         if not held:
             return {one.lease.batch_id for one in ordered}
-        outcomes.append(session, [(one.lease.batch_id, *row) for one in held for row in one.rows], now)
-        theirs = ((row[4], row[3], one.lease.batch_id, row[0]) for one in held for row in one.rows if row[4] in numbered)
-        outcomes.remember_numbers(session, theirs, now)
+        outcomes.append(session, [(one.lease.batch_id, one.rows) for one in held], now)
+        if numbered:
+            theirs = ((row[4], row[3], one.lease.batch_id, row[0]) for one in held for row in one.rows if row[4] in numbered)
+            outcomes.remember_numbers(session, theirs, now)
         counts = _counts(held)
         errors: dict[uuid.UUID, str] = {}
         for one in held:
@@ -238,6 +243,24 @@ def record_many(results: Collection[Results], *, numbered: Collection[str] = ())
             tallies.add(session, dispatch_id, counts[dispatch_id])
     _touches.update(dict.fromkeys(touched, now))
     return {one.lease.batch_id for one in ordered} - {one.lease.batch_id for one in held}
+
+
+def _is_plain(results: Collection[Results], numbered: Collection[str], now: datetime) -> bool:
+    """Whether there is nothing to write but ends and counts."""
+    return (all(one.parting is None or _at_its_end(one) for one in results) and not _touches_of(results, now)
+            and not (numbered and any(row[4] in numbered for one in results for row in one.rows)))
+
+
+def _record_at_once(results: Collection[Results], now: datetime, standing: Standing) -> set[int]:
+    ends = [at_once.Ends(one.lease.batch_id, one.lease.fence, one.lease.dispatch_id, one.rows, _at_its_end(one),
+                         _counts([one])[one.lease.dispatch_id]) for one in results]
+    with standing.cursor() as cursor:
+        mine, ended = at_once.write(cursor, ends, now, now + timedelta(seconds=current_settings().lease_seconds))
+    if ended:
+        with transaction() as session:
+            for dispatch_id in sorted(ended):
+                complete(session, dispatch_id, now)
+    return {one.lease.batch_id for one in results} - mine
 
 
 def without_recorded(results: Iterable[Results]) -> list[Results]:
@@ -264,10 +287,13 @@ def _hold(session: Session, results: Iterable[Results], now: datetime) -> set[in
     return hold(session, holds, now, now + timedelta(seconds=current_settings().lease_seconds))
 
 
+_COUNTED = itemgetter(1, 2, 5)  # status, code, audiences
+
+
 def _counts(results: Iterable[Results]) -> dict[uuid.UUID, Counter[tallies.Key]]:
     counts: dict[uuid.UUID, Counter[tallies.Key]] = defaultdict(Counter)
     for one in results:
-        lease, found = one.lease, Counter((row[1], row[2], row[5]) for row in one.rows)
+        lease, found = one.lease, Counter(map(_COUNTED, one.rows))
         for (status, code, audiences), n in found.items():
             counts[lease.dispatch_id][lease.region_code, lease.language, status, audiences] += n
             if code and status != tallies.ACCEPTED:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
-from typing import NamedTuple
+from operator import itemgetter
 
 from sqlalchemy.orm import Session
 
@@ -12,46 +12,50 @@ from portal.core.db import driver_cursor, insert_into
 from portal.dispatch.models import Carried
 
 LONGEST_CODE, LONGEST_CARRIER_ID = 40, 64
-_COLUMNS = "batch_id, recipient_id, status, code, carrier_id, at, carrier, audiences"
+_COLUMNS = "batch_id, at, recipient_id, status, code, carrier_id, carrier, audiences"
 _COPY = f"COPY outcome ({_COLUMNS}) FROM STDIN"
 _INSERT = f"INSERT INTO outcome ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?)"  # noqa: S608  (nothing of it is anybody's words)
 #: What ends a column or a row of COPY's text form, or begins one of its escapes.
 _ESCAPED = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r", "\0": None})
 
 
-class Row(NamedTuple):
-    """One outcome, as :class:`portal.dispatch.models.Outcome`."""
-
-    batch_id: int
-    recipient_id: int
-    status: str
-    code: str
-    carrier_id: str
-    carrier: str
-    audiences: int
+_CODE, _NUMBER = itemgetter(2), itemgetter(3)
+#: The end of one hand-over: recipient, status, code, carrier's number, carrier, the recipient's audiences.
+Row = tuple[int, str, str, str, str, int]
 
 
-def append(session: Session, rows: Sequence[tuple[int, int, str, str, str, str, int]], at: datetime) -> None:
-    """Append rows (see :class:`Row`) in the caller's transaction. Raises IntegrityError where a recipient has one already."""
-    if not rows:
+def append(session: Session, rows: Iterable[tuple[int, Sequence[Row]]], at: datetime) -> None:
+    """Append the ends of batches in the caller's transaction. Raises IntegrityError where a recipient has one already."""
+    full = [(batch_id, ends) for batch_id, ends in rows if ends]
+    if not full:
         return
     if session.get_bind().dialect.name != "postgresql":
         moment = at.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S.%f")
         with driver_cursor(session) as cursor:
-            cursor.executemany(
-                _INSERT,
-                [(batch, recipient, status, code[:LONGEST_CODE], carrier_id[:LONGEST_CARRIER_ID], moment, carrier, audiences)
-                 for batch, recipient, status, code, carrier_id, carrier, audiences in rows])
+            for batch_id, ends in full:
+                begin = batch_id, moment
+                cursor.executemany(_INSERT, [begin + end for end in _short(ends)])
         return
-    moment = at.isoformat()
-    lines = [
-        f"{batch}\t{recipient}\t{status}\t{_plain(code, LONGEST_CODE) if code else ''}\t"
-        f"{carrier_id if carrier_id.isalnum() and len(carrier_id) <= 64 else _plain(carrier_id, LONGEST_CARRIER_ID)}"
-        f"\t{moment}\t{carrier}\t{audiences}\n"
-        for batch, recipient, status, code, carrier_id, carrier, audiences in rows
-    ]
+    text = "".join([_lines(f"{batch_id}\t{at.isoformat()}", ends) for batch_id, ends in full])
     with driver_cursor(session) as cursor, cursor.copy(_COPY) as copy:
-        copy.write("".join(lines))
+        copy.write(text)
+
+
+def _short(ends: Sequence[Row]) -> Sequence[Row]:
+    """No code and no number longer than PostgreSQL takes it."""
+    if max(map(len, map(_CODE, ends))) <= LONGEST_CODE and max(map(len, map(_NUMBER, ends))) <= LONGEST_CARRIER_ID:
+        return ends
+    return [(end[0], end[1], end[2][:LONGEST_CODE], end[3][:LONGEST_CARRIER_ID], *end[4:]) for end in ends]
+
+
+def _lines(begin: str, ends: Sequence[Row]) -> str:
+    """Rows in COPY's text form, each with this beginning."""
+    return "".join([
+        f"{begin}\t{recipient}\t{status}\t{_plain(code, LONGEST_CODE) if code else ''}\t"
+        f"{carrier_id if carrier_id.isalnum() and len(carrier_id) <= 64 else _plain(carrier_id, LONGEST_CARRIER_ID)}"
+        f"\t{carrier}\t{audiences}\n"
+        for recipient, status, code, carrier_id, carrier, audiences in ends
+    ])
 
 
 def remember_numbers(session: Session, rows: Iterable[tuple[str, str, int, int]], at: datetime) -> None:

@@ -16,7 +16,7 @@ from portal.core.clock import utcnow
 from portal.core.db import db, transaction
 from portal.core.errors import Conflict, Forbidden
 from portal.dispatch import lease, plan, progress, receipts, stop, tallies
-from portal.dispatch.bulk import feeder
+from portal.dispatch.bulk import books
 from portal.dispatch.models import Batch, Delivery, Dispatch, Outcome, Tally
 from portal.identity.rights import APPROVER, DRAFTER
 from portal.subscribers import store
@@ -261,10 +261,10 @@ def test_numbers_that_cannot_be_opened_end_no_warning(workshop, issued, monkeypa
     bulletin = issued()
     workshop.plan_all()
     with monkeypatch.context() as patch:
-        def broken(_ids):
+        def broken(*_what):
             raise RuntimeError("stored phone numbers cannot be opened")
 
-        patch.setattr(feeder, "contacts", broken)
+        patch.setattr(books, "contacts", broken)
         with pytest.raises(RuntimeError):
             workshop.send_one()
     assert "internal" in counts(bulletin).dispatch.last_error

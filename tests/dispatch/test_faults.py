@@ -15,11 +15,11 @@ from portal.core.db import db, transaction
 from portal.core.errors import Conflict
 from portal.dispatch import deliver, issue, lease, outcomes, plan, progress, receipts, stop
 from portal.dispatch.answers import AnswerBox
-from portal.dispatch.bulk import feeder, writer
+from portal.dispatch.bulk import books, writer
 from portal.dispatch.lease import Ended
 from portal.dispatch.models import SPEAKERS, Batch, Delivery, Dispatch, Tally
 from portal.dispatch.recipients import unpack
-from portal.subscribers.contacts import contacts
+from portal.subscribers.contacts import Contacts, contacts
 from portal.warnings.models import CANCEL
 from tests import district
 from tests.dispatch.conftest import dispatch_of
@@ -117,7 +117,12 @@ def test_messages_go_out_in_the_batchs_order_so_that_the_first_are_the_uncertain
     district.subscribers(400)
     issued()
     workshop.plan_all()
-    monkeypatch.setattr(feeder, "contacts", lambda ids: dict(reversed(contacts(ids).items())))
+
+    def backwards(*what):
+        found = contacts(*what)
+        return Contacts(found.ids[::-1], found.numbers[::-1], found.audiences[::-1])
+
+    monkeypatch.setattr(books, "contacts", backwards)
     line = ToldLine()
     workshop.over(line)
     first = db.session.execute(select(Batch).where(Batch.channel == "sms").order_by(Batch.id)).scalars().first()

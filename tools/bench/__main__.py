@@ -75,7 +75,7 @@ SECTIONS: dict[str, Callable[[Bench], list[Row]]] = {
     "handover": lambda b: handover.measure(b.rig, b.gateway, runs=b.runs, sample=0.1 if b.quick else 1.0),
     "latency": lambda b: latency.measure(b.rig, b.folder),
     "plan": _plan,
-    "recording": lambda b: recording.measure(b.rig, b.lite(), share=10, runs=b.runs),
+    "recording": lambda b: recording.measure(b.rig, b.lite(), runs=b.runs),
     "whole": lambda b: whole.measure(b.rig, b.gateway, share=10, runs=b.runs)[:1],
     "million": lambda b: whole.measure(b.rig, b.gateway, share=100, runs=1),
     "red": lambda b: whole.overtaking(b.rig, b.gateway),

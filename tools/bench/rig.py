@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -88,16 +89,18 @@ class Process:
         self.process, self.output, self.pid = process, output, process.pid
 
     def cpu(self) -> float:
-        """Seconds of processor, of all its threads."""
-        fields = Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()
-        return (int(fields[11]) + int(fields[12])) / TICKS
+        """Seconds of processor, with its keeper's."""
+        return family_cpu(self.pid)
 
     def memory(self) -> float:
-        """MB resident."""
-        for line in Path(f"/proc/{self.pid}/status").read_text().splitlines():
-            if line.startswith("VmRSS:"):
-                return int(line.split()[1]) / 1024
-        return 0.0
+        """MB resident, with its keeper's."""
+        pages = 0
+        for stat in Path("/proc").glob("[0-9]*/stat"):
+            with contextlib.suppress(OSError):
+                fields = stat.read_text().rpartition(")")[2].split()
+                if str(self.pid) in (stat.parent.name, fields[1]):
+                    pages += int(fields[21])
+        return pages * resource.getpagesize() / 2**20
 
     def pause(self) -> None:
         self.process.send_signal(signal.SIGSTOP)

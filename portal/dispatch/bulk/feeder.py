@@ -1,4 +1,4 @@
-"""The feeder: leases batches ahead of the pump, the most urgent first, and opens the numbers of who wants to be told."""
+"""The feeder: has batches leased and opened ahead of the pump, the most urgent first."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
+from itertools import repeat
 from typing import Any
 
 from flask import Flask
@@ -16,19 +17,18 @@ from portal import current_settings
 from portal.channels.sms import segments
 from portal.channels.sms.lines.line import Letter
 from portal.core.db import db
-from portal.dispatch import lease as leases
-from portal.dispatch import tallies
-from portal.dispatch.bulk.parcel import Parcel, Row
+from portal.dispatch.bulk.books import Books, Opened, let_go
+from portal.dispatch.bulk.keeper import Away, Keeper
+from portal.dispatch.bulk.parcel import Parcel
 from portal.dispatch.bulk.pump import LOW, Pump
 from portal.dispatch.lease import Lease
-from portal.dispatch.models import SMS
-from portal.subscribers.contacts import Contact, active, contacts
+from portal.subscribers.contacts import active
 from portal.warnings import bulletins
 
 IDLE = 0.5  # seconds until it looks again without being woken
 BROKEN = 1.0  # seconds after an error, as a database that is away
 URGENT_SECONDS = 0.25  # between looks for what is more urgent, without being woken
-MOST_AT_ONCE = 8  # batches leased in one transaction
+MOST_AT_ONCE = 16  # batches leased in one transaction
 MOST_AHEAD = 16  # parcels that wait in this process, beside more urgent ones
 MOST_IN_HAND = 256  # parcels that wait or are in the air
 LETTERS_KEPT = 64
@@ -42,12 +42,12 @@ log = logging.getLogger(__name__)
 
 
 class Feeder:
-    """`owner` stands in leases. `call` runs a function in the loop's thread. `held`: the batches whose end is not yet written.
-    Their leases may lapse while the database is away, and to lease them anew would be to send again what is unwritten."""
+    """`call` runs a function in the loop's thread. `held`: the batches whose end is not yet written. Their leases may lapse while
+    the database is away, and to lease them anew would be to send again what is unwritten."""
 
-    def __init__(self, app: Flask, pump: Pump, loop: asyncio.AbstractEventLoop, owner: str,
+    def __init__(self, app: Flask, pump: Pump, loop: asyncio.AbstractEventLoop, books: Books | Keeper,
                  call: Callable[..., Any], held: set[int]) -> None:
-        self._app, self._pump, self._loop, self._owner, self._call, self._held = app, pump, loop, owner, call, held
+        self._app, self._pump, self._loop, self._books, self._call, self._held = app, pump, loop, books, call, held
         self._settings = app.extensions["anlan"]
         self._woken = threading.Event()
         self._letters: dict[tuple[Any, str], Letter] = {}
@@ -75,8 +75,8 @@ class Feeder:
                     while not self.stopping and self.step():
                         pass
                     self._recheck()
-            except Exception:
-                log.exception("batches cannot be leased; once more in %s s", BROKEN)
+            except Exception as error:
+                log.error("batches cannot be leased; once more in %s s", BROKEN, exc_info=not isinstance(error, Away))
                 self._woken.clear()
                 if not self.stopping:
                     time.sleep(BROKEN)
@@ -107,61 +107,27 @@ class Feeder:
 
     def _lease(self, most: int, above_lane: int | None = None) -> int:
         began = time.monotonic()  # before the lease: the database may take long to give it
-        claimed = leases.claim_some(SMS, self._owner, most, above_lane=above_lane, but=tuple(self._held))
-        fault: Exception | None = None
-        known = self._opened(claimed) if len(claimed) > 1 else None
-        for lease in claimed:
+        found, fault = self._books.claim(most, above_lane, tuple(self._held))
+        for opened in found:
             try:
-                parcel, others = self._parcel(lease, began + self._settings.lease_seconds * SURE, known)
-            except Exception as error:
-                # A fault of ours must not end a warning: it is tried again, and the operator sees that something is wrong.
-                log.exception("batch %d cannot be made ready", lease.batch_id)
-                db.session.rollback()
-                self._let_go(lease, f"internal: {type(error).__name__}")
-                fault = error
+                parcel = self._parcel(opened, began + self._settings.lease_seconds * SURE)
+            except Exception as error:  # as one that cannot be opened
+                log.exception("batch %d cannot be made ready", opened.lease.batch_id)
+                let_go(opened.lease, f"internal: {type(error).__name__}")
+                fault = f"{type(error).__name__}: {error}"
                 continue
             self._handed += 1
-            self._held.add(lease.batch_id)
-            self._loop.call_soon_threadsafe(self._pump.add, parcel, others)
-        if fault is not None:
-            raise fault
-        return len(claimed)
+            self._held.add(opened.lease.batch_id)
+            self._loop.call_soon_threadsafe(self._pump.add, parcel, opened.others)
+        if fault:
+            raise RuntimeError(f"a batch cannot be made ready: {fault}")
+        return len(found)
 
-    def _let_go(self, lease: Lease, error: str) -> None:
-        try:
-            leases.finish(lease, [], left=len(lease.pending), retry_after=None, error=error)
-        except leases.LeaseLost:
-            log.warning("lost the lease of batch %d; another worker has it", lease.batch_id)
-
-    def _opened(self, claimed: list[Lease]) -> dict[int, Contact] | None:
-        """The people of several batches at once; None where that fails: then each is asked for alone, and one that fails holds up
-        no other."""
-        try:
-            known = contacts([recipient for lease in claimed for recipient in lease.pending.tolist()])
-        except Exception:
-            log.exception("the people of %d batches cannot be read together", len(claimed))
-            known = None
-        db.session.rollback()  # nothing is held open while the carrier works
-        return known
-
-    def _parcel(self, lease: Lease, held_until: float, known: dict[int, Contact] | None = None) -> tuple[Parcel, list[Row]]:
-        letter = self._letter(lease)
-        ids = lease.pending.tolist()
-        if known is None:
-            known = contacts(ids)
-            db.session.rollback()
-        parcel = Parcel(lease, letter, deque(), len(ids), held_until)
-        others: list[Row] = []
-        batch_id, add = lease.batch_id, parcel.queue.append
-        for recipient in ids:
-            number, audiences = known.get(recipient, ("", 0))
-            if number is None:
-                others.append((parcel, recipient, tallies.FAILED, "unreadable", "", "", audiences))
-            elif number:
-                add((parcel, recipient, audiences, number, f"{batch_id}/{recipient}"))
-            else:
-                others.append((parcel, recipient, tallies.OPTED_OUT, "", "", "", audiences))
-        return parcel, others
+    def _parcel(self, opened: Opened, held_until: float) -> Parcel:
+        lease = opened.lease
+        parcel = Parcel(lease, self._letter(lease), deque(), len(opened.recipients) + len(opened.others), held_until)
+        parcel.queue.extend(zip(repeat(parcel), opened.recipients, opened.audiences, opened.numbers, opened.refs))
+        return parcel
 
     def _letter(self, lease: Lease) -> Letter:
         key = (lease.bulletin_id, lease.language)

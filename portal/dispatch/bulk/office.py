@@ -20,8 +20,11 @@ from flask import Flask
 
 from portal.channels.sms.lines.line import Line, LineState
 from portal.channels.sms.lines.switch import Switch
+from portal.core.db import db
+from portal.dispatch.bulk.books import Books
 from portal.dispatch.bulk.feeder import SURE, Feeder
-from portal.dispatch.bulk.parcel import Parcel, Row
+from portal.dispatch.bulk.keeper import Keeper
+from portal.dispatch.bulk.parcel import Parcel
 from portal.dispatch.bulk.pump import Pump
 from portal.dispatch.bulk.writer import Writer
 
@@ -52,25 +55,29 @@ class OfficeState:
 
 
 class Office:
-    """Sends text messages over `lines` from `start` to `stop`. Any number of processes may have one on the same database."""
+    """Sends text messages over `lines` from `start` to `stop`. Any number of processes may have one on the same database.
+    `keeper`: whether another process asks the database for it, so that nothing comes between the loop and the carrier."""
 
-    def __init__(self, app: Flask, lines: Sequence[Line], owner: str = "") -> None:
+    def __init__(self, app: Flask, lines: Sequence[Line], owner: str = "", *, keeper: bool = False) -> None:
         settings = app.extensions["anlan"]
         self._app, self.lines = app, list(lines)
         self._lease_seconds = settings.lease_seconds
         self._loop = _new_loop()
-        self._inbox: deque[Row | Parcel] = deque()
+        self._inbox: deque[Parcel] = deque()
         self._held: set[int] = set()
         self.pump = Pump(Switch(self.lines), most=settings.most_doubled, page=settings.flush_size, inbox=self._inbox,
                          ring=lambda: self.writer.ring(), hungry=lambda: self.feeder.fetch())
         owner = owner or f"{socket.gethostname()[:40]}:{os.getpid()}:sms"
-        self.feeder = Feeder(app, self.pump, self._loop, owner, self._ask, self._held)
-        self.writer = Writer(app, self.pump, self._loop, self._inbox, {line.name for line in self.lines if line.by_number},
-                             self._held)
+        numbered = {line.name for line in self.lines if line.by_number}
+        with app.app_context():
+            self.books = Keeper(settings, owner, numbered) if keeper else Books(db.engine, owner, numbered)
+        self.feeder = Feeder(app, self.pump, self._loop, self.books, self._ask, self._held)
+        self.writer = Writer(app, self.pump, self._loop, self._inbox, self.books, self._held)
         self._threads: dict[str, threading.Thread] = {}
 
     def start(self, *, feeding: bool = True) -> None:
         """`feeding`: whether batches are leased as they become due; else whoever calls `feeder.step` says when."""
+        self.books.start()
         self._spawn("loop", self._run_loop)
         self._ask(self.pump.open, self._loop, self.lines)
         self._spawn("write", self.writer.run)
@@ -102,6 +109,7 @@ class Office:
             log.exception("lines did not close in time")
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._join("loop", time.monotonic() + 1)
+        self.books.close()
 
     @property
     def idle(self) -> bool:

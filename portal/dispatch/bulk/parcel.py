@@ -7,18 +7,19 @@ from dataclasses import dataclass, field
 
 from portal.channels.sms.lines.line import Letter
 from portal.dispatch.lease import Lease, Parting
+from portal.dispatch.outcomes import Row
 
 #: One message: its parcel, recipient, audiences, number (E.164), and the reference under which the carrier reports.
 Token = tuple["Parcel", int, int, str, str]
-#: One end for the writer: parcel, recipient, status, code, carrier's number, carrier, audiences.
-Row = tuple["Parcel", int, str, str, str, str, int]
 
 
 @dataclass(slots=True, eq=False)
 class Parcel:
-    """Changed in the loop's thread alone. `left`: recipients without an end; `held_until`: on the monotonic clock, until
-    when the lease certainly holds, 0 when nothing more of it is begun; `awaited`: how many answers were awaited at the last look
-    at which nothing waited any more, and `heard_at` since when; `parting`: set when nothing is in the air either."""
+    """Changed in the loop's thread, `ends` and `listed` in the writer's, too: the ends that are not yet on their way to the
+    database, and whether the writer has been told of them. `left`: recipients without an end; `held_until`: on the monotonic
+    clock, until when the lease certainly holds, 0 when nothing more of it is begun; `awaited`: how many answers were awaited at
+    the last look at which nothing waited any more, and `heard_at` since when; `parting`: set when nothing is in the air
+    either; `parted`: the writer has it."""
 
     lease: Lease
     letter: Letter
@@ -32,11 +33,26 @@ class Parcel:
     error: str = ""
     back: bool = False
     parting: Parting | None = None
+    ends: list[Row] = field(default_factory=list)
+    listed: bool = False
+    parted: bool = False
 
     @property
     def order(self) -> tuple[int, int]:
         """The more urgent comes first."""
         return self.lease.lane, self.lease.batch_id
+
+    def take(self, most: int) -> tuple[list[Row], Parting | None]:
+        """The writer's: the oldest ends, so many at most, and with the last of all, once, how the batch is let go of. No other
+        thread can come between the parts of a step."""
+        self.listed = False  # first: what comes from now on is told anew
+        parting = self.parting  # nothing follows it
+        rows = self.ends[:most]
+        del self.ends[: len(rows)]
+        if self.ends or self.parted or parting is None:
+            return rows, None
+        self.parted = True
+        return rows, parting
 
     def part(self) -> Parting:
         return Parting(self.left, frozenset(self.unsure), None, self.error, self.back)

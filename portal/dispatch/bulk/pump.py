@@ -18,14 +18,15 @@ from portal.channels.sms.lines.line import NOT_TAKEN, OPEN, Line
 from portal.channels.sms.lines.switch import LONG_PAUSE, Switch
 from portal.channels.sms.provider import ACCEPTED, OPTED_OUT, RETRY
 from portal.core.clock import utcnow
-from portal.dispatch.bulk.parcel import Parcel, Row, Token
+from portal.dispatch.bulk.parcel import Parcel, Token
+from portal.dispatch.outcomes import Row
 
 TICK = 0.25  # seconds between looks at what is over: leases, warnings, the patience with lines that are down
 LATE = 2 * TICK  # seconds since the last look after which nothing is begun before the next
 PATIENCE = 3.0  # seconds for which a parcel waits for a line where none is up
 SMOOTH = 0.3  # of a new rate in the smoothed one, at each tick
 AHEAD_SECONDS = 0.5  # of sending that wait in this process
-FEWEST_AHEAD = 100
+FEWEST_AHEAD, MOST_GUESSED = 100, 10_000
 LOW = 0.5  # of what is to wait, below which more is fetched: several batches in one transaction
 PAGE_SECONDS = 0.02  # of ends that are written together
 MOST_NEXT = 2000
@@ -36,10 +37,10 @@ log = logging.getLogger(__name__)
 
 
 class Pump:
-    """`most`: messages in flight, or answered and not yet written. `inbox`: where the writer takes what came of them; `ring`
-    wakes the writer, `hungry` the feeder."""
+    """`most`: messages in flight, or answered and not yet written. `inbox`: where the writer finds the parcels of which something
+    came; `ring` wakes the writer, `hungry` the feeder."""
 
-    def __init__(self, switch: Switch, *, most: int, page: int, inbox: deque[Row | Parcel], ring: Callable[[], None],
+    def __init__(self, switch: Switch, *, most: int, page: int, inbox: deque[Parcel], ring: Callable[[], None],
                  hungry: Callable[[], None], clock: Callable[[], float] = time.monotonic) -> None:
         # Its own: the loop's stands still within a turn of the loop.
         self._clock = clock
@@ -53,7 +54,8 @@ class Pump:
         self.accepted = self.failed = self.retried = 0
         self.rate = 0.0
         self.ahead = FEWEST_AHEAD
-        self._asked = self._stopping = self._pumping = False
+        self._untold = 0  # ends since the writer was last woken
+        self._asked = self._stopping = self._pumping = self._soon = False
         self._seen, self._moved_at, self._looked_at = 0, 0.0, 0.0
 
     def open(self, loop: asyncio.AbstractEventLoop, lines: Sequence[Line]) -> None:
@@ -69,9 +71,11 @@ class Pump:
         self.parcels[parcel.lease.batch_id] = parcel
         self.taken += 1
         self._asked = False
-        self._inbox.extend(others)
-        self.unsettled += len(others)
-        parcel.left -= len(others)
+        if others:
+            self.unsettled += len(others)
+            parcel.left -= len(others)
+            parcel.ends += others
+            self._list(parcel)
         if not self._ready:
             self._moved_at = self._clock()
         if self._stopping:
@@ -122,7 +126,7 @@ class Pump:
                 self.waiting -= 1
                 self.unsettled += 1
                 parcel.left -= 1
-                self._inbox.append((parcel, recipient, OPTED_OUT, "", "", "", token[2]))
+                self._tell(parcel, (recipient, OPTED_OUT, "", "", "", token[2]))
                 if not parcel.queue:
                     self._ready.remove(parcel)
                     if not parcel.in_flight:
@@ -164,6 +168,8 @@ class Pump:
         finally:
             self._pumping = False
         if self.waiting < self.ahead * LOW and not self._asked and not self._stopping:
+            if not self.waiting:  # the lines are faster than we knew
+                self.ahead = min(2 * self.ahead, max(self.ahead, MOST_GUESSED))
             self._asked = True
             self._hungry()
 
@@ -216,13 +222,22 @@ class Pump:
         if status == ACCEPTED:
             self.accepted += 1
             parcel.left -= 1
-            self._inbox.append((parcel, token[1], status, code, carrier_id, line.name, token[2]))
+            parcel.ends.append((token[1], status, code, carrier_id, line.name, token[2]))  # as `_tell`, a million times
+            if not parcel.listed:
+                self._list(parcel)
+            self._untold += 1
+            if self._untold >= self._page:
+                self._wake()
         else:
             self._other(token, line, status, code, carrier_id, unsure)
-        if not parcel.queue and not parcel.in_flight:
+        if not parcel.in_flight and not parcel.queue:
             self._end(parcel)
-        elif len(self._inbox) >= self._page:
-            self._ring()
+        if not self._soon:  # many answers come in one turn of the loop, and make room together
+            self._soon = True
+            self._loop.call_soon(self._pump_soon)
+
+    def _pump_soon(self) -> None:
+        self._soon = False
         self.pump()
 
     def _other(self, token: Token, line: Line, status: str, code: str, carrier_id: str, unsure: bool) -> None:
@@ -245,9 +260,26 @@ class Pump:
         else:
             self.failed += 1
             parcel.left -= 1
-            self._inbox.append((parcel, token[1], status, code, carrier_id, line.name, token[2]))
+            self._tell(parcel, (token[1], status, code, carrier_id, line.name, token[2]))
 
     # -- ends --------------------------------------------------------------------------------------------------
+    def _tell(self, parcel: Parcel, row: Row) -> None:
+        parcel.ends.append(row)
+        if not parcel.listed:
+            self._list(parcel)
+        self._untold += 1
+        if self._untold >= self._page:
+            self._wake()
+
+    def _list(self, parcel: Parcel) -> None:
+        if not parcel.listed:
+            parcel.listed = True
+            self._inbox.append(parcel)
+
+    def _wake(self) -> None:
+        self._untold = 0
+        self._ring()
+
     def _halt(self, parcel: Parcel, error: str = "") -> None:
         parcel.error = error or parcel.error
         parcel.held_until = 0.0  # what comes back is not tried again
@@ -264,17 +296,20 @@ class Pump:
             if self.parcels.get(parcel.lease.batch_id) is parcel:
                 del self.parcels[parcel.lease.batch_id]
             self.unsettled += 1  # that it has ended is to be written, too
-            self._inbox.append(parcel)
-            self._ring()
+            self._list(parcel)
+            if not self._ready:  # else more comes soon, to be written with it
+                self._wake()
 
     def _tick(self) -> None:
         self._loop.call_later(TICK, self._tick)
         now = self._looked_at = self._clock()
         done = self.accepted + self.failed
-        self.rate += SMOOTH * ((done - self._seen) / TICK - self.rate)
-        self.ahead = max(FEWEST_AHEAD, int(self.rate * AHEAD_SECONDS))
-        # Few large transactions while much comes; half of the bound, so that the lines work on while one is written.
-        self._page = min(self._most // 2, max(self._least_page, int(self.rate * PAGE_SECONDS))) or 1
+        latest = (done - self._seen) / TICK
+        self.rate += SMOOTH * (latest - self.rate)
+        self.ahead = max(FEWEST_AHEAD, int(max(self.rate, latest) * AHEAD_SECONDS))
+        # Few large transactions while much comes; half of what is not in the air, so that the lines work on while one is written.
+        room = max(self._most - self.in_flight, self._most // 2)
+        self._page = min(room // 2, max(self._least_page, int(self.rate * PAGE_SECONDS))) or 1
         if done > self._seen or self.in_flight or not self._ready:
             self._moved_at = now
         self._seen = done
@@ -283,7 +318,7 @@ class Pump:
             for parcel in list(self._ready):
                 self._halt(parcel, _last_error(self._lines))
         if self._inbox:
-            self._ring()
+            self._wake()
         self._asked = False
         self.pump()
 

@@ -15,14 +15,15 @@ from collections import deque
 from collections.abc import Collection
 
 from flask import Flask
-from sqlalchemy.exc import InterfaceError, OperationalError, SQLAlchemyError
-from sqlalchemy.exc import TimeoutError as PoolTimeout
+from sqlalchemy.exc import SQLAlchemyError
 
 from portal.core.db import db
 from portal.dispatch import lease as leases
 from portal.dispatch import tallies
+from portal.dispatch.bulk.books import Books
 from portal.dispatch.bulk.feeder import SURE
-from portal.dispatch.bulk.parcel import Parcel, Row
+from portal.dispatch.bulk.keeper import AWAY, Keeper
+from portal.dispatch.bulk.parcel import Parcel
 from portal.dispatch.bulk.pump import Pump
 from portal.dispatch.lease import Results
 from portal.subscribers import store
@@ -31,17 +32,16 @@ LARGEST = 2000  # ends in one transaction
 PULSE = 0.1  # seconds after which few are written as well
 LOOK = 0.25  # seconds between looks at the leases in hand
 AGAIN = 0.5  # seconds between tries while the database is away
-AWAY = (OperationalError, InterfaceError, PoolTimeout, TimeoutError)
 
 log = logging.getLogger(__name__)
 
 
 class Writer:
-    """`numbered`: names of the lines whose receipts name messages by the carrier's number alone. `held`: see the feeder's."""
+    """`held`: see the feeder's."""
 
-    def __init__(self, app: Flask, pump: Pump, loop: asyncio.AbstractEventLoop, inbox: deque[Row | Parcel],
-                 numbered: Collection[str], held: set[int]) -> None:
-        self._app, self._pump, self._loop, self._inbox, self._numbered = app, pump, loop, inbox, numbered
+    def __init__(self, app: Flask, pump: Pump, loop: asyncio.AbstractEventLoop, inbox: deque[Parcel],
+                 books: Books | Keeper, held: set[int]) -> None:
+        self._app, self._pump, self._loop, self._inbox, self._books = app, pump, loop, inbox, books
         self._held = held
         self._lease_seconds = app.extensions["anlan"].lease_seconds
         self._rung = threading.Event()
@@ -75,6 +75,9 @@ class Writer:
         """Write what is there, and look after the leases. Needs an application context."""
         while self._inbox and not self._given_up():
             self._write(self._taken({}))
+            if not self._rung.is_set() and not self.ending:  # little came meanwhile: it waits for more, though not long
+                break
+            self._rung.clear()
         if self._stuck and time.monotonic() - self._tried >= AGAIN:
             self._tried = time.monotonic()
             stuck, self._stuck = self._stuck, {}
@@ -91,17 +94,21 @@ class Writer:
 
     def _taken(self, found: dict[int, Results]) -> dict[int, Results]:
         """What waits, by batch; a batch is let go of in the transaction that writes the last of it."""
-        for _ in range(min(LARGEST, len(self._inbox))):
-            item = self._inbox.popleft()
-            parcel = item if isinstance(item, Parcel) else item[0]
+        room = LARGEST
+        while self._inbox and room > 0:
+            parcel = self._inbox.popleft()
+            rows, parting = parcel.take(room)
+            room -= len(rows) + 1
+            if parcel.ends:
+                self._inbox.appendleft(parcel)
+            if not rows and parting is None:
+                continue
             lease = parcel.lease
             results = self._stuck.get(lease.batch_id) or found.get(lease.batch_id)
             if results is None:
                 results = found[lease.batch_id] = Results(lease)
-            if isinstance(item, Parcel):
-                results.parting = item.parting
-            else:
-                results.rows.append(item[1:])
+            results.rows += rows
+            results.parting = parting or results.parting
         return found
 
     def _write(self, found: dict[int, Results]) -> None:
@@ -109,7 +116,7 @@ class Writer:
         while not self._given_up():
             began = time.monotonic()  # before the lease is held for longer: the database may take long
             try:
-                lost = leases.record_many(leases.without_recorded(results) if tried else results, numbered=self._numbered)
+                lost = self._books.record(results, tried)
             except AWAY:
                 self._away("outcomes cannot be written")
                 tried = True
@@ -129,7 +136,7 @@ class Writer:
             db.session.rollback()
             began = time.monotonic()
             try:
-                lost = leases.record_many(leases.without_recorded([one]), numbered=self._numbered)
+                lost = self._books.record([one], True)
             except Exception:
                 log.exception("outcomes of batch %d cannot be written; once more in %s s", batch_id, AGAIN)
                 self._stuck[batch_id] = one
@@ -154,8 +161,9 @@ class Writer:
 
     def _note_refusals(self, results: Collection[Results]) -> None:
         """Who told the carrier to stop, or has no such number, is told nothing more."""
-        left = [row[0] for one in results for row in one.rows if row[1] == tallies.OPTED_OUT and row[4]]
-        unknown = [row[0] for one in results for row in one.rows if row[1] == tallies.INVALID]
+        others = [row for one in results for row in one.rows if row[1] != tallies.ACCEPTED]
+        left = [row[0] for row in others if row[1] == tallies.OPTED_OUT and row[4]]
+        unknown = [row[0] for row in others if row[1] == tallies.INVALID]
         try:
             if left:
                 store.opt_out(left, source="carrier")

@@ -36,6 +36,9 @@ class Clockwork:
     def call_later(self, seconds, call, *values):
         heapq.heappush(self._calls, (self.now + seconds, next(self._serial), call, values))
 
+    def call_soon(self, call, *values):
+        self.call_later(0, call, *values)
+
     def run(self, seconds: float) -> None:
         until = self.now + seconds
         while self._calls and self._calls[0][0] <= until:
@@ -69,8 +72,12 @@ class House:
     def write(self) -> None:
         n = 0
         while self.inbox:
-            item, n = self.inbox.popleft(), n + 1
-            (self.ended if isinstance(item, Parcel) else self.rows).append(item)
+            parcel = self.inbox.popleft()
+            rows, parting = parcel.take(1000)
+            self.rows += [(parcel, *row) for row in rows]
+            if parting is not None:
+                self.ended.append(parcel)
+            n += len(rows) + (parting is not None)
         self.pump.written(n)
 
     def rest(self) -> None:

@@ -1,0 +1,214 @@
+"""The keeper: a process beside a worker that asks the database for it.
+
+The interpreter lets one thread work at a time. Where numbers are opened and outcomes written in threads beside the loop that
+hands over, it stands still meanwhile, and each message costs several turns of the lock. Here that is done in another process, by
+the same functions (`books`). It holds nothing: when it ends, whatever was asked is asked again of the next one, as when the
+database is away. It ends by itself when the worker does.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import logging
+import marshal
+import os
+import pickle
+import signal
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Collection
+from multiprocessing.connection import Connection
+from typing import Any
+
+from flask import Flask
+from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+
+from portal import create_app
+from portal.config import ROOT, Settings
+from portal.core import logs
+from portal.core.db import db, hurry
+from portal.dispatch.bulk.books import Books, Opened, light
+from portal.dispatch.lease import Lease, Parting, Results
+
+#: What says that the database, or who asks it, is away for now.
+AWAY = (OperationalError, InterfaceError, PoolTimeout, TimeoutError)
+ANSWER_SECONDS = 60.0  # for one answer; the database has given up long before
+END_SECONDS = 5.0  # in which a keeper that is not wanted any more ends
+READ, WRITE = 0, 1  # what is read and what is written do not wait for each other
+
+log = logging.getLogger(__name__)
+
+
+class Away(TimeoutError):
+    """The keeper, or the database behind it, gives no answer. What was asked may have been done."""
+
+
+class Fault(RuntimeError):
+    """The keeper met a fault of ours, and has told it in the log."""
+
+
+# -- beside the worker ---------------------------------------------------------------------------------------
+class Keeper:
+    """As :class:`portal.dispatch.bulk.books.Books`, in a process of its own. `claim` and `record` may be called from one thread
+    each. They raise Away, whereupon the next call begins a new process."""
+
+    def __init__(self, settings: Settings, owner: str, numbered: Collection[str]) -> None:
+        self._settings, self._owner, self._numbered = settings, owner, sorted(numbered)
+        self._guard = threading.Lock()
+        self._child: _Child | None = None
+        self._closed = False
+
+    def start(self) -> None:
+        """Begin the process; the first answer waits until it is ready."""
+        self._living()
+
+    def close(self) -> None:
+        with self._guard:
+            child, self._child, self._closed = self._child, None, True
+        if child:
+            child.end(END_SECONDS)
+
+    @property
+    def pid(self) -> int | None:
+        child = self._child
+        return child.process.pid if child else None
+
+    def claim(self, most: int, above_lane: int | None, but: Collection[int]) -> tuple[list[Opened], str]:
+        found, fault = self._ask(READ, "claim", (most, above_lane, list(but)))
+        return [Opened(lease, *marshal.loads(columns)) for lease, columns in found], fault  # noqa: S302  our own process's
+
+    def record(self, results: Collection[Results], again: bool = False) -> set[int]:
+        sent = [(light(one.lease), marshal.dumps(one.rows), one.parting) for one in results]
+        return self._ask(WRITE, "record", (sent, again))
+
+    def _ask(self, way: int, what: str, values: tuple[Any, ...]) -> Any:
+        child = self._living()
+        try:
+            good, answer = child.ask(way, pickle.dumps((what, values), pickle.HIGHEST_PROTOCOL))
+        except (EOFError, OSError, pickle.UnpicklingError) as error:
+            self._let_go(child)
+            raise Away("the keeper gives no answer") from error
+        if good:
+            return answer
+        raise (Away if answer[0] else Fault)(answer[1])
+
+    def _living(self) -> _Child:
+        with self._guard:
+            if self._closed:
+                raise Away("the keeper has been sent home")
+            if self._child is None:
+                self._child = _Child(self._settings, self._owner, self._numbered)
+            return self._child
+
+    def _let_go(self, child: _Child) -> None:
+        with self._guard:
+            if self._child is child:
+                self._child = None
+        log.error("the process that asks the database has ended; another begins")
+        child.end(0.0)
+
+
+class _Child:
+    """One process and the two ways to it."""
+
+    def __init__(self, settings: Settings, owner: str, numbered: list[str]) -> None:
+        pairs = [socket.socketpair() for _ in (READ, WRITE)]
+        theirs = [there.fileno() for _here, there in pairs]
+        path = os.pathsep.join(filter(None, (str(ROOT), os.environ.get("PYTHONPATH", ""))))
+        try:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "portal.dispatch.bulk.keeper", *map(str, theirs)], stdin=subprocess.DEVNULL,
+                pass_fds=theirs, env=os.environ | {"PYTHONPATH": path})
+        finally:
+            for _here, there in pairs:
+                there.close()
+        self._ways = [Connection(here.detach()) for here, _there in pairs]
+        detailed = logging.getLogger("portal").isEnabledFor(logging.INFO)
+        with contextlib.suppress(OSError):  # it has ended already: the first question says so
+            self._ways[READ].send_bytes(pickle.dumps((settings, owner, numbered, detailed)))
+
+    def ask(self, way: int, request: bytes) -> tuple[bool, Any]:
+        connection = self._ways[way]
+        connection.send_bytes(request)
+        if not connection.poll(ANSWER_SECONDS):
+            raise EOFError(f"no answer within {ANSWER_SECONDS:.0f} s")
+        return pickle.loads(connection.recv_bytes())  # noqa: S301  our own process's
+
+    def end(self, seconds: float) -> None:
+        """Let it finish what it is at for so long."""
+        for way in self._ways:
+            with contextlib.suppress(OSError):
+                way.close()
+        try:
+            self.process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+
+
+# -- in the process ------------------------------------------------------------------------------------------
+def main() -> None:
+    """Answer until the worker is gone. Signals to the whole group are the worker's to hear: it still has to write."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    ways = [Connection(int(number)) for number in sys.argv[1:3]]
+    try:
+        settings, owner, numbered, detailed = pickle.loads(ways[READ].recv_bytes())  # noqa: S301  the worker's
+    except EOFError:
+        return
+    logs.set_up(settings.log_format, detailed=detailed)
+    app = create_app(settings)
+    with app.app_context():
+        hurry(db.engine)
+        books = Books(db.engine, owner, numbered)
+    rarely_collected()
+    threads = [threading.Thread(target=_serve, args=(app, books, way), name=name, daemon=True)
+               for way, name in zip(ways, ("read", "write"), strict=True)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+
+def rarely_collected() -> None:
+    """For a process through which many small things pass, none of them in a circle: the collector would look at all of them again
+    and again, and at everything that the libraries have made."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000, 50, 100)
+
+
+def _serve(app: Flask, books: Books, way: Connection) -> None:
+    answers: dict[str, Callable[..., Any]] = {"claim": _claim, "record": _record}
+    with contextlib.suppress(EOFError, OSError), app.app_context():
+        while True:
+            what, values = pickle.loads(way.recv_bytes())  # noqa: S301  the worker's
+            try:
+                answer = True, answers[what](books, *values)
+            except AWAY as error:
+                log.warning("the database is away: %s", error)
+                db.session.rollback()
+                answer = False, (True, str(error))
+            except Exception as error:
+                log.exception("what the worker asked could not be done")
+                db.session.rollback()
+                answer = False, (False, f"{type(error).__name__}: {error}")
+            way.send_bytes(pickle.dumps(answer, pickle.HIGHEST_PROTOCOL))
+
+
+def _claim(books: Books, most: int, above_lane: int | None, but: list[int]) -> tuple[list[tuple[Lease, bytes]], str]:
+    found, fault = books.claim(most, above_lane, but)
+    columns = [marshal.dumps((one.recipients, one.audiences, one.numbers, one.refs, one.others)) for one in found]
+    return [(one.lease, packed) for one, packed in zip(found, columns, strict=True)], fault
+
+
+def _record(books: Books, sent: list[tuple[Lease, bytes, Parting | None]], again: bool) -> set[int]:
+    return books.record([Results(lease, marshal.loads(rows), parting) for lease, rows, parting in sent], again)  # noqa: S302
+
+
+if __name__ == "__main__":
+    main()
