@@ -12,6 +12,7 @@ import socket
 import threading
 import time
 import uuid
+from collections import Counter
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -23,8 +24,9 @@ from portal.dispatch import answers, events, plan, receipts, stop
 from portal.dispatch.bulk.office import Office
 from portal.dispatch.channels import Channel
 from portal.dispatch.deliver import deliver_next
+from portal.dispatch.events import Work
 from portal.dispatch.lease import reclaim_all
-from portal.dispatch.models import PUSH, SPEAKERS
+from portal.dispatch.models import PUSH, SMS, SPEAKERS
 
 log = logging.getLogger(__name__)
 
@@ -34,6 +36,7 @@ FOLDING = 0.5  # seconds between folds while receipts come in: each is a commit,
 BROKEN = 2.0  # seconds after an unexpected error, as a database that is down
 HORN_THREADS = 4  # horns that do not answer hold up a community's batch for half a minute, not the next one's
 PATIENCE = 20.0  # seconds for threads to end in an orderly way
+PLAN, FOLD = "plan", "fold"  # what a thread does, beside the channels' names
 
 
 class Engine:
@@ -47,7 +50,7 @@ class Engine:
         self.app, self.channels, self.office, self.box, self.alone = app, channels, office, box, alone
         self.stopping = threading.Event()
         self._wake = threading.Condition()
-        self._signals = 0
+        self._signals: Counter[str] = Counter()  # by what a thread does
         self._threads: list[threading.Thread] = []
         self._owner = f"{socket.gethostname()[:40]}:{os.getpid()}"
 
@@ -59,11 +62,11 @@ class Engine:
         settings = self.app.extensions["anlan"]
         if self.office:
             self.office.start()
-        self._spawn("plan", Planner(self).step)
-        self._spawn("fold", self._fold)
+        self._spawn(PLAN, PLAN, Planner(self).step)
+        self._spawn(FOLD, FOLD, self._fold)
         for name, channel in self.channels.items():
             for n in range({SPEAKERS: HORN_THREADS, PUSH: settings.push_threads}.get(name, 1)):
-                self._spawn(f"{name}-{n}", self._sender(name, channel, f"{self._owner}:{name}-{n}"))
+                self._spawn(f"{name}-{n}", name, self._sender(name, channel, f"{self._owner}:{name}-{n}"))
 
     def stop(self) -> None:
         """End in an orderly way: what is in flight is finished and written, batches are given back."""
@@ -78,23 +81,32 @@ class Engine:
             if thread.is_alive():
                 log.error("thread %s did not end in time; its lease will lapse", thread.name)
 
-    def _on_work(self, _sender: Any) -> None:
-        if self.office:
-            self.office.wake()
+    def _on_work(self, sender: Any) -> None:
+        """Wake whom it concerns: while a million are planned there is a signal every moment, and each thread's look is a
+        question to the database."""
+        work = sender if isinstance(sender, Work) else Work("any")
+        if work.what == "issue":
+            concerned = {PLAN}
+        elif work.what == "planned" and work.channel:
+            concerned = {work.channel}
+        else:
+            concerned = {PLAN, FOLD, SMS, *self.channels}
+        if self.office and SMS in concerned:
+            self.office.wake(stopped=work.what != "planned")
         with self._wake:
-            self._signals += 1
+            self._signals.update(concerned)
             self._wake.notify_all()
 
-    def _spawn(self, name: str, step: Callable[[], float]) -> None:
-        thread = threading.Thread(target=self._loop, args=(step,), name=f"dispatch-{name}", daemon=True)
+    def _spawn(self, name: str, what: str, step: Callable[[], float]) -> None:
+        thread = threading.Thread(target=self._loop, args=(what, step), name=f"dispatch-{name}", daemon=True)
         self._threads.append(thread)
         thread.start()
 
-    def _loop(self, step: Callable[[], float]) -> None:
+    def _loop(self, what: str, step: Callable[[], float]) -> None:
         """Call `step` until the engine stops; it says how many seconds to wait for a signal before the next call."""
         while not self.stopping.is_set():
             with self._wake:
-                seen = self._signals
+                seen = self._signals[what]
             try:
                 with self.app.app_context():
                     pause = step()
@@ -104,8 +116,7 @@ class Engine:
                 continue
             if pause:
                 with self._wake:
-                    if self._signals == seen and not self.stopping.is_set():
-                        self._wake.wait(pause)
+                    self._wake.wait_for(lambda: self._signals[what] != seen or self.stopping.is_set(), pause)  # noqa: B023
 
     def _sender(self, name: str, channel: Channel, owner: str) -> Callable[[], float]:
         return lambda: 0.0 if deliver_next(name, channel, owner, self.stopping) else IDLE

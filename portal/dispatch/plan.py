@@ -190,7 +190,7 @@ def _write(job: Job, piece: Piece, seen: str, cursor: str, *, last: bool) -> boo
             row.planned_at, row.state = now, RUNNING
             session.flush()
             complete(session, job.id, now)
-    events.work.send(events.Work("planned", job.lane, batches=len(rows)))
+    events.work.send(events.Work("planned", job.lane, len(rows), job.channel))
     return True
 
 

@@ -84,10 +84,11 @@ class Office:
         if feeding:
             self._spawn("feed", self.feeder.run)
 
-    def wake(self) -> None:
-        """Something became due, or was stopped: look at once."""
+    def wake(self, *, stopped: bool = True) -> None:
+        """Something became due or, `stopped`, may have been stopped: look at once."""
         self.feeder.wake()
-        self.writer.look_now()
+        if stopped:
+            self.writer.look_now()
 
     def stop(self) -> None:
         """End in an orderly way: what is in flight is finished and written, batches are given back."""

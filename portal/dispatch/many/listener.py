@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 import random
 import threading
+from collections.abc import Callable
 
 from celery import Celery
 from celery.worker import state
@@ -22,6 +23,8 @@ from portal.dispatch.events import Work
 from portal.dispatch.many import broker
 
 log = logging.getLogger(__name__)
+
+_RINGS = {broker.PLAN: "issue", broker.DUE: "planned", broker.STOP: "stop"}
 
 LOOK_SECONDS = 0.5  # how often the thread looks whether it is to end
 LONGEST_PAUSE = 5  # seconds between two tries to reach the broker
@@ -81,8 +84,8 @@ class Listener:
     def __init__(self, url: str) -> None:
         self._celery: Celery = broker.make_celery(url, listening=True)
         self._celery.anlan_listener = self
-        for name in (broker.DUE, broker.PLAN, broker.STOP):
-            self._celery.task(name=name, shared=False)(self._heard)
+        for name, what in _RINGS.items():
+            self._celery.task(name=name, shared=False)(self._hearing(what))
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="listener", daemon=True)
         self.up = False
@@ -99,14 +102,17 @@ class Listener:
         state.should_stop = 0
         self._thread.join(ENDING_SECONDS)
 
-    def _heard(self, lane: int = 0) -> None:
-        self.heard += 1
-        events.work.send(Work("ring", lane))
+    def _hearing(self, what: str) -> Callable[..., None]:
+        def heard(lane: int = 0, channel: str = "", *_more: object) -> None:  # more: what later releases may say
+            self.heard += 1
+            events.work.send(Work(what, lane, channel=channel, rung=True))
+
+        return heard
 
     def connected(self) -> None:
         self.up, self._quiet = True, False
         log.info("listening for rings at the broker")
-        events.work.send(Work("ring"))  # what was rung before is not heard
+        events.work.send(Work("any", rung=True))  # what was rung before is not heard
 
     def disconnected(self, error: Exception) -> None:
         self.up = False

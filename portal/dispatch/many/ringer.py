@@ -10,7 +10,7 @@ import random
 import threading
 import time
 from collections import Counter
-from typing import Any
+from typing import Any, NamedTuple
 
 from celery import Celery
 from kombu import Connection
@@ -21,7 +21,7 @@ from portal.dispatch.many import broker
 
 log = logging.getLogger(__name__)
 
-#: Rings of one kind and lane at once. Whoever is awake goes on by itself, and the others look each second.
+#: Rings of one kind, lane and channel at once. Whoever is awake goes on by itself, and the others look each second.
 MOST_AT_ONCE = 16
 #: Seconds between rings for what was planned: while a million are, there is always more.
 GATHERING_SECONDS = 0.2
@@ -33,12 +33,18 @@ ENDING_SECONDS = 1.0
 _TASKS = {"issue": broker.PLAN, "planned": broker.DUE, "stop": broker.STOP}
 
 
+class _Ring(NamedTuple):
+    task: str
+    lane: int
+    channel: str
+
+
 class Ringer:
     """Begins with the first signal, so that a process may fork before that. `failures`: rings lost since the last that went."""
 
     def __init__(self, url: str) -> None:
         self._celery: Celery = broker.make_celery(url, listening=False)
-        self._waiting: Counter[tuple[str, int]] = Counter()
+        self._waiting: Counter[_Ring] = Counter()
         self._changed = threading.Condition()
         self._thread: threading.Thread | None = None
         self._stopping = False
@@ -60,13 +66,13 @@ class Ringer:
             self._thread.join(ENDING_SECONDS)
 
     def _on_work(self, sender: Any) -> None:
-        what, lane, batches = sender if isinstance(sender, Work) else (sender, 0, 1)
-        task = _TASKS.get(what)
-        if task is None:
-            return  # it was rung to us
-        key = (task, 0 if task == broker.STOP else lane)
+        work = sender if isinstance(sender, Work) else Work("any")
+        task = _TASKS.get(work.what)
+        if task is None or work.rung:
+            return
+        key = _Ring(task, 0 if task == broker.STOP else work.lane, work.channel)
         with self._changed:
-            self._waiting[key] = min(MOST_AT_ONCE, self._waiting[key] + max(batches, 1))
+            self._waiting[key] = min(MOST_AT_ONCE, self._waiting[key] + max(work.batches, 1))
             if self._thread is None and not self._stopping:
                 self._thread = threading.Thread(target=self._run, name="ringer", daemon=True)
                 self._thread.start()
@@ -102,30 +108,31 @@ class Ringer:
 
     def _hurry(self) -> bool:
         """Whether anything waits that must not: more batches of what is being planned may."""
-        return self._stopping or any(task != broker.DUE for task, _lane in self._waiting)
+        return self._stopping or any(ring.task != broker.DUE for ring in self._waiting)
 
-    def _ring(self, waiting: Counter[tuple[str, int]]) -> None:
+    def _ring(self, waiting: Counter[_Ring]) -> None:
         """Stops first, then by urgency. A connection that died since it was last used is found out here: once more, then."""
-        for (task, lane), times in sorted(waiting.items(), key=lambda item: (item[0][0] != broker.STOP, item[0][1])):
-            for _ in range(1 if task == broker.STOP else times):
+        for ring, times in sorted(waiting.items(), key=lambda item: (item[0].task != broker.STOP, item[0].lane)):
+            for _ in range(1 if ring.task == broker.STOP else times):
                 fresh = self._producer is None
                 try:
-                    self._publish(task, lane)
+                    self._publish(ring)
                 except Exception:
                     self._disconnect(broken=True)
                     if fresh:
                         raise
-                    self._publish(task, lane)
+                    self._publish(ring)
                 self.rung += 1
 
-    def _publish(self, task: str, lane: int) -> None:
+    def _publish(self, ring: _Ring) -> None:
         if self._producer is None:
             self._connection = self._celery.connection_for_write()
             self._connection.ensure_connection(max_retries=1, timeout=broker.CONNECT_SECONDS)
             self._producer = self._celery.amqp.Producer(self._connection, auto_declare=False)
-        to_all = task == broker.STOP
+        to_all, lane = ring.task == broker.STOP, ring.lane
         self._celery.send_task(
-            task, args=[lane], producer=self._producer, retry=False, ignore_result=True, expires=broker.RING_SECONDS,
+            ring.task, args=[lane, ring.channel], producer=self._producer, retry=False, ignore_result=True,
+            expires=broker.RING_SECONDS,
             exchange=broker.stops.name if to_all else broker.rings.name,
             exchange_type=broker.stops.type if to_all else broker.rings.type,
             routing_key=broker.STOP if to_all else broker.name_of(lane),  # without one Celery sends past the exchange
