@@ -72,12 +72,10 @@ class Writer:
                 time.sleep(AGAIN)
 
     def step(self) -> None:
-        """Write what is there, and look after the leases. Needs an application context."""
-        while self._inbox and not self._given_up():
+        """Write what is there, once, and look after the leases: what is stopped must be seen however much comes. Needs an
+        application context."""
+        if self._inbox and not self._given_up():
             self._write(self._taken({}))
-            if not self._rung.is_set() and not self.ending:  # little came meanwhile: it waits for more, though not long
-                break
-            self._rung.clear()
         if self._stuck and time.monotonic() - self._tried >= AGAIN:
             self._tried = time.monotonic()
             stuck, self._stuck = self._stuck, {}
@@ -99,8 +97,9 @@ class Writer:
             parcel = self._inbox.popleft()
             rows, parting = parcel.take(room)
             room -= len(rows) + 1
-            if parcel.ends:
+            if room <= 0:  # there may be more than goes into one transaction
                 self._inbox.appendleft(parcel)
+                self.ring()
             if not rows and parting is None:
                 continue
             lease = parcel.lease
