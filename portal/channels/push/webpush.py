@@ -23,6 +23,7 @@ from portal.channels.push.encryption import encrypt
 from portal.channels.push.health import LONGEST_PAUSE, Service
 from portal.channels.push.provider import ACCEPTED, FAILED, GONE, RETRY, Note, Result
 from portal.channels.push.vapid import Vapid, contact
+from portal.channels.retry_after import retry_after
 from portal.config import Settings
 from portal.core import keys
 from portal.core.clock import utcnow
@@ -147,7 +148,8 @@ class WebPush:
                    "Authorization": self._vapid.authorization(address.origin), **call.headers}
         try:
             async with self._http.post(address.url, data=body, headers=headers, allow_redirects=False) as answer:
-                status, after = answer.status, _seconds(answer.headers.get("Retry-After", ""))
+                status, told = answer.status, answer.headers
+                after = retry_after(told.get("Retry-After", ""), told.get("Date", ""), LONGEST_RETRY_AFTER)
                 await answer.content.read(READ)
         except (TimeoutError, asyncio.CancelledError) as error:
             call.put(self._hung(call, service, note.ref))
@@ -246,8 +248,3 @@ def _answered(service: Service, ref: int, status: int, after: float | None) -> R
     if 200 <= status < 300:
         return Result(ref, ACCEPTED)
     return Result(ref, GONE if status in (404, 410) else FAILED, code)
-
-
-def _seconds(text: str) -> float | None:
-    """Retry-After in seconds (RFC 9110, 10.2.3); its other form, a date, is not read."""
-    return min(float(text), LONGEST_RETRY_AFTER) if text.isascii() and text.isdigit() else None

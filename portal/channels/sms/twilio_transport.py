@@ -18,6 +18,8 @@ import urllib3
 from twilio.http.http_client import TwilioHttpClient
 from twilio.http.response import Response
 
+from portal.channels.retry_after import retry_after
+
 LONGEST_RETRY_AFTER = 3600.0  # seconds; a carrier that names a day is asked again sooner
 
 
@@ -91,7 +93,8 @@ class Transport(TwilioHttpClient):
         content = _json_object(text)
         if not 200 <= answer.status < 300:
             code = content.get("code")
-            raise Refused(answer.status, code if isinstance(code, int) else None, _seconds(answer.headers))
+            after = retry_after(answer.headers.get("Retry-After", ""), answer.headers.get("Date", ""), LONGEST_RETRY_AFTER)
+            raise Refused(answer.status, code if isinstance(code, int) else None, after)
         if not isinstance(content.get("sid"), str):
             raise Unreadable
         return Response(answer.status, text, answer.headers)
@@ -114,9 +117,3 @@ def _json_object(text: str) -> dict[str, Any]:
     except ValueError:
         return {}
     return answer if isinstance(answer, dict) else {}
-
-
-def _seconds(headers: Mapping[str, str]) -> float | None:
-    """Retry-After in seconds (RFC 9110, 10.2.3); its other form, a date, is not read."""
-    text = headers.get("Retry-After", "")
-    return min(float(text), LONGEST_RETRY_AFTER) if text.isascii() and text.isdigit() else None

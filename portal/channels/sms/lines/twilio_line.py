@@ -14,8 +14,9 @@ from urllib.parse import quote_plus, urlsplit
 
 from pydantic import Field, field_validator, model_validator
 
+from portal.channels.retry_after import retry_after
 from portal.channels.sms.lines.address import Address, address
-from portal.channels.sms.lines.governor import Governor
+from portal.channels.sms.lines.governor import LONGEST_PAUSE, Governor
 from portal.channels.sms.lines.http_client import CLOSED, TIMEOUT, UNREADABLE, HttpClient, header
 from portal.channels.sms.lines.line import NOT_TAKEN, Letter, LineState, OnAnswer
 from portal.channels.sms.lines.options import Ears, LineOptions, Secret, Text
@@ -34,7 +35,6 @@ VALIDITY_SECONDS = (1, 36_000)  # what Twilio takes as ValidityPeriod
 
 #: The number of a message in an answer. A text that looks alike stands there with its quotes escaped, and is not taken for it.
 _SID = re.compile(rb'"sid"\s*:\s*"([A-Za-z0-9]{1,64})"')
-
 
 
 class Options(LineOptions):
@@ -165,11 +165,11 @@ class TwilioLine:
             governor.refused(word)
         elif status == 429 or code == 20429:
             answer = NOT_TAKEN
-            governor.busy(word, seconds, _seconds(header(raw, "Retry-After")))
+            governor.busy(word, seconds, _pause(raw))
         elif answer == RETRY:
             unsure = code is None and status >= 500  # not the carrier's word: something on the way may have handed it on
             governor.trouble(word, seconds)
-            pause = _seconds(header(raw, "Retry-After"))
+            pause = _pause(raw)
             if pause:
                 governor.pause(pause)
         else:
@@ -214,6 +214,5 @@ def _code(body: bytes) -> int | None:
     return code if isinstance(code, int) and not isinstance(code, bool) and 0 < code < LARGEST_CODE else None
 
 
-def _seconds(text: str) -> float | None:
-    """Retry-After in seconds (RFC 9110, 10.2.3); its other form, a date, is not read."""
-    return float(text) if text.isascii() and text.isdigit() and len(text) < 10 else None
+def _pause(raw: bytes) -> float | None:
+    return retry_after(header(raw, "Retry-After"), header(raw, "Date"), LONGEST_PAUSE)
