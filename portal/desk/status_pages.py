@@ -47,6 +47,7 @@ def _status() -> dict[str, Any]:
         "bulletin_of": {o.dispatch.bulletin_id: bulletins.get(o.dispatch.bulletin_id) for o in seen.open},
         "alarms": [(words.sentence(a), words.ADVICE.get(a.kind, ""), a) for a in alarms.standing(db.session)],
         "past_alarms": [(words.sentence(a), a) for a in alarms.past(db.session)],
+        "keepers": [text for p in here if (text := status_words.keeper_ends(p))],
         "silent": bool(seen.processes) and not here,
         "found": rules.findings(seen, settings.alarm_seconds),
         "broker": _broker(here),

@@ -12,6 +12,7 @@ from portal.channels.sms.lines.line import CLOSED, OPEN, TRYING
 from portal.desk import labels
 from portal.dispatch.models import PLANNING, SMS
 from portal.dispatch.watch import said
+from portal.dispatch.watch.journal import LATELY
 from portal.dispatch.watch.outlook import Outlook
 from portal.dispatch.watch.said import Line, Process
 
@@ -19,6 +20,8 @@ from portal.dispatch.watch.said import Line, Process
 CIRCUITS = {CLOSED: _l("takes messages"), TRYING: _l("is being tried again"), OPEN: _l("takes none")}
 KINDS = {said.WORKER: _l("sends"), said.SCHEDULER: _l("keeps the time"), said.RUN: _l("sends and keeps the time"),
          said.WEB: _l("answers pages")}
+#: So many restarts of a keeper within LATELY are told of: once may be chance, or somebody's hand.
+OFTEN = 3
 LINE_KINDS = {"sandbox": _l("sandbox, no carrier")}
 
 
@@ -88,6 +91,16 @@ def line_kind(kind: str) -> str:
 def process_kind(process: Process) -> str:
     text = str(KINDS.get(process.kind, process.kind))
     return _("%(what)s, stands by", what=text) if process.kind == said.SCHEDULER and not process.leading else text
+
+
+def keeper_ends(process: Process) -> str:
+    """Said where the process beside a worker ends again and again; empty where it does not."""
+    if process.keeper_lately < OFTEN:
+        return ""
+    minutes = LATELY.total_seconds() // 60
+    return _(
+        "Beside %(name)s, the process that reads and writes the database for it ended %(n)d times within %(minutes)d minutes.",
+        name=process.name, n=process.keeper_lately, minutes=minutes)
 
 
 def latency(seconds: float) -> str:

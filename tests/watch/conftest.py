@@ -26,7 +26,8 @@ def line(name: str = "east", **changes: object) -> LineState:
 def office(**changes: object) -> SimpleNamespace:
     """How a sending office stands, as the bulk engine tells it."""
     values: dict = {"lanes": {0: 2}, "waiting": 500, "in_flight": 8, "unwritten": 30, "lease_age": 1.5, "accepted": 1200,
-                    "failed": 3, "retried": 5, "lost_leases": 0, "lines": [line()]}
+                    "failed": 3, "retried": 5, "lost_leases": 0, "keeper_restarts": 0,
+                    "lines": [line()]}
     return SimpleNamespace(**(values | changes))
 
 
@@ -37,7 +38,8 @@ def reported(context) -> Callable[..., None]:
     def make(kind: str = said.WORKER, seconds: float = 0, *, name: str = "", leading: bool = False, at: datetime | None = None,
              **changes: object) -> None:
         seen = (at or utcnow()) - timedelta(seconds=seconds)
-        state = said.of_office(office(**changes)) if kind in said.SENDERS else {}
+        lately = {"keeper_lately": changes.pop("keeper_lately", 0)}  # the watch's own, not the office's
+        state = said.of_office(office(**changes)) | lately if kind in said.SENDERS else {}
         with transaction() as session:
             session.add(Worker(name=name or f"{kind}:host:1", kind=kind, started_at=seen - timedelta(hours=1), seen_at=seen,
                                state=state | {"leading": leading}))

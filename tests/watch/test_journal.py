@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import Any
 
 from prometheus_client import CollectorRegistry
@@ -65,3 +66,16 @@ def test_circuits_and_lost_leases_are_told_when_they_change():
         follows.follow(office(lines=[line(circuit=CLOSED)], lost_leases=2))
     assert [(e["event"], e.get("now"), e.get("error"), e.get("count")) for e in told] == [
         ("line.circuit", OPEN, "http_503", None), ("lease.lost", None, None, 2), ("line.circuit", CLOSED, "", None)]
+
+
+def test_a_keeper_that_was_begun_anew_is_told_once_and_remembered_for_ten_minutes(monkeypatch):
+    clock = iter((0, 0, 300, 300, 599, 601, 1000))
+    monkeypatch.setattr(journal, "time", SimpleNamespace(monotonic=lambda: next(clock)))
+    follows = journal.Sending()
+    with capture_logs() as told:
+        follows.follow(office(keeper_restarts=2))
+        assert follows.keeper_lately == 2
+        follows.follow(office(keeper_restarts=5))
+        follows.follow(office(keeper_restarts=5))
+        assert [follows.keeper_lately for _ in range(4)] == [5, 5, 3, 0]
+    assert [(e["event"], e["count"]) for e in told] == [("keeper.restarted", 2), ("keeper.restarted", 3)]

@@ -40,6 +40,8 @@ class Books:
     """Asks in the caller's thread, which needs an application context; `claim` in one and `record` in another. `owner` stands in
     leases; `numbered`: names of the lines whose receipts name messages by the carrier's number alone."""
 
+    begun = 0  # no process of its own
+
     def __init__(self, engine: Engine, owner: str, numbered: Collection[str]) -> None:
         self._owner, self._numbered = owner, frozenset(numbered)
         on_postgresql = engine.dialect.name == "postgresql"

@@ -61,6 +61,7 @@ class Keeper:
         self._guard = threading.Lock()
         self._child: _Child | None = None
         self._closed = False
+        self.begun = 0  # processes, since the start: more than one means that some ended
 
     def start(self) -> None:
         """Begin the process; the first answer waits until it is ready."""
@@ -102,6 +103,7 @@ class Keeper:
                 raise Away("the keeper has been sent home")
             if self._child is None:
                 self._child = _Child(self._settings, self._owner, self._numbered)
+                self.begun += 1
             return self._child
 
     def _let_go(self, child: _Child) -> None:

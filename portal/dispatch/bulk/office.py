@@ -37,8 +37,8 @@ log = logging.getLogger(__name__)
 @dataclass(frozen=True, slots=True)
 class OfficeState:
     """`lanes`: batches in hand by lane; `waiting`, `in_flight`, `unwritten`: messages; `lease_age`: seconds for which the batch
-    that waits longest for its next renewal has been held; the totals count since the start; `database_away`: seconds for which
-    the database has taken nothing."""
+    that waits longest for its next renewal has been held; the totals count since the start, `keeper_restarts` how often the
+    keeper, where there is one, was begun anew; `database_away`: seconds for which the database has taken nothing."""
 
     lanes: dict[int, int]
     waiting: int
@@ -50,6 +50,7 @@ class OfficeState:
     failed: int
     retried: int
     lost_leases: int
+    keeper_restarts: int
     database_away: float
     lines: list[LineState]
 
@@ -128,8 +129,8 @@ class Office:
         return OfficeState(
             dict(Counter(parcel.lease.lane for parcel in pump.parcels.values())), pump.waiting, pump.in_flight,
             pump.unsettled - pump.in_flight, max(0.0, self._lease_seconds * SURE - (min(held) - now)) if held else 0.0, pump.rate,
-            pump.accepted, pump.failed, pump.retried, self.writer.lost, time.monotonic() - away if away else 0.0,
-            [line.state() for line in self.lines])
+            pump.accepted, pump.failed, pump.retried, self.writer.lost, max(0, self.books.begun - 1),
+            time.monotonic() - away if away else 0.0, [line.state() for line in self.lines])
 
     async def _close_lines(self) -> None:
         await asyncio.gather(*(line.close(1.0) for line in self.lines), return_exceptions=True)

@@ -5,8 +5,9 @@ Events are found by looking, every few seconds: one that comes and goes between 
 
 from __future__ import annotations
 
+import time
 import uuid
-from collections import OrderedDict
+from collections import OrderedDict, deque
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 
@@ -23,6 +24,8 @@ log = logs.events("portal.dispatch.watch")
 
 #: How far back a dispatch may have been issued of which nothing was seen yet.
 BACK = timedelta(seconds=60)
+#: How long a restart of the keeper counts as one of late, and how many are remembered.
+LATELY, MOST_RESTARTS = timedelta(minutes=10), 999
 #: Most dispatches that are remembered, and read at once.
 MOST = 500
 
@@ -72,6 +75,8 @@ class Sending:
     def __init__(self) -> None:
         self._circuits: dict[str, str] = {}
         self._lost = 0
+        self._restarts = 0
+        self._restarted: deque[float] = deque(maxlen=MOST_RESTARTS)  # when each was seen
 
     def follow(self, office: OfficeState) -> None:
         for line in office.lines:
@@ -83,6 +88,18 @@ class Sending:
         if office.lost_leases > self._lost:
             log.warning("lease.lost", count=office.lost_leases - self._lost)
         self._lost = office.lost_leases
+        if new := office.keeper_restarts - self._restarts:
+            log.warning("keeper.restarted", count=new)
+            self._restarted.extend([time.monotonic()] * min(new, MOST_RESTARTS))
+        self._restarts = office.keeper_restarts
+
+    @property
+    def keeper_lately(self) -> int:
+        """How often the keeper was begun anew within LATELY."""
+        since = time.monotonic() - LATELY.total_seconds()
+        while self._restarted and self._restarted[0] < since:
+            self._restarted.popleft()
+        return len(self._restarted)
 
 
 def _of(dispatch: Dispatch) -> dict[str, object]:

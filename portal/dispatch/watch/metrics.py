@@ -113,6 +113,8 @@ def _office(office: OfficeState) -> Iterator[Metric]:
     for name, words, count in (
         ("anlan_message_retries", "Hand-overs that have to be tried again.", office.retried),
         ("anlan_leases_lost", "Batches that another process took over while this one held them.", office.lost_leases),
+        ("anlan_keeper_restarts", "How often the process that asks the database for this one had ended and was begun anew.",
+         office.keeper_restarts),
     ):
         yield CounterMetricFamily(name, words, value=count)
     yield _gauge("anlan_messages_waiting", "Messages that this process holds ready to be handed over.", office.waiting)

@@ -17,12 +17,13 @@ SENDERS, KEEPERS = (WORKER, RUN), (SCHEDULER, RUN)
 #: What a broker may be to a process that asked it.
 NONE, UP, DOWN = "", "up", "down"
 
-_COUNTS = ("waiting", "in_flight", "unwritten", "accepted", "failed", "retried", "lost_leases")
+_COUNTS = ("waiting", "in_flight", "unwritten", "accepted", "failed", "retried", "lost_leases", "keeper_restarts")
 
 
 class OfficeState(Protocol):
     """What is asked of the office that sends text messages. `lanes`: parcels in hand by lane; `lease_age`: seconds since the
-    oldest lease in hand was taken; counts are since the process began."""
+    oldest lease in hand was taken; counts are since the process began. `keeper_restarts`: how often the process that asks the
+    database for this one had to be begun anew."""
 
     @property
     def lanes(self) -> Mapping[int, int]: ...
@@ -43,13 +44,15 @@ class OfficeState(Protocol):
     @property
     def lost_leases(self) -> int: ...
     @property
+    def keeper_restarts(self) -> int: ...
+    @property
     def lines(self) -> Iterable[LineState]: ...
 
 
 @dataclass(frozen=True)
 class Process:
     """A process as it last said of itself. `leading`: it keeps the time for all. `broker`: what the broker
-    is to it, for `broker_for` seconds."""
+    is to it, for `broker_for` seconds. `keeper_lately`: those of `keeper_restarts` that the journal counts as of late."""
 
     name: str
     kind: str
@@ -67,6 +70,8 @@ class Process:
     failed: int = 0
     retried: int = 0
     lost_leases: int = 0
+    keeper_restarts: int = 0
+    keeper_lately: int = 0
     lines: tuple[LineState, ...] = ()
 
 
@@ -102,7 +107,7 @@ def of_office(state: OfficeState) -> dict[str, Any]:
 
 def process(name: str, kind: str, started_at: datetime, seen_at: datetime, state: Mapping[str, Any]) -> Process:
     """Read what :func:`of_office` made; what an older or newer release left out or added is passed over."""
-    numbers = {key: state.get(key, 0) for key in (*_COUNTS, "lease_age")}
+    numbers = {key: state.get(key, 0) for key in (*_COUNTS, "lease_age", "keeper_lately")}
     known = LineState.__dataclass_fields__
     lines = tuple(LineState(**{key: value for key, value in line.items() if key in known}) for line in state.get("lines", ())
                   if known.keys() - line.keys() <= {"last_error"})

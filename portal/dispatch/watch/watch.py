@@ -115,8 +115,8 @@ class Watch:
         state: dict[str, Any] = {"leading": self.known.leading, "broker": broker,
                                  "broker_for": round(time.monotonic() - self._broker_since, 1)}
         if office is not None:
-            state |= said.of_office(office)
             self._sending.follow(office)
+            state |= said.of_office(office) | {"keeper_lately": self._sending.keeper_lately}
         presence.report(self.name, self._kind, self._began, state)
 
     def look(self) -> None:
