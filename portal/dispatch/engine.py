@@ -24,6 +24,7 @@ from portal.dispatch import answers, events, plan, receipts, stop
 from portal.dispatch.bulk.office import Office
 from portal.dispatch.channels import Channel
 from portal.dispatch.deliver import deliver_next
+from portal.dispatch.due import Lapses
 from portal.dispatch.events import Work
 from portal.dispatch.lease import reclaim_all
 from portal.dispatch.models import PUSH, SMS, SPEAKERS
@@ -52,6 +53,7 @@ class Engine:
         self._wake = threading.Condition()
         self._signals: Counter[str] = Counter()  # by what a thread does
         self._threads: list[threading.Thread] = []
+        self._lapses = Lapses()
         self._owner = f"{socket.gethostname()[:40]}:{os.getpid()}"
 
     def start(self) -> None:
@@ -124,6 +126,7 @@ class Engine:
     def _fold(self) -> float:
         written = self.box.write() if self.box else 0
         folded = receipts.fold()
+        self._lapses.look()
         unsettled = stop.sweep(utcnow())
         if folded >= receipts.FOLD_LIMIT:
             return 0.0

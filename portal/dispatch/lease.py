@@ -17,13 +17,14 @@ from datetime import datetime, timedelta
 from operator import itemgetter
 
 import numpy as np
-from sqlalchemy import and_, func, literal, or_, select, update
+from sqlalchemy import func, literal, select, update
 from sqlalchemy.orm import Session
 
 from portal import current_settings
 from portal.core.clock import utcnow
 from portal.core.db import Standing, UtcDateTime, db, transaction
 from portal.dispatch import at_once, outcomes, tallies
+from portal.dispatch.due import CHANCE, LONGEST_PAUSE, LONGEST_WAIT, may_go
 from portal.dispatch.ending import add_unsure, close, complete, unrecorded
 from portal.dispatch.holding import Hold, hold
 from portal.dispatch.models import (
@@ -36,8 +37,6 @@ from portal.dispatch.models import (
 )
 from portal.dispatch.recipients import unpack
 
-#: Longest pause between two tries of a batch, in seconds.
-LONGEST_PAUSE = 60
 ACTIVE = (PLANNING, RUNNING)
 
 
@@ -111,8 +110,7 @@ def claim_some(channel: str, owner: str, most: int, *, above_lane: int | None = 
         .where(
             Batch.channel == channel,
             Batch.state == READY,
-            # A new batch waits for nothing but its recipients' quiet hours, also when the clock was set back.
-            or_(and_(Batch.fence == 0, Batch.quiet_until.is_(None)), Batch.due_at <= now),
+            may_go(now),
             Dispatch.state.in_(ACTIVE),
             Dispatch.expires_at > now,
         )
@@ -316,8 +314,10 @@ def _part(session: Session, lease: Lease, parting: Parting, counts: Counter[tall
     if parting.back:
         return
     pause = min(LONGEST_PAUSE, current_settings().retry_seconds * 2 ** min(lease.attempts, 10))
-    pause *= random.uniform(0.75, 1.25)  # noqa: S311  batches that failed together do not come back together
-    batch.attempts, batch.due_at = lease.attempts + 1, now + timedelta(seconds=max(pause, parting.retry_after or 0))
+    pause *= random.uniform(1 - CHANCE, 1 + CHANCE)  # noqa: S311  batches that failed together do not come back together
+    # Who asks for a longer one is minded by the channel, which leaves it alone; the batch is looked at again.
+    wait = min(max(pause, parting.retry_after or 0), LONGEST_WAIT)
+    batch.attempts, batch.due_at = lease.attempts + 1, now + timedelta(seconds=wait)
     if parting.error:
         errors[lease.dispatch_id] = parting.error[:300]
 

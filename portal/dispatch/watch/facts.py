@@ -11,6 +11,7 @@ from sqlalchemy import case, func, or_, select
 from sqlalchemy.orm import Session
 
 from portal.dispatch import progress
+from portal.dispatch.due import may_go
 from portal.dispatch.models import CHANNELS, READY, Batch, Receipt, StrayReceipt
 from portal.dispatch.progress import Progress
 from portal.dispatch.watch import presence
@@ -77,8 +78,7 @@ def gather(session: Session, now: datetime) -> Facts:
 
 def _lanes(session: Session, now: datetime) -> list[Lane]:
     held = Batch.lease_owner.is_not(None)
-    may_go = or_(Batch.due_at <= now, (Batch.fence == 0) & Batch.quiet_until.is_(None))
-    due = ~held & may_go
+    due = ~held & may_go(now)
     rows = session.execute(
         select(
             Batch.channel,
