@@ -18,7 +18,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import shapely
 from numpy.typing import NDArray
-from scipy.spatial import cKDTree
 
 from portal.shelters.field.made import DOOR, SPEEDS, STEPS_FACTOR
 from portal.shelters.field.phrases import phrases
@@ -81,6 +80,8 @@ def _own(view: FieldView, code: str) -> NDArray[np.bool_]:
     own = view.community_nodes[code]
     if not len(own):
         raise KeyError(code)
+    from scipy.spatial import cKDTree  # only here: reading it takes a fifth of a second of each start
+
     kx, ky = (float(v) for v in scales(float(graph.lat[own].mean())))
     flat = np.stack([graph.lon * kx, graph.lat * ky], 1)
     away, _nearest = cKDTree(flat[own]).query(flat, distance_upper_bound=MARGIN)

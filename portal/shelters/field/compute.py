@@ -9,8 +9,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import csr_array
-from scipy.sparse.csgraph import dijkstra
 
 from portal.shelters.field.assign import Assignment, assign
 from portal.shelters.field.made import (
@@ -185,6 +183,9 @@ class Search:
 
     def __call__(self, price: Floats) -> tuple[Floats, NDArray[np.int32], NDArray[np.int32]]:
         """Cost, next hop (a node, or DOOR - d) and place of each node."""
+        from scipy.sparse import csr_array  # only here: reading it takes a fifth of a second of each start
+        from scipy.sparse.csgraph import dijkstra
+
         count = self._count
         walk = self._walk + price[self._place]
         # The cheapest door of each node that has one.
@@ -211,6 +212,9 @@ class Search:
 
     def alone(self, nodes: NDArray[np.int64]) -> Floats:
         """The cost of some nodes from each shelter by itself; a few shelters at a time, for the memory."""
+        from scipy.sparse import csr_array
+        from scipy.sparse.csgraph import dijkstra
+
         count, places = self._count, int(self._place.max(initial=-1)) + 1
         order = np.argsort(self._place, kind="stable")
         ends = np.searchsorted(self._place[order], np.arange(1, places + 1)) + self._arcs.start[-1]
