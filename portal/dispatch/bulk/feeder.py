@@ -136,6 +136,7 @@ class Feeder:
             if bulletin is None:
                 raise RuntimeError("a dispatch holds a key to its bulletin")
             body = bulletin.snapshot["words"][lease.language]["sms"]
+            db.session.rollback()  # nothing is held open while the carrier works
             settings = current_settings()
             if len(self._letters) >= LETTERS_KEPT:
                 self._letters.clear()
