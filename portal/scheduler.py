@@ -41,8 +41,22 @@ REMINDERS_SECONDS = 60  # how often it is looked whether a practical session is 
 ROSTERS_SECONDS = 60  # how often it is looked whether whoever read a list of subscribers was ended
 FIGURES_SECONDS = 60  # how often exams that have ended are added to the figures of their questions
 COURSES_SECONDS = 60  # how often it is looked whether a file of a course changed
+LOOK_SECONDS = 1.0  # how often it is looked whether a job waits for a clock that was set back
+SLACK = timedelta(seconds=1)  # so much later than its interval says a job may be due by right
 #: What takes long, or waits for others: each has a thread of its own.
 OWN_THREADS = ("field", "paper", "courses", "notices", "figures", "sweep")
+
+
+class Steady(BackgroundScheduler):
+    """Jobs at intervals that do not stand still until the clock has caught up, where it was set back."""
+
+    def _process_jobs(self) -> float | None:
+        now = utcnow()
+        for job in self.get_jobs():
+            if job.next_run_time and job.next_run_time - now > job.trigger.interval + SLACK:
+                job.modify(next_run_time=now)
+        pause: float | None = super()._process_jobs()
+        return pause if pause is None else min(pause, LOOK_SECONDS)
 
 
 def make_scheduler(app: Flask, publish: Callable[[], object]) -> BackgroundScheduler:
@@ -52,7 +66,7 @@ def make_scheduler(app: Flask, publish: Callable[[], object]) -> BackgroundSched
     The field, the documents and the pages of courses take seconds of work, carriers may be slow, and what is swept may be much:
     they have threads of their own, so that nothing expires late.
     """
-    scheduler = BackgroundScheduler(
+    scheduler = Steady(
         timezone="UTC",
         executors={"default": ThreadPoolExecutor(2)} | {n: ThreadPoolExecutor(1) for n in OWN_THREADS},
         job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": 60},

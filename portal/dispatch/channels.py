@@ -104,7 +104,7 @@ def _told(bulletin: Bulletin, ids: list[int]) -> set[int]:
 
 
 def _command(bulletin: Bulletin, language: str, action: str, earlier: tuple[str, ...]) -> horns.Command:
-    settings = current_settings()
+    settings, now = current_settings(), utcnow()
     return horns.Command(
         id=str(bulletin.id),
         action=action,
@@ -113,8 +113,8 @@ def _command(bulletin: Bulletin, language: str, action: str, earlier: tuple[str,
         event_code=bulletin.hazard,
         language=language,
         text=bulletin.snapshot["words"][language]["speaker"] if action == horns.START else "",
-        issued_at=utcnow(),
-        start_at=bulletin.sent_at,
+        issued_at=now,
+        start_at=min(bulletin.sent_at, now),  # at once, also where the clock was set back since it was sent
         expires_at=bulletin.expires,
         repeats=settings.speaker_repeats,
         volume=settings.speaker_volume,

@@ -9,10 +9,11 @@ import pytest
 import time_machine
 from sqlalchemy import event, insert, select, update
 
-from portal import current_settings
+from portal import current_settings, scheduler
+from portal.channels.speakers import bridge as horns
 from portal.core.clock import utcnow
 from portal.core.db import db, transaction
-from portal.dispatch import due, lease, stop
+from portal.dispatch import channels, due, lease, stop
 from portal.dispatch.due import LONGEST_WAIT, Lapses
 from portal.dispatch.models import BATCH_DONE, Batch
 from portal.dispatch.recipients import pack
@@ -20,6 +21,7 @@ from portal.dispatch.watch import facts
 from portal.warnings.models import CANCEL
 from tests import district
 from tests.dispatch.test_engine import counts
+from tests.waiting import until
 
 TEN_MINUTES = timedelta(minutes=10)
 
@@ -163,3 +165,24 @@ def test_looks_go_by_the_index_with_a_thousand_batches_to_send_and_more_that_wer
         rows = db.session.connection().exec_driver_sql(f"EXPLAIN {'' if postgresql else 'QUERY PLAN '}{statement}", parameters)
         plan = "\n".join(row[-1] for row in rows)
         assert "ix_batch_due" in plan, plan
+
+
+def test_what_is_done_every_so_often_goes_on(monkeypatch):
+    done = []
+    clock = scheduler.Steady(timezone="UTC")
+    monkeypatch.setattr(scheduler, "LOOK_SECONDS", 0.02)
+    clock.add_job(lambda: done.append(1), "interval", seconds=0.05)
+    clock.start()
+    try:
+        until(lambda: done, "it is done")
+        with set_back():
+            before = len(done)
+            until(lambda: len(done) > before + 3, "it goes on")
+    finally:
+        clock.shutdown()
+
+
+def test_a_horn_begins_at_once_although_the_bulletin_was_sent_by_a_clock_that_was_ahead(alert):
+    with set_back():
+        command = channels._command(alert, "zh", horns.START, ())
+        assert command.start_at == command.issued_at <= utcnow()

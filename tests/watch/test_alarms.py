@@ -11,6 +11,7 @@ from datetime import timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
+import time_machine
 from prometheus_client import generate_latest
 from sqlalchemy import select, update
 
@@ -157,6 +158,26 @@ def test_a_dispatch_that_nobody_sends_is_told_to_everybody_and_so_is_its_end(
 def _alarms() -> list[Alarm]:
     db.session.rollback()
     return list(db.session.execute(select(Alarm).execution_options(populate_existing=True)).scalars())
+
+
+@pytest.mark.parametrize("minutes", [-10, 10])
+def test_a_clock_that_jumped_is_no_alarm_and_hides_none(make_app, context, reported, minutes):
+    reported(said.WORKER)
+    reported(said.SCHEDULER, leading=True)
+    watch = ripe(Watch(make_app(surfaces="desk"), said.WEB))
+    with time_machine.travel(utcnow() + timedelta(minutes=minutes), tick=True):
+        for _ in range(3):
+            watch.look()
+        assert alarms.standing(db.session) == []
+        ripe(watch).look()
+        assert {a.kind for a in alarms.standing(db.session)} == {rules.WORKERS, rules.SCHEDULERS}
+
+
+def test_an_alarm_that_nobody_heard_of_is_told_again_also_after_the_clock_was_set_back(context):
+    now = utcnow()
+    alarms.settle([Finding(rules.WORKERS)], [Finding(rules.WORKERS)], now)
+    for later, told in ((1, 0), (20, 1), (-600, 1)):
+        assert len(alarms.untold(db.session, now + timedelta(seconds=later), presence.GONE)) == told
 
 
 def test_a_process_that_has_just_begun_judges_nothing_yet(make_app, context, reported):

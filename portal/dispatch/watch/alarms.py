@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
@@ -62,6 +62,6 @@ def told(alarm_id: int, now: datetime) -> None:
         session.execute(update(Alarm).where(Alarm.id == alarm_id, Alarm.told_at.is_(None)).values(told_at=now))
 
 
-def untold(session: Session, before: datetime) -> list[Alarm]:
-    """Those that stand since before then and nobody could be told of."""
-    return [a for a in standing(session) if a.told_at is None and a.raised_at < before]
+def untold(session: Session, now: datetime, after: timedelta) -> list[Alarm]:
+    """Those that nobody could be told of for longer than `after`, or since before the clock was set back."""
+    return [a for a in standing(session) if a.told_at is None and abs(now - a.raised_at) > after]

@@ -13,6 +13,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable
+from datetime import datetime
 from typing import Any
 
 from flask import Flask
@@ -33,6 +34,7 @@ OTHERS_SECONDS = 15.0  # of the others, who only stand in for it
 HEARTBEAT_SECONDS = 60.0
 SWEEP_SECONDS = 3600.0
 AGAIN_SECONDS = 60.0  # after which an alarm that nobody could be told of is told again
+JUMP_SECONDS = 2.0  # by which the clock goes wrong at once, where it does: one that is only corrected a little goes on
 PATIENCE = 3.0  # seconds for a thread to end
 
 
@@ -65,6 +67,7 @@ class Watch:
         self._exposition: metrics.Exposition | None = None
         self._began, self._since = utcnow(), time.monotonic()
         self._before: set[tuple[str, str]] = set()
+        self._wall = self._began.timestamp() - self._since  # what the time of day is ahead of the clock that only goes forward
         self._looked = self._since
         self._well = False
         self._lost: Alarm | None = None  # the database's, which it cannot hold itself
@@ -122,6 +125,7 @@ class Watch:
     def look(self) -> None:
         """Look at the whole, raise and clear alarms."""
         now = utcnow()
+        self._mind_the_clock(now)
         try:
             seen = facts.gather(db.session, now)
             found = rules.findings(seen, self._settings.alarm_seconds)
@@ -163,6 +167,14 @@ class Watch:
                 self.known.heartbeat_at = utcnow()
 
     # -- how it is done -------------------------------------------------------------------------------------------------
+    def _mind_the_clock(self, now: datetime) -> None:
+        """After a jump, what was written down before it says nothing of how long anything stands still: it is seen anew."""
+        wall = now.timestamp() - time.monotonic()
+        if abs(wall - self._wall) > JUMP_SECONDS:
+            log.warning("the clock was changed by %+.0f s; alarms are judged anew", wall - self._wall)
+            self._since = time.monotonic()
+        self._wall = wall
+
     def _settle(self, found: list[rules.Finding]) -> None:
         """Raise what two looks in a row have found, once the process has seen enough to judge."""
         keys = {(f.kind, f.subject) for f in found}
@@ -175,7 +187,7 @@ class Watch:
         for alarm in cleared:
             self._say("cleared", alarm)
         if self._leading() and self._settings.alarm_url and self._due("again", AGAIN_SECONDS):
-            for alarm in alarms.untold(db.session, utcnow() - presence.GONE):
+            for alarm in alarms.untold(db.session, utcnow(), presence.GONE):
                 self._teller.tell(words.payload(alarm, "raised", self.name), self._when_told(alarm))
             db.session.rollback()
 
