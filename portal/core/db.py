@@ -22,7 +22,7 @@ from sqlalchemy import JSON, BigInteger, DateTime, Integer, MetaData, event, tex
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.engine import Connection, Dialect, Engine
-from sqlalchemy.exc import IntegrityError, OperationalError
+from sqlalchemy.exc import DataError, IntegrityError, OperationalError
 from sqlalchemy.orm import DeclarativeBase, Session
 from sqlalchemy.types import TypeDecorator
 from uuid_utils.compat import uuid7 as _uuid7
@@ -94,7 +94,8 @@ def insert_into(session: Session, table: Any) -> postgresql.Insert | sqlite.Inse
 @contextmanager
 def driver_cursor(session: Session, **options: Any) -> Iterator[Any]:
     """The driver's own cursor in the session's transaction, where what lies between costs more than the statement. Its errors are
-    raised as SQLAlchemy's, as everywhere else: IntegrityError, or OperationalError for all others."""
+    raised as SQLAlchemy's, as everywhere else: IntegrityError, DataError for what PostgreSQL would refuse again and again, and
+    OperationalError for all others."""
     with _cursor_of(session.connection(), **options) as cursor:
         yield cursor
 
@@ -106,6 +107,8 @@ def _cursor_of(connection: Connection, **options: Any) -> Iterator[Any]:
         yield cursor
     except (psycopg.IntegrityError, sqlite3.IntegrityError) as error:
         raise IntegrityError("", None, error) from error
+    except (psycopg.DataError, psycopg.ProgrammingError) as error:
+        raise DataError("", None, error) from error
     except (psycopg.Error, sqlite3.Error) as error:
         raise OperationalError("", None, error) from error
     finally:

@@ -8,13 +8,15 @@ from collections.abc import Collection
 from dataclasses import dataclass, replace
 
 import numpy as np
+from sqlalchemy import select, update
 from sqlalchemy.engine import Engine
 
-from portal.core.db import Standing, db
+from portal.core.clock import utcnow
+from portal.core.db import Standing, db, transaction
 from portal.dispatch import lease as leases
 from portal.dispatch import tallies
 from portal.dispatch.lease import Lease, Results
-from portal.dispatch.models import SMS
+from portal.dispatch.models import READY, SMS, Batch
 from portal.dispatch.outcomes import Row
 from portal.subscribers.contacts import Contacts, audiences_of, contacts
 
@@ -56,10 +58,13 @@ class Books:
             if standing:
                 standing.close()
 
-    def claim(self, most: int, above_lane: int | None, but: Collection[int]) -> tuple[list[Opened], str]:
+    def claim(self, most: int, above_lane: int | None, but: Collection[int], again: bool = False) -> tuple[list[Opened], str]:
         """Lease batches as :func:`portal.dispatch.lease.claim_some` does, and open them. A batch that cannot be opened is given
         back, to be tried again: a fault of ours must not end a warning. What was wrong with it is the second value, empty where
-        nothing was."""
+        nothing was. `again`: an earlier answer was lost; what this owner, who is the only one of that name, holds beside `but`
+        was never begun, and nobody need wait until it lapses."""
+        if again:
+            _give_back_unheard(self._owner, but)
         found, fault = list[Opened](), ""
         for lease in leases.claim_some(SMS, self._owner, most, above_lane=above_lane, but=but):
             try:
@@ -68,14 +73,28 @@ class Books:
                 log.exception("batch %d cannot be made ready", lease.batch_id)
                 fault = f"{type(error).__name__}: {error}"
                 let_go(lease, f"internal: {type(error).__name__}")
-        if self._reading is None:
-            db.session.rollback()  # nothing is held open while the carrier works
+        db.session.rollback()  # nothing is held open while the carrier works
         return found, fault
 
     def record(self, results: Collection[Results], again: bool = False) -> set[int]:
         """As :func:`portal.dispatch.lease.record_many`. `again`: a part of it may be in the database already."""
-        return leases.record_many(leases.without_recorded(results) if again else results, numbered=self._numbered,
-                                  standing=self._writing)
+        if not again:
+            return leases.record_many(results, numbered=self._numbered, standing=self._writing)
+        rest = leases.without_recorded(results)
+        lost = leases.record_many(rest, numbered=self._numbered, standing=self._writing)
+        # Whose end was written the first time is not held any more, and nobody has taken it from us.
+        return lost - {one.lease.batch_id for one in rest if one.parting is not None and not one.rows}
+
+
+def _give_back_unheard(owner: str, but: Collection[int]) -> None:
+    with transaction() as session:
+        theirs = select(Batch.id).where(Batch.channel == SMS, Batch.state == READY, Batch.lease_owner == owner,
+                                        Batch.id.not_in(but))
+        unheard = session.execute(theirs.order_by(Batch.id).with_for_update()).scalars().all()
+        session.execute(update(Batch).where(Batch.id.in_(unheard)).values(lease_owner=None, due_at=utcnow())
+                        .execution_options(synchronize_session=False))
+    if unheard:
+        log.warning("batches %s were leased, but the answer was lost; they are leased anew", unheard)
 
 
 def let_go(lease: Lease, error: str) -> None:

@@ -14,12 +14,14 @@ import logging
 import marshal
 import os
 import pickle
+import secrets
 import signal
 import socket
+import struct
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterator
 from multiprocessing.connection import Connection
 from typing import Any
 
@@ -39,6 +41,7 @@ AWAY = (OperationalError, InterfaceError, PoolTimeout, TimeoutError)
 ANSWER_SECONDS = 60.0  # for one answer; the database has given up long before
 END_SECONDS = 5.0  # in which a keeper that is not wanted any more ends
 READ, WRITE = 0, 1  # what is read and what is written do not wait for each other
+_SIGNALS = (signal.SIGINT, signal.SIGTERM)  # to the whole group: the worker's to hear, which still has to write
 
 log = logging.getLogger(__name__)
 
@@ -57,7 +60,9 @@ class Keeper:
     each. They raise Away, whereupon the next call begins a new process."""
 
     def __init__(self, settings: Settings, owner: str, numbered: Collection[str]) -> None:
-        self._settings, self._owner, self._numbered = settings, owner, sorted(numbered)
+        self._settings, self._numbered = settings, sorted(numbered)
+        self._owner = f"{owner[:60]}:{secrets.token_hex(4)}"  # nobody else's: what it holds may be given back
+        self._unheard = False  # whether batches may have been leased of which nobody here knows
         self._guard = threading.Lock()
         self._child: _Child | None = None
         self._closed = False
@@ -79,7 +84,9 @@ class Keeper:
         return child.process.pid if child else None
 
     def claim(self, most: int, above_lane: int | None, but: Collection[int]) -> tuple[list[Opened], str]:
-        found, fault = self._ask(READ, "claim", (most, above_lane, list(but)))
+        again, self._unheard = self._unheard, True
+        found, fault = self._ask(READ, "claim", (most, above_lane, list(but), again))
+        self._unheard = False
         return [Opened(lease, *marshal.loads(columns)) for lease, columns in found], fault  # noqa: S302  our own process's
 
     def record(self, results: Collection[Results], again: bool = False) -> set[int]:
@@ -102,7 +109,10 @@ class Keeper:
             if self._closed:
                 raise Away("the keeper has been sent home")
             if self._child is None:
-                self._child = _Child(self._settings, self._owner, self._numbered)
+                try:
+                    self._child = _Child(self._settings, self._owner, self._numbered)
+                except OSError as error:  # no memory, or too many processes
+                    raise Away("no keeper can be begun") from error
                 self.begun += 1
             return self._child
 
@@ -122,48 +132,70 @@ class _Child:
         theirs = [there.fileno() for _here, there in pairs]
         path = os.pathsep.join(filter(None, (str(ROOT), os.environ.get("PYTHONPATH", ""))))
         try:
-            self.process = subprocess.Popen(
-                [sys.executable, "-m", "portal.dispatch.bulk.keeper", *map(str, theirs)], stdin=subprocess.DEVNULL,
-                pass_fds=theirs, env=os.environ | {"PYTHONPATH": path})
+            with _deaf():
+                self.process = subprocess.Popen(
+                    [sys.executable, "-m", "portal.dispatch.bulk.keeper", *map(str, theirs)], stdin=subprocess.DEVNULL,
+                    pass_fds=theirs, env=os.environ | {"PYTHONPATH": path})
         finally:
             for _here, there in pairs:
                 there.close()
-        self._ways = [Connection(here.detach()) for here, _there in pairs]
+        self._sockets = [here for here, _there in pairs]
+        self._ways = [Connection(os.dup(here.fileno())) for here in self._sockets]
+        self._turns = [threading.Lock() for _ in self._ways]
         detailed = logging.getLogger("portal").isEnabledFor(logging.INFO)
         with contextlib.suppress(OSError):  # it has ended already: the first question says so
             self._ways[READ].send_bytes(pickle.dumps((settings, owner, numbered, detailed)))
 
     def ask(self, way: int, request: bytes) -> tuple[bool, Any]:
+        """Raises EOFError when it has ended, OSError when it stands still, also with a question or an answer half on its way."""
         connection = self._ways[way]
-        connection.send_bytes(request)
-        if not connection.poll(ANSWER_SECONDS):
-            raise EOFError(f"no answer within {ANSWER_SECONDS:.0f} s")
-        return pickle.loads(connection.recv_bytes())  # noqa: S301  our own process's
+        with self._turns[way]:
+            patience = struct.pack("ll", int(ANSWER_SECONDS), int(ANSWER_SECONDS % 1 * 1_000_000))
+            for what in (socket.SO_SNDTIMEO, socket.SO_RCVTIMEO):
+                self._sockets[way].setsockopt(socket.SOL_SOCKET, what, patience)
+            connection.send_bytes(request)
+            answer = connection.recv_bytes()
+        return pickle.loads(answer)  # noqa: S301  our own process's
 
     def end(self, seconds: float) -> None:
         """Let it finish what it is at for so long."""
-        for way in self._ways:
+        for here in self._sockets:
             with contextlib.suppress(OSError):
-                way.close()
+                here.shutdown(socket.SHUT_RDWR)  # who waits for its answer in another thread wakes, too
         try:
             self.process.wait(seconds)
         except subprocess.TimeoutExpired:
             self.process.kill()
             self.process.wait()
+        for turn, here, way in zip(self._turns, self._sockets, self._ways, strict=True):
+            with turn:  # not while another thread still reads: the number may be another file's at once
+                here.close()
+                way.close()
+
+
+@contextlib.contextmanager
+def _deaf() -> Iterator[None]:
+    """A process that is begun within hears no signal before it says so."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 # -- in the process ------------------------------------------------------------------------------------------
 def main() -> None:
-    """Answer until the worker is gone. Signals to the whole group are the worker's to hear: it still has to write."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    """Answer until the worker is gone."""
+    for one in _SIGNALS:
+        signal.signal(one, signal.SIG_IGN)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)
     ways = [Connection(int(number)) for number in sys.argv[1:3]]
     try:
         settings, owner, numbered, detailed = pickle.loads(ways[READ].recv_bytes())  # noqa: S301  the worker's
-    except EOFError:
+    except (EOFError, OSError):
         return
     logs.set_up(settings.log_format, detailed=detailed)
-    app = create_app(settings)
+    app = create_app(settings.model_copy(update={"surfaces": [], "broker_url": ""}))  # it shows and rings nothing
     with app.app_context():
         hurry(db.engine)
         books = Books(db.engine, owner, numbered)
@@ -202,8 +234,9 @@ def _serve(app: Flask, books: Books, way: Connection) -> None:
             way.send_bytes(pickle.dumps(answer, pickle.HIGHEST_PROTOCOL))
 
 
-def _claim(books: Books, most: int, above_lane: int | None, but: list[int]) -> tuple[list[tuple[Lease, bytes]], str]:
-    found, fault = books.claim(most, above_lane, but)
+def _claim(books: Books, most: int, above_lane: int | None, but: list[int],
+           again: bool) -> tuple[list[tuple[Lease, bytes]], str]:
+    found, fault = books.claim(most, above_lane, but, again)
     columns = [marshal.dumps((one.recipients, one.audiences, one.numbers, one.refs, one.others)) for one in found]
     return [(one.lease, packed) for one, packed in zip(found, columns, strict=True)], fault
 

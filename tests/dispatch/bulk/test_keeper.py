@@ -1,0 +1,165 @@
+"""An office whose database work is done by a process beside it: whatever becomes of that process, everybody is told once."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import random
+import signal
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from sqlalchemy import select
+
+from portal.config import ROOT
+from portal.core.db import db
+from portal.dispatch import stop
+from portal.dispatch.bulk import keeper, writer
+from portal.dispatch.bulk.keeper import READ, WRITE, Away, Fault, Keeper, _Child
+from portal.dispatch.bulk.office import Office
+from portal.dispatch.models import Outcome
+from tests.dispatch.bulk.test_office import people
+from tests.dispatch.offices import ToldLine
+from tests.dispatch.test_engine import counts
+from tests.waiting import until
+
+# Begun by a test and killed in the middle: it has the keeper begun, asks once, says its number, and waits.
+_WORKER = """
+import time
+from portal.config import Settings
+from portal.dispatch.bulk.keeper import Keeper
+made = Keeper(Settings(), "worker", ())
+made.claim(1, None, ())
+print(made.pid, flush=True)
+time.sleep(600)
+"""
+
+
+@pytest.fixture
+def database_url(emptied) -> str:
+    return emptied.url()  # on SQLite there is no keeper
+
+
+@pytest.fixture
+def make_office(context, monkeypatch) -> Iterator[Callable[[ToldLine], Office]]:
+    monkeypatch.setattr(writer, "AGAIN", 0.01)
+    monkeypatch.setattr("portal.dispatch.bulk.feeder.BROKEN", 0.01)
+    made: list[Office] = []
+
+    def make(line: ToldLine) -> Office:
+        made.append(Office(context, [line], "test", keeper=True))
+        made[-1].start()
+        return made[-1]
+
+    yield make
+    for office in made:
+        office.stop()
+
+
+@pytest.fixture
+def app(make_app):
+    # Whoever had to wait for a lease to lapse would wait in vain here.
+    return make_app(batch_size=4, flush_size=4, lease_seconds=600, log_format="json")
+
+
+def gone(pid: int) -> bool:
+    """Whether the process has ended, waited for by its parent or not."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
+    except OSError:
+        return True
+
+
+def files() -> list[str]:
+    """What is open in this process, but what the database's connections are."""
+    found = []
+    for number in os.listdir("/proc/self/fd"):
+        with contextlib.suppress(OSError):
+            found.append(os.readlink(f"/proc/self/fd/{number}"))
+    return [name for name in found if name.startswith(("socket:", "pipe:"))]
+
+
+def test_each_is_told_once_and_has_one_end_however_the_keepers_end(workshop, issued, make_office, monkeypatch):
+    people(60)
+    bulletin = issued()
+    workshop.plan_all()
+    real, lost = _Child.ask, {READ: True, WRITE: True}
+
+    def unheard(child: _Child, way: int, request: bytes):
+        answer = real(child, way, request)
+        if lost[way] and (way == WRITE or answer[1][0]):
+            lost[way] = False  # what was asked has been done, and it ends before we have heard so
+            child.process.kill()
+            raise EOFError
+        return answer
+
+    monkeypatch.setattr(_Child, "ask", unheard)
+    line = ToldLine(most=2, seconds=0.005)
+    office = make_office(line)
+    moments = random.Random(5)
+    few, some = moments.randrange(4, 12), moments.randrange(16, 30)
+    first = until(lambda: len(line.taken) > few and not any(lost.values()) and office.books.pid, "two answers were lost")
+    os.kill(first, signal.SIGKILL)
+    second = until(lambda: office.books.pid not in (first, None) and len(line.taken) > some and office.books.pid,
+                   "another goes on")
+    monkeypatch.setattr(keeper, "ANSWER_SECONDS", 0.3)  # before: a question waits for as long as it was said when it was put
+    with contextlib.suppress(ProcessLookupError):  # so slow a machine that it has gone already
+        os.kill(second, signal.SIGSTOP)
+    until(lambda: gone(second), "the one that stands still is sent away")
+    monkeypatch.setattr(keeper, "ANSWER_SECONDS", 60.0)
+    until(lambda: counts(bulletin).dispatch.ended_at or stop.sweep(), "all is done")
+    assert counts(bulletin).ends == {"accepted": 60}
+    assert Counter(Counter(line.taken).values()) == {1: 60}
+    assert len(db.session.scalars(select(Outcome.recipient_id)).all()) == 60
+    assert office.books.begun >= 5
+
+
+def test_it_hears_no_signal_tells_no_secret_and_leaves_nothing_behind(app, make_settings, capfd):
+    before, settings = files(), make_settings(log_format="json")
+    made = Keeper(settings, "test", ())
+    made.start()
+    pid = made.pid
+    for one in (signal.SIGINT, signal.SIGTERM):  # while it still begins
+        os.kill(pid, one)
+    assert made.claim(1, None, ()) == ([], "")
+    for one in (signal.SIGINT, signal.SIGTERM):
+        os.kill(pid, one)
+    assert made.claim(1, None, ()) == ([], "")
+    assert (made.pid, made.begun) == (pid, 1)
+
+    seen = b"".join(Path(f"/proc/{pid}/{what}").read_bytes() for what in ("cmdline", "environ"))
+    for secret in (settings.secret_key.get_secret_value(), settings.phone_key.get_secret_value(), settings.database_url):
+        assert secret.encode() not in seen
+
+    number = "+8612900000001"
+    with pytest.raises(Fault):
+        made.claim(1, f"{number} is no lane", ())  # type: ignore[arg-type]
+    said = capfd.readouterr().err
+    assert "could not be done" in said
+    assert number not in said
+    assert settings.phone_key.get_secret_value() not in said
+    assert made.record([]) == set()  # it goes on
+    assert made.pid == pid
+
+    made.close()
+    assert gone(pid)
+    assert files() == before
+    with pytest.raises(Away):
+        made.claim(1, None, ())
+    assert made.pid is None
+
+
+def test_it_ends_when_its_worker_does(make_settings):
+    settings = make_settings()
+    given = {"ANLAN_DATABASE_URL": settings.database_url, "ANLAN_INSTANCE": str(settings.instance),
+             "ANLAN_SECRET_KEY": settings.secret_key.get_secret_value(), "ANLAN_PHONE_KEY": settings.phone_key.get_secret_value()}
+    with subprocess.Popen([sys.executable, "-c", _WORKER], cwd=ROOT, env=os.environ | given, stdout=subprocess.PIPE,
+                          text=True) as worker:
+        pid = int(worker.stdout.readline())
+        assert not gone(pid)
+        worker.kill()
+    until(lambda: gone(pid), "it ends by itself")
