@@ -20,6 +20,7 @@ import waitress
 from flask import Flask
 from playwright.sync_api import Browser, BrowserContext, Page
 
+from tests import serving
 from tests.chromium import DESKTOP, PHONE
 
 OURS = ("http://127.0.0.1:", "http://localhost:", "data:", "blob:")
@@ -76,9 +77,7 @@ def serve() -> Iterator[Callable[[Callable[[], Flask]], str]]:
         return f"http://127.0.0.1:{server.effective_port}"
     yield start
     for server, thread in running:
-        server.close()
-        thread.join(10)
-        assert not thread.is_alive()
+        serving.end(server, thread)
 
 
 @pytest.fixture

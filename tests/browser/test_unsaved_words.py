@@ -23,7 +23,7 @@ from portal.identity.models import Account, DeskSession, Duty
 from portal.identity.rights import DRAFTER
 from portal.models import Base
 from portal.warnings.models import Draft
-from tests import district
+from tests import district, serving
 from tests.browser.test_desk_compose import sign_in
 from tests.chromium import DESKTOP, PHONE, assert_accessible, assert_fits
 from tests.district import KENGZI, PINGSHAN
@@ -54,8 +54,7 @@ class Desk:
         return app
 
     def close(self) -> None:
-        self.server.close()
-        self.thread.join(10)
+        serving.end(self.server, self.thread)
         assert not self.thread.is_alive()
 
     def within(self, act: Callable[[], object]) -> object:

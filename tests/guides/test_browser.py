@@ -10,6 +10,7 @@ from flask import Flask
 from playwright.sync_api import Browser, Page, expect
 from waitress import create_server
 
+from tests import serving
 from tests.chromium import assert_accessible
 
 PHONE, WIDE = {"width": 390, "height": 844}, {"width": 1280, "height": 900}
@@ -21,8 +22,7 @@ def address(site: Flask) -> Iterator[str]:
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
     yield f"http://127.0.0.1:{server.effective_port}"
-    server.close()
-    thread.join(10)
+    serving.end(server, thread)
 
 
 @pytest.fixture

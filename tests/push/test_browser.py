@@ -23,7 +23,7 @@ from portal import create_app
 from portal.config import Settings
 from portal.core.db import db
 from portal.site.publish import publish
-from tests import district
+from tests import district, serving
 from tests.chromium import DESKTOP, PHONE, assert_accessible, assert_fits
 from tests.push.service import PushService
 
@@ -88,8 +88,7 @@ def server(tmp_path_factory: pytest.TempPathFactory, sqlite_template: Path, push
     thread = threading.Thread(target=made.run, daemon=True)
     thread.start()
     yield Server(f"http://127.0.0.1:{made.effective_port}")
-    made.close()
-    thread.join(10)
+    serving.end(made, thread)
     with app.app_context():
         db.engine.dispose()
 

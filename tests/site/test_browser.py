@@ -25,6 +25,7 @@ from portal.regions.importer import import_files
 from portal.shelters.models import Obstruction, RiskPoint
 from portal.site.publish import publish
 from portal.warnings.models import ALERT, CANCEL, UPDATE, Bulletin
+from tests import serving
 from tests.chromium import assert_accessible
 from tests.site.records import AREAS, WORDS, record
 
@@ -87,8 +88,7 @@ def server(tmp_path_factory: pytest.TempPathFactory, sqlite_template: Path) -> I
     thread = threading.Thread(target=served.run, daemon=True)
     thread.start()
     yield counted
-    served.close()
-    thread.join(10)
+    serving.end(served, thread)
     with app.app_context():
         db.engine.dispose()
 

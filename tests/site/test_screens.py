@@ -31,6 +31,7 @@ from portal.site import screens
 from portal.site.publish import publish
 from portal.warnings.hazards import Phrase
 from portal.warnings.models import Warning
+from tests import serving
 from tests.chromium import AXE, assert_accessible
 from tests.district import DISTRICT, KENGZI, LIULIAN, PINGSHAN
 from tests.site.records import record
@@ -114,10 +115,7 @@ class Wall:
         self.thread.start()
 
     def down(self) -> None:
-        self.server.close()
-        for channel in list(self.server._map.values()):
-            channel.close()
-        self.thread.join(10)
+        serving.end(self.server, self.thread)
 
     def issue(self, number: str, **more) -> None:
         """In a thread of its own: Playwright's has a loop of events, which publishing refuses to share."""

@@ -15,6 +15,7 @@ from portal.core.db import db
 from portal.dispatch.models import Receipt
 from portal.subscribers.models import ACTIVE, Subscriber
 from portal.subscribers.store import NewSubscriber, add_many
+from tests import serving
 from tests.postgres import free_port
 from tests.sms.conftest import ACCOUNT, TOKEN, CarrierProcess, messages, send
 from tests.sms.test_twilio_callbacks import form, signed
@@ -124,8 +125,7 @@ def served(make_app: Callable[..., Flask], carrier: CarrierProcess) -> Iterator[
     try:
         yield app
     finally:
-        server.close()
-        thread.join(10)
+        serving.end(server, thread)
 
 
 @pytest.mark.parametrize("faults", [{}, {"callback_twice": True}, {"callback_first": True}])

@@ -13,6 +13,7 @@ from waitress.server import create_server
 from portal.channels.sms.provider import ACCEPTED, OPTED_OUT, Message
 from portal.regions import demo
 from portal.subscribers import wishes
+from tests import serving
 from tests.postgres import free_port
 from tests.shelters.one_database import database_url  # noqa: F401  (what is written is tested on both beside this)
 from tests.sms.conftest import CarrierProcess, send
@@ -33,8 +34,7 @@ def served(make_app: Callable[..., Flask], carrier: CarrierProcess) -> Iterator[
     try:
         yield app
     finally:
-        server.close()
-        thread.join(10)
+        serving.end(server, thread)
 
 
 def test_a_phone_writes_through_the_carrier(served: Flask, carrier: CarrierProcess, make_provider: Callable[..., Any]) -> None:

@@ -16,6 +16,7 @@ from portal.config import Settings
 from portal.core.db import db
 from portal.site.course_pages import publish_courses
 from portal.site.publish import publish
+from tests import serving
 from tests.chromium import assert_accessible
 from tests.training.conftest import SAMPLE, link_the_rest
 
@@ -36,8 +37,7 @@ def address(tmp_path_factory: pytest.TempPathFactory, sqlite_template: Path) -> 
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
     yield f"http://127.0.0.1:{server.effective_port}"
-    server.close()
-    thread.join(10)
+    serving.end(server, thread)
     with app.app_context():
         db.engine.dispose()
 

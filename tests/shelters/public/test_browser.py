@@ -23,6 +23,7 @@ from portal.regions import lookup
 from portal.shelters.field import recompute
 from portal.shelters.roads import store as roads
 from portal.site.publish import publish
+from tests import serving
 from tests.chromium import assert_accessible
 from tests.district import LIULIAN, PINGSHAN, settle_regions
 from tests.shelters.grid import STEP_LAT, STEP_LON, grid
@@ -84,8 +85,7 @@ def served(tmp_path_factory: pytest.TempPathFactory, sqlite_template: Path) -> I
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
     yield f"http://127.0.0.1:{server.effective_port}", moods
-    server.close()
-    thread.join(10)
+    serving.end(server, thread)
     with app.app_context():
         db.engine.dispose()
 

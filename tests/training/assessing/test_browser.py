@@ -31,7 +31,7 @@ from portal.training.assessing import recording
 from portal.training.learners import door, own
 from portal.training.models import Learner
 from portal.training.practical_models import ATTENDED, BOOKED, LEFT, WAITING, Assessment, Booking
-from tests import district
+from tests import district, serving
 from tests.chromium import DESKTOP, PHONE, assert_accessible, assert_fits
 from tests.training.assessing.conftest import make_session, seat
 from tests.training.conftest import CONTENT, SAMPLE
@@ -96,8 +96,7 @@ def served(tmp_path_factory: pytest.TempPathFactory, sqlite_template: Path) -> I
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
     yield Served(f"http://127.0.0.1:{server.effective_port}", app)
-    server.close()
-    thread.join(10)
+    serving.end(server, thread)
     with app.app_context():
         db.engine.dispose()
 

@@ -26,6 +26,7 @@ from portal.training.exam_models import Attempt
 from portal.training.exams import attempts
 from portal.training.learners import door
 from portal.training.models import Learner
+from tests import serving
 from tests.chromium import assert_accessible
 from tests.training.conftest import CONTENT, SAMPLE
 from tests.training.exams.conftest import make_learner
@@ -84,8 +85,7 @@ def served(tmp_path_factory: pytest.TempPathFactory, sqlite_template: Path) -> I
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
     yield Served(f"http://127.0.0.1:{server.effective_port}", app)
-    server.close()
-    thread.join(10)
+    serving.end(server, thread)
     with app.app_context():
         db.engine.dispose()
 

@@ -22,6 +22,7 @@ from portal.site.publish import root_of
 from portal.training.content import reader
 from portal.training.content.lint import lint
 from portal.training.games import fill, shelf
+from tests import serving
 from tests.chromium import PHONE, assert_accessible, assert_fits
 from tests.training.conftest import CONTENT, SAMPLE, link_the_rest
 
@@ -183,8 +184,7 @@ def address(played) -> Iterator[str]:
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
     yield f"http://127.0.0.1:{server.effective_port}"
-    server.close()
-    thread.join(10)
+    serving.end(server, thread)
 
 
 def test_a_game_is_played_by_tapping_without_a_script_and_a_slip_leads_back(address: str, chromium: Browser) -> None:

@@ -19,6 +19,7 @@ from portal.channels.sms import phones
 from portal.config import Settings
 from portal.core.db import db
 from portal.training import courses_store
+from tests import serving
 from tests.chromium import assert_accessible
 from tests.training.conftest import SAMPLE, link_the_rest
 from tests.waiting import until
@@ -47,8 +48,7 @@ class School:
             return aside.submit(until, shown, "a code is sent").result()
 
     def close(self) -> None:
-        self.server.close()
-        self.thread.join(10)
+        serving.end(self.server, self.thread)
         with self.app.app_context():
             db.engine.dispose()
 

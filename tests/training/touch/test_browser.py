@@ -19,6 +19,7 @@ from portal.training import courses_store
 from portal.training.content.values import Hotspot, Ordering
 from portal.training.exam_models import Attempt
 from portal.training.exams import attempts
+from tests import serving
 from tests.chromium import assert_accessible, assert_fits
 from tests.training.conftest import SAMPLE, link_the_rest
 from tests.training.exams.test_browser import Served, begin, saved
@@ -45,8 +46,7 @@ def served(tmp_path_factory: pytest.TempPathFactory, sqlite_template: Path) -> I
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
     yield Served(f"http://127.0.0.1:{server.effective_port}", app)
-    server.close()
-    thread.join(10)
+    serving.end(server, thread)
     with app.app_context():
         db.engine.dispose()
 
