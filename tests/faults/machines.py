@@ -98,25 +98,55 @@ def no_connections(scene: Scene) -> None:
 
 
 def clock_jumps_back(scene: Scene) -> None:
-    """The worker's clock is set back ten minutes while messages go out, then a bulletin is issued."""
+    """The workers' clock is set back ten minutes, three times: while messages go out; while they wait to be tried again; while a
+    worker that was killed holds them."""
     house = scene.house
     assert LIBFAKETIME is not None
-    offset = house.instance / "clock"
-    offset.write_text("+0")
+    offset, back = house.instance / "clock", 0
+    preload = {"LD_PRELOAD": str(LIBFAKETIME), "FAKETIME_TIMESTAMP_FILE": str(offset), "FAKETIME_NO_CACHE": "1",
+               "FAKETIME_DONT_FAKE_MONOTONIC": "1"}
+
+    def set_back() -> None:
+        nonlocal back
+        back += TEN_MINUTES
+        offset.write_text(f"-{back}")
+
+    def must_end(when: str, most: int = 0) -> None:
+        begun = time.monotonic()
+        scene.ends_well(most=most)
+        seconds = time.monotonic() - begun
+        scene.day.seen = "; ".join(part for part in (scene.day.seen, f"{when}: {seconds:.0f} s") if part)
+        if seconds > TEN_MINUTES / 10:
+            scene.day.wrong.append(f"{when}, it waited for the clock: {seconds:.0f} s")
+
+    offset.write_text("-0")
     house.carrier.faults(callbacks=False, delay_ms=60)
     scene.issue()
-    worker = house.begin("worker", preload={
-        "LD_PRELOAD": str(LIBFAKETIME), "FAKETIME_TIMESTAMP_FILE": str(offset), "FAKETIME_NO_CACHE": "1",
-        "FAKETIME_DONT_FAKE_MONOTONIC": "1"})
+    worker = house.begin("worker", preload=preload)
     until(lambda: house.carrier.taken > 100, "something was sent")
-    offset.write_text(f"-{TEN_MINUTES}")
-    begun = time.monotonic()
-    scene.ends_well(most=0)
-    if time.monotonic() - begun > TEN_MINUTES / 4:
-        scene.day.wrong.append("it waited for the clock")
-    assert worker.running
+    set_back()
+    must_end("as it sent")
+
+    house.carrier.faults(callbacks=False, delay_ms=5, server_error=1.0)
     scene.issue(seconds=5 * 3600)  # in other words than the first
-    scene.ends_well(most=0)
+    waiting = "SELECT count(*) FROM batch WHERE channel = 'sms' AND state = 'ready' AND attempts > 0 AND lease_owner IS NULL"
+    until(lambda: house.number(waiting), "some wait to be tried again")
+    set_back()
+    house.carrier.faults(callbacks=False, delay_ms=60, server_error=0.0)
+    must_end("as they waited to be tried again")
+
+    taken = house.carrier.taken
+    scene.issue(seconds=4 * 3600)
+    until(lambda: house.carrier.taken > taken + 100, "something was sent")
+    assert worker.running
+    worker.kill()
+    held = "SELECT count(*) FROM batch WHERE channel = 'sms' AND state = 'ready' AND lease_owner IS NOT NULL"
+    if not house.number(held):
+        scene.day.wrong.append("the killed worker held nothing")
+    set_back()
+    heirs = [house.begin("worker", preload=preload) for _ in range(2)]
+    must_end("as their worker was dead", MOST_DOUBLED)
+    assert all(heir.running for heir in heirs)
 
 
 def every(ground: Ground, kinds: list[str]) -> Iterator[Callable[[], Day]]:
@@ -125,7 +155,7 @@ def every(ground: Ground, kinds: list[str]) -> Iterator[Callable[[], Day]]:
         ("disk full", "it halts, sends no more than can be doubled, and goes on", [SQLITE], full_disk,
          "" if may_mount() else "only root can make a small disk"),
         ("no connections", "it halts, and goes on", [POSTGRESQL], no_connections, ""),
-        ("clock jumps back", "nothing waits for it, nobody is doubled", [SQLITE, POSTGRESQL], clock_jumps_back,
+        ("clock jumps back", "nothing waits for it, nobody is doubled but by a kill", [SQLITE, POSTGRESQL], clock_jumps_back,
          "" if LIBFAKETIME else "libfaketime is not installed; on Debian: apt-get install faketime"),
     ]
     for name, promise, on, act, hindrance in plain:
