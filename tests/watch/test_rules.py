@@ -116,6 +116,7 @@ def test_the_broker_is_missed_only_when_nobody_reaches_it():
 def test_receipts_that_nothing_holds_back_pile_up_after_a_minute():
     assert kinds(Facts(at=NOW, overdue_receipts=ago(61))) == [rules.RECEIPTS]
     assert kinds(Facts(at=NOW, overdue_receipts=ago(59))) == []
+    assert kinds(Facts(at=NOW, overdue_receipts=ago(-600))) == [rules.RECEIPTS]  # the clock was set back since
 
 
 @settings(max_examples=40)

@@ -37,7 +37,7 @@ def findings(facts: Facts, seconds: int) -> list[Finding]:
     """All that stands still for so many seconds although it should move."""
     within = timedelta(seconds=seconds)
     found = [*_dispatches(facts, within), *_processes(facts, within)]
-    if facts.overdue_receipts and facts.at - facts.overdue_receipts > within:
+    if facts.overdue_receipts and not is_near(facts.overdue_receipts, facts.at, within):
         found.append(Finding(RECEIPTS, since=facts.overdue_receipts))
     return found
 
