@@ -38,8 +38,10 @@ def add(session: Session, dispatch_id: uuid.UUID, counts: Counter[Key]) -> None:
     """Add `counts` inside the caller's transaction; negative numbers subtract. Asks the driver itself, since this is done with
     every few hundred outcomes."""
     slot = os.getpid() % SLOTS
-    rows = [(region, language, key[:52], audiences, n)
-            for (region, language, key, audiences), n in sorted(counts.items()) if n]  # two writers lock in the same order
+    short = Counter[Key]()  # reasons may be alike as far as the column goes, and no row can be added to twice by one statement
+    for (region, language, key, audiences), n in counts.items():
+        short[region, language, key[:52].replace("\0", ""), audiences] += n
+    rows = [(*key, n) for key, n in sorted(short.items()) if n]  # two writers lock in the same order
     if not rows:
         return
     with driver_cursor(session) as cursor:
