@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -20,6 +21,9 @@ REACHED, LOST = ("delivered", "finished", "playing"), ("undelivered", "failed", 
 QUICK, SLOW = 2, 10
 #: Without an acceptance for so long, the rate until then says nothing about the rest.
 HALTED_AFTER = timedelta(seconds=15)
+
+#: Below this a duration is told in seconds.
+IN_SECONDS = 100
 
 
 @dataclass(frozen=True)
@@ -143,7 +147,23 @@ def summary(p: Progress) -> str:
 
 def time_left(expires: datetime, now: datetime) -> str:
     """“2 h 14 min”, by the minute; rounded up, so that it says 0 only when the time is over."""
-    minutes = max(0, -int(-(expires - now).total_seconds() // 60))
+    return _minutes(max(0, -int(-(expires - now).total_seconds() // 60)))
+
+
+def to_come(seconds: float) -> str:
+    """“12 s”, or “9 min”, rounded up: nobody reckons with 528 seconds."""
+    return _("%(n)d s", n=math.ceil(seconds)) if seconds < IN_SECONDS else _minutes(math.ceil(seconds / 60))
+
+
+def took(seconds: float) -> str:
+    """“0.4 s”, “8 min 15 s”, “2 h 14 min”."""
+    if seconds < IN_SECONDS:
+        return _("%(n).1f s", n=seconds)
+    minutes, rest = divmod(round(seconds), 60)
+    return _("%(m)d min %(s)d s", m=minutes, s=rest) if rest and minutes < 60 else _minutes(minutes)
+
+
+def _minutes(minutes: int) -> str:
     hours, minutes = divmod(minutes, 60)
     if not hours:
         return _("%(m)d min", m=minutes)

@@ -48,6 +48,8 @@ def _status() -> dict[str, Any]:
         "alarms": [(words.sentence(a), words.ADVICE.get(a.kind, ""), a) for a in alarms.standing(db.session)],
         "past_alarms": [(words.sentence(a), a) for a in alarms.past(db.session)],
         "keepers": [text for p in here if (text := status_words.keeper_ends(p))],
+        "gone": len(seen.processes) - len(here),
+        "senders": said.SENDERS,
         "silent": bool(seen.processes) and not here,
         "found": rules.findings(seen, settings.alarm_seconds),
         "broker": _broker(here),

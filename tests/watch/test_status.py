@@ -19,7 +19,7 @@ from portal.channels.sms.lines.line import OPEN
 from portal.core import i18n
 from portal.core.clock import utcnow
 from portal.core.db import db, transaction
-from portal.desk import status_words
+from portal.desk import state, status_words
 from portal.dispatch.models import Dispatch, StrayReceipt, Worker
 from portal.dispatch.watch import alarms, facts, outlook, rules, said
 from portal.dispatch.watch.rules import Finding
@@ -173,3 +173,25 @@ def test_a_line_over_several_processes_is_one_line(context, reported):
     assert (east.rate, east.users, east.shut) == (40, 2, 0)
     assert east.latency == pytest.approx(0.2, abs=0.001)
     assert (west.circuit, west.shut, west.pause, west.last_error) == (OPEN, 1, 9, "auth")
+
+
+@pytest.mark.parametrize(("seconds", "took", "to_come"), [
+    (0.42, "0.4 s", "1 s"), (99.2, "99.2 s", "100 s"), (100, "1 min 40 s", "2 min"), (495, "8 min 15 s", "9 min"),
+    (540, "9 min", "9 min"), (3599.6, "1 h", "1 h"), (8043, "2 h 14 min", "2 h 15 min")])
+def test_long_times_are_told_in_minutes(seconds, took, to_come):
+    with _words().app_context(), force_locale("en"):
+        assert (state.took(seconds), state.to_come(seconds)) == (took, to_come)
+
+
+def test_a_process_that_is_gone_is_told_beside_all_that_is_well(settled, reported, seat):
+    reported(said.SCHEDULER, leading=True)
+    reported(said.WORKER)
+    viewer = seat(district.office("viewer", (VIEWER, district.DISTRICT, "red")))
+    assert "without having said so" not in _text(viewer)
+    reported(said.WORKER, 300, name="worker:host:2")
+    assert "All is well." in _text(viewer)
+    assert "1 process is gone without having said so." in _text(viewer)
+    rows = lxml.html.fromstring(viewer.get("/desk/status/").text).xpath("//section[@aria-labelledby='processes']//tbody/tr")
+    held = {row.xpath("string(th)"): [cell.text for cell in row.xpath("td[contains(@class,'numeric')]")] for row in rows}
+    assert held["scheduler:host:1"] == ["—", "—"]  # it sends nothing
+    assert held["worker:host:1"] == ["8", "30"]
