@@ -131,7 +131,7 @@ class Ringer:
             self._producer = self._celery.amqp.Producer(self._connection, auto_declare=False)
         to_all, lane = ring.task == broker.STOP, ring.lane
         self._celery.send_task(
-            ring.task, args=[lane, ring.channel], producer=self._producer, retry=False, ignore_result=True,
+            ring.task, args=[lane, ring.channel] if ring.channel else [lane], producer=self._producer, retry=False, ignore_result=True,
             expires=broker.RING_SECONDS,
             exchange=broker.stops.name if to_all else broker.rings.name,
             exchange_type=broker.stops.type if to_all else broker.rings.type,
