@@ -13,8 +13,9 @@ from portal import current_settings, scheduler
 from portal.channels.speakers import bridge as horns
 from portal.core.clock import utcnow
 from portal.core.db import db, transaction
-from portal.dispatch import channels, due, lease, stop
+from portal.dispatch import channels, due, lease
 from portal.dispatch.due import LONGEST_WAIT, Lapses
+from portal.dispatch.engine import Engine
 from portal.dispatch.models import BATCH_DONE, Batch
 from portal.dispatch.recipients import pack
 from portal.dispatch.watch import facts
@@ -94,17 +95,16 @@ def test_what_a_dead_worker_held_is_anothers_after_a_lease_whatever_the_clock_sa
         assert lapses.look() == 0
 
 
-def test_an_all_clear_does_not_wait_for_a_dead_worker_until_the_clock_has_caught_up(workshop, issued, alert):
+def test_an_all_clear_does_not_wait_for_a_dead_worker_until_the_clock_has_caught_up(workshop, context, issued, alert):
     lease.claim("sms", "dead")
-    real = Stopwatch()
-    lapses = Lapses(real)
+    real, engine = Stopwatch(), Engine(context, {})
+    engine._lapses = Lapses(real)
     with set_back():
         issued(kind=CANCEL, warning_id=alert.warning_id)
-        lapses.look()
-        assert stop.sweep() == 1
+        engine._fold()
+        assert counts(alert).ends == {}
         real.seconds += current_settings().lease_seconds
-        assert lapses.look() == 1
-        assert stop.sweep() == 0
+        engine._fold()
         assert counts(alert).ends == {"uncertain": 3}
 
 
