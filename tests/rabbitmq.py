@@ -5,6 +5,7 @@ Erlang's port mapper is a process of the test's own as well, since the usual one
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import signal
@@ -115,8 +116,23 @@ class RabbitMQ:
         """As if the machine had lost its power."""
         process, self._process = self._process, None
         if process is not None:
-            os.killpg(process.pid, signal.SIGKILL)  # it leads a session of its own: a shell, and Erlang's machine in it
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)  # it leads a session of its own: a shell, and Erlang's machine in it
             process.wait(10)
+
+    def stop(self) -> None:
+        """As `systemctl stop`: it is asked to end, and does so within some seconds or is killed."""
+        if self._process is not None:
+            os.killpg(self._process.pid, signal.SIGTERM)
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self._process.wait(20)
+        self.kill()
+
+    def connections(self) -> int:
+        """How many are open to its door, as the system knows: its own tools take seconds to ask."""
+        door, established = f":{self.port:04X}", "01"
+        lines = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
+        return sum(words[1].endswith(door) and words[3] == established for words in lines)
 
     def close(self) -> None:
         self.kill()

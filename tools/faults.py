@@ -20,18 +20,19 @@ import statistics
 import sys
 import tempfile
 import time
-from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from portal.config import ROOT
 from portal.core import i18n
-from tests.faults import acts, gateways, machines, reports
+from tests.faults import acts, centres, gateways, machines, points, reports
 from tests.faults.days import Day
 from tests.faults.drills import Report, drill
 from tests.faults.house import MOST_DOUBLED, POSTGRESQL, SQLITE, Ground, ground
+from tests.rabbitmq import why_not
 
 RECIPIENTS = 5000
 POINTS = 200
@@ -68,24 +69,31 @@ def _options() -> argparse.Namespace:
 
 
 def _drills(place: Ground, seed: str, points: int, only: list[str]) -> Iterator[Report]:
-    """By turns on each database until so many moments were struck."""
-    struck = 0
+    """By turns on each database until so many moments were struck, and each kind of them once at least."""
+    struck, played = 0, list[Report]()
     for number in range(MOST_DRILLS):
         for kind in (SQLITE, POSTGRESQL):
             if struck >= points or (only and not any(word in (f"{kind}-{number}", f"{kind}-") for word in only)):
                 continue
-            report = drill(place, kind, seed, number, MOST_IN_ONE)
-            struck += len(report.blows)
-            ends = ", ".join(f"{n:,} {end}" for end, n in report.ends.items())
-            doubled = sum(blow.doubled for blow in report.blows)
-            print(f"  {report.name:<14} {report.story:<10} {len(report.blows):>2} blows  {doubled:>4} doubled  {ends}"
-                  f"  ({report.seconds:.0f} s)", flush=True)
-            _complain(report.wrong)
-            yield report
+            played.append(drill(place, kind, seed, number, MOST_IN_ONE))
+            struck += len(played[-1].blows)
+            yield _said(played[-1])
+    if not only and points >= POINTS:
+        for n, (kind, point) in enumerate(_never(played)):
+            yield _said(drill(place, kind, seed, MOST_DRILLS + 1 + 2 * n, 1, only=[point]))
+
+
+def _said(report: Report) -> Report:
+    ends = ", ".join(f"{n:,} {end}" for end, n in report.ends.items())
+    doubled = sum(blow.doubled for blow in report.blows)
+    print(f"  {report.name:<14} {report.story:<10} {len(report.blows):>2} blows  {doubled:>4} doubled  {ends}"
+          f"  ({report.seconds:.0f} s)", flush=True)
+    _complain(report.wrong)
+    return report
 
 
 def _days(place: Ground, only: list[str]) -> Iterator[Callable[[], Day]]:
-    for room in (gateways, reports, machines, acts):
+    for room in (gateways, centres, reports, machines, acts):
         for act in room.every(place, [SQLITE, POSTGRESQL]):
             name = act.__defaults__[0] if act.__defaults__ else ""
             if not only or any(word in str(name) for word in only):
@@ -105,14 +113,17 @@ def _complain(wrong: list[str]) -> None:
 
 def _summary(drills: list[Report], days: list[Day], seconds: float) -> None:
     kinds: dict[str, list[int]] = defaultdict(list)
+    allowed = {blow.what: blow.most for one in drills for blow in one.blows}
     for blow in (blow for one in drills for blow in one.blows):
         kinds[blow.what].append(blow.doubled)
     every = [n for some in kinds.values() for n in some]
     if every:
-        print(f"\n{'struck':<40}{'times':>6}{'median':>8}{'most':>6}   doubled each")
+        print(f"\n{'struck':<40}{'times':>6}{'median':>8}{'most':>6}{'allowed':>9}   doubled each")
         for what, found in sorted(kinds.items()):
-            print(f"  {what:<38}{len(found):>6}{statistics.median(found):>8.0f}{max(found):>6}")
+            print(f"  {what:<38}{len(found):>6}{statistics.median(found):>8.0f}{max(found):>6}{allowed[what]:>9}")
         print(f"  {'all':<38}{len(every):>6}{statistics.median(every):>8.0f}{max(every):>6}")
+        if never := _never(drills):
+            print(f"  never struck in this run: {', '.join(f'{point} on {kind}' for kind, point in never)}")
         print("\ndistribution of doubles after one blow")
         bounds = [0, 25, 50, 100, 150, MOST_DOUBLED]
         for low, high in zip([-1, *bounds], [*bounds, 10**9], strict=False):
@@ -121,12 +132,35 @@ def _summary(drills: list[Report], days: list[Day], seconds: float) -> None:
             print(f"  {words:<16}{n:>5}  {'#' * (60 * n // len(every))}")
         late = [one.late for one in drills if one.late]
         print(f"\nafter an all-clear's issue the last message of what it ended came after {max(late, default=0):.1f} s at most")
+    _account([*drills, *days])
     ended = sum(n for one in drills for end, n in one.ends.items())
     wrong = [one for one in [*drills, *days] if one.wrong]
     print(f"\n{len(every)} blows in {len(drills)} dispatches, {ended:,} recipients with an end, {len(days)} bad days,"
           f" {len(wrong)} not as promised; {seconds / 60:.1f} minutes")
     for one in wrong:
         print(f"  ✗ {one.name} on {one.database}: {one.wrong[0][:160]}")
+
+
+def _never(drills: list[Report]) -> list[tuple[str, str]]:
+    """Kinds of moments that apply and did not come: the database, and the name of the function."""
+    met = {(one.database, point) for one in drills for point in one.points}
+    kinds = {one.database for one in drills}
+    known = {(kind, act.__name__) for kind in kinds for act in points.WEIGHTS
+             if kind == POSTGRESQL or act not in points.OF_KEEPERS}
+    if not why_not() and POSTGRESQL in kinds:
+        known |= {(POSTGRESQL, act.__name__) for act in points.OF_BROKERS}
+    return sorted(known - met)
+
+
+def _account(played: Sequence[Report | Day]) -> None:
+    """Doubles by cause, as the carrier's own knowledge of its answers tells them."""
+    allowed: Counter[str] = Counter()
+    for one in played:
+        allowed.update(one.allowed)
+    print("\nsent twice, and why it is allowed")
+    for cause, n in allowed.most_common():
+        print(f"  {cause:<52}{n:>7,}")
+    print(f"  {'unexplained, of which there must be none':<52}{sum(one.unexplained for one in played):>7,}")
 
 
 if __name__ == "__main__":

@@ -1,7 +1,9 @@
 """A carrier that speaks Twilio's HTTP, as a process of its own: `python -m tests.fakes.carrier --port 0`.
 
 It prints ``port N`` when it listens. Messages are created as at Twilio (basic auth, form, 201 and JSON, error
-codes); status callbacks are signed with the auth token. ``POST /_control`` with a JSON object sets faults (see
+codes); status callbacks are signed with the auth token. A message's `answer` says what became of the answer to
+it: "heard", when the same connection was used again; "unheard", when it was ended instead; "cut" or "not_json",
+when it was spoilt; "" while nobody knows. ``POST /_control`` with a JSON object sets faults (see
 `carrier_faults`), ``GET /_control`` tells counts, ``GET /_messages`` the messages in order, ``POST /_reset`` forgets all.
 Everything that it keeps is bounded.
 """
@@ -96,6 +98,7 @@ class Carrier:
                 "callback": form.get("StatusCallback", "").partition("#")[0],
                 "callback_options": form.get("StatusCallback", "").partition("#")[2],
                 "sender": form.get("MessagingServiceSid") or form.get("From"),
+                "answer": "",
             }
         )
         return carrier_wire.created(self.account, form, sid)
@@ -171,11 +174,29 @@ class Connection(asyncio.Protocol):
 
     def __init__(self, carrier: Carrier) -> None:
         self.carrier, self.buffer = carrier, b""
-        self.silent = False
+        self.silent = self.gone = False
+        self.last: dict[str, Any] | None = None  # taken here, and not known whether the answer was heard
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport: asyncio.Transport = transport  # type: ignore[assignment]
         self.carrier.counts["connections"] += 1
+
+    def connection_lost(self, error: Exception | None) -> None:
+        self.gone = True
+        self.settle("unheard")
+
+    def settle(self, how: str) -> None:
+        """What became of the last answer: who asks again on the connection has heard it, who ends it may not have."""
+        if self.last is not None:
+            self.last["answer"] = self.last["answer"] or how
+            self.last = None
+
+    def take(self, form: dict[str, str]) -> dict[str, Any]:
+        answer = self.carrier.take(form)
+        self.last = self.carrier.taken[-1]
+        if self.gone:
+            self.settle("unheard")
+        return answer
 
     def data_received(self, data: bytes) -> None:
         if self.silent:
@@ -207,6 +228,7 @@ class Connection(asyncio.Protocol):
             self.transport.abort()
         elif method == "POST" and path.endswith("/Messages.json"):
             carrier.counts["requests"] += 1
+            self.settle("heard")
             if carrier.drawn(carrier.faults.half_open):
                 carrier.counts["half_open"] += 1
                 self.silent = True
@@ -250,7 +272,7 @@ class Connection(asyncio.Protocol):
         if refusal or not self.carrier.faults.callback_first or not form.get("StatusCallback"):
             self.message(path, headers, body)
             return
-        answer = self.carrier.take(form)
+        answer = self.take(form)
         values = {
             "AccountSid": self.carrier.account,
             "MessageSid": answer["sid"],
@@ -280,14 +302,16 @@ class Connection(asyncio.Protocol):
             carrier.counts[str(refusal[1])] += 1
             self.error(*refusal)
             return
-        answer = carrier.take(form)
+        answer = self.take(form)
         if carrier.drawn(faults.cut):
             carrier.counts["cut"] += 1
+            self.settle("cut")
             whole = carrier_wire.response(201, json.dumps(answer).encode(), {})
             self.transport.write(whole[: len(whole) - 40])
             self.transport.close()
         elif carrier.drawn(faults.not_json):
             carrier.counts["not_json"] += 1
+            self.settle("not_json")
             self.transport.write(carrier_wire.response(201, b"<html>maintenance</html>", {"Content-Type": "text/html"}))
         else:
             self.reply(201, answer)

@@ -4,9 +4,12 @@
 // listens. The control port speaks HTTP: POST /_control sets faults (see `calm`), GET /_control tells counts, GET /_messages what
 // was taken, in order; POST /_write lets a phone write, POST /_receipt sends a receipt for any number, POST /_drop cuts all
 // connections, POST /_unbind says good-bye to them, POST /_reset forgets everything. All that it keeps is bounded.
+//
+// With `--journal FILE` it goes on after its own death: what was taken stands there, whether it was answered (`said`), and of
+// which the receipt was heard; the other receipts are sent at the next bind.
 
 import { createServer } from "node:http";
-import { readFileSync } from "node:fs";
+import { existsSync, openSync, readFileSync, writeSync } from "node:fs";
 import smpp from "smpp";
 
 const KEPT = 100_000;
@@ -58,6 +61,24 @@ function reset() {
   chance = random(1);
   serial = 0xab000 + Math.floor(process.uptime() * 1000) * 0x100;
   sinceDrop = 0;
+}
+
+const JOURNAL = option("journal");
+const journal = JOURNAL ? openSync(JOURNAL, "a") : null;
+const note = (entry) => { if (journal !== null) writeSync(journal, `${JSON.stringify(entry)}\n`); };
+
+function remember() {
+  const byId = new Map(), told = new Set();
+  for (const line of readFileSync(JOURNAL, "utf8").split("\n").filter(Boolean)) {
+    const entry = JSON.parse(line);
+    if (entry.message) byId.set(entry.message.id, entry.message);
+    else if (entry.said) byId.get(entry.said).said = true;
+    else told.add(entry.told);
+  }
+  taken = [...byId.values()];
+  counts.taken = taken.length;
+  serial = Math.max(serial, ...taken.map((message) => Number(message.id)));
+  for (const { id, registered, to } of taken) if (registered && !told.has(id)) receipt(id, "DELIVRD", "000", to);
 }
 
 const count = (name) => { counts[name] = (counts[name] ?? 0) + 1; };
@@ -132,8 +153,12 @@ function submit(session, pdu) {
   count("submits");
   session.unanswered += 1;
   counts.most_unanswered = Math.max(counts.most_unanswered ?? 0, session.unanswered);
-  const say = (status, options) => later(faults.delay_ms, () => {
+  const say = (status, options, message) => later(faults.delay_ms, () => {
     session.unanswered -= 1;
+    if (message && !session.socket.destroyed) {
+      message.said = true;
+      note({ said: message.id });
+    }
     session.send(pdu.response({ command_status: status, ...options }));
   });
   if (!session.isBound) return say(smpp.ESME_RINVBNDSTS);
@@ -152,14 +177,14 @@ function submit(session, pdu) {
     session.unanswered -= 1;
     return session.send(new smpp.PDU("generic_nack", { command_status: faults.nack, sequence_number: pdu.sequence_number }));
   }
-  const id = take(session, pdu), asked = resets;
+  const message = take(session, pdu), id = Number(message.id), asked = resets;
   if (faults.silent || (faults.silent_times > 0 && faults.silent_times--)) return;
   const told = faults.hex ? id.toString(16).toUpperCase() : String(id);
   if (faults.receipt_early) {
     report(pdu, id, asked);
-    setTimeout(() => say(0, { message_id: told }), 50);
+    setTimeout(() => say(0, { message_id: told }, message), 50);
   } else {
-    say(0, { message_id: told });
+    say(0, { message_id: told }, message);
     later(faults.receipt_ms, () => report(pdu, id, asked));
   }
 }
@@ -169,16 +194,18 @@ function take(session, pdu) {
   count("taken");
   const content = pdu.short_message?.message?.length ? pdu.short_message : pdu.message_payload ?? pdu.short_message;
   const udh = pdu.short_message?.udh?.[0];
-  taken.push({
+  const message = {
     id: String(id), to: pdu.destination_addr, from: pdu.source_addr,
     source_ton: pdu.source_addr_ton, source_npi: pdu.source_addr_npi,
     dest_ton: pdu.dest_addr_ton, dest_npi: pdu.dest_addr_npi, coding: pdu.data_coding, body: String(content?.message ?? content),
     udh: udh ? [...udh] : null, esm_class: pdu.esm_class, registered: pdu.registered_delivery, validity: pdu.validity_period,
     sar: [pdu.sar_msg_ref_num, pdu.sar_total_segments, pdu.sar_segment_seqnum], payload: pdu.message_payload !== undefined,
-    service_type: pdu.service_type, at: Date.now() / 1000,
-  });
+    service_type: pdu.service_type, at: Date.now() / 1000, said: false,
+  };
+  note({ message });
+  taken.push(message);
   if (taken.length > KEPT) taken.shift();
-  return id;
+  return message;
 }
 
 function report(pdu, id, asked) {
@@ -200,7 +227,7 @@ function receipt(id, stat, err, from) {
     fields.receipted_message_id = id;
     fields.message_state = Math.max(1, STATES.indexOf(stat));
   }
-  deliver({ fields, tries: 0, resets });
+  deliver({ fields, tries: 0, resets, id });
 }
 
 function deliver(item) {
@@ -221,6 +248,7 @@ function deliver(item) {
     session.off("close", again);
     count(`deliver_${pdu.command_status}`);
     if (pdu.command_status) again();
+    else if (item.id) note({ told: item.id });
     answered = true;
   });
 }
@@ -273,6 +301,7 @@ const control = createServer((request, response) => {
 });
 
 reset();
+if (JOURNAL && existsSync(JOURNAL)) remember();
 if (given.includes("--tied")) process.stdin.resume().on("end", () => process.exit()); // with whoever started it
 const tls = option("key") ? { key: readFileSync(option("key")), cert: readFileSync(option("cert")) } : {};
 const server = smpp.createServer(tls, serve);

@@ -15,7 +15,7 @@ from portal.core.db import db
 from portal.warnings.models import CANCEL, Bulletin
 from tests.faults import checks, days
 from tests.faults.days import Day, Scene
-from tests.faults.house import POSTGRESQL, SQLITE, TARGET, Ground, Process
+from tests.faults.house import MOST_DOUBLED, POSTGRESQL, SQLITE, TARGET, Ground, Process
 from tests.waiting import until
 from tests.whole.operator import Operator
 
@@ -146,6 +146,7 @@ def frozen_across_an_all_clear(scene: Scene) -> None:
         scene.day.wrong.append(f"{late} were warned after they had been told of the end")
     scene.day.wrong += checks.of_one(house, warned) + checks.of_one(house, cleared) + checks.addressed([warned], cleared)
     scene.day.wrong += checks.processes(house)
+    scene.accounts_for([warned, cleared], MOST_DOUBLED)
     scene.sees("结果不明")
 
 

@@ -4,47 +4,36 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from dataclasses import dataclass, field
-from itertools import pairwise
 from typing import Any
-
-import numpy as np
 
 from portal.core.db import db
 from portal.dispatch.recipients import unpack
 from portal.subscribers import store
 from portal.warnings.models import CANCEL, Bulletin
-from tests.faults.house import MOST_DOUBLED, House
+from tests.faults.doubles import Copy, copy_of
+from tests.faults.house import House
 
 ACCEPTED, UNCERTAIN = "accepted", "uncertain"
 #: Seconds by which two processes' clocks, a queue at the carrier and whole seconds of a validity may shift what is compared.
 SLACK = 2.0
-#: Seconds for which a process that was struck may have messages on their way.
-NEAR = 2.0
-
-
-@dataclass
-class Blow:
-    """One crash. `at`: unix time, when the carrier had taken what was on its way; `doubled`: who was sent to again because of it,
-    found afterwards; `comes_back`: who was struck goes on later."""
-
-    what: str
-    at: float
-    doubled: int = 0
-    comes_back: bool = False
 
 
 @dataclass
 class Told:
-    """One bulletin and what became of it. `numbers`: of each planned recipient; `taken`: the times at which the carrier took it,
-    by number."""
+    """One bulletin and what became of it. `numbers`: of each planned recipient; `copies`: of what the carrier took, by number;
+    `taken`: the times at which it did."""
 
     bulletin: Bulletin
     state: str
     planned: dict[int, int]  # recipient → in how many batches
     outcomes: dict[int, list[str]]
     numbers: dict[int, str]
-    taken: dict[str, list[float]]
+    copies: dict[str, list[Copy]]
     wrong: list[str] = field(default_factory=list)
+
+    @property
+    def taken(self) -> dict[str, list[float]]:
+        return {number: [one.at for one in copies] for number, copies in self.copies.items()}
 
     def having(self, *statuses: str) -> set[int]:
         return {i for i, found in self.outcomes.items() if found[0] in statuses}
@@ -63,12 +52,12 @@ def read(house: House, bulletin: Bulletin, messages: list[dict[str, Any]]) -> To
         numbers = store.phones(sorted(planned))
         db.session.rollback()
     bodies = {words["sms"] for words in bulletin.snapshot["words"].values()}
-    taken: dict[str, list[float]] = defaultdict(list)
+    copies: dict[str, list[Copy]] = defaultdict(list)
     for message in messages:
         if message["body"] in bodies:
-            taken[message["to"]].append(message["at"])
+            copies[message["to"]].append(copy_of(message))
     state = house.rows("SELECT state FROM dispatch WHERE channel = 'sms' AND bulletin_id = :b", b=_key(house, bulletin))[0][0]
-    return Told(bulletin, state, dict(planned), dict(outcomes), numbers, dict(taken))
+    return Told(bulletin, state, dict(planned), dict(outcomes), numbers, dict(copies))
 
 
 def _key(house: House, bulletin: Bulletin) -> Any:
@@ -125,10 +114,11 @@ def after_the_end(earlier: list[Told], told: Told, at: float, slack: float) -> t
     """Nothing of what was replaced after what replaced it; and the longest time by which something came after `at`, when that was
     issued."""
     wrong, longest = [], 0.0
+    heard = told.taken
     for one in earlier:
         late = [(number, t) for number, times in one.taken.items() for t in times if t > at]
         longest = max([longest, *(t - at for _number, t in late)])
-        if crossed := [number for number, t in late if number in told.taken and t > min(told.taken[number]) + slack]:
+        if crossed := [number for number, t in late if number in heard and t > min(heard[number]) + slack]:
             wrong.append(f"{len(crossed)} were warned after they had been told of the end")
     return wrong, longest
 
@@ -144,24 +134,6 @@ def after_expiry(told: Told, messages: list[dict[str, Any]], slack: float) -> li
     if long := [m for m in ours if m["at"] + m["validity"] > ends + slack]:
         wrong.append(f"{len(long)} may be kept by the carrier beyond expiry")
     return wrong
-
-
-def doubles(all_told: list[Told], blows: list[Blow], most: int = MOST_DOUBLED) -> list[str]:
-    """Counts each repeat for the first blow after the time before, since whoever lives writes what he has sent; where there is
-    none, for the last one before, when that is near or was of one that came back. What is beyond the promise."""
-    before = Blow("nothing at all", 0.0)
-    ordered = [before, *sorted(blows, key=lambda b: b.at)]
-    times = np.array([b.at for b in ordered])
-    for told in all_told:
-        for moments in told.taken.values():
-            for first, again in pairwise(sorted(moments)):
-                after = int(np.searchsorted(times, first))
-                blow, last = ordered[min(after, len(times) - 1)], ordered[after - 1]
-                if blow.at >= again or after == len(times):
-                    blow = last if last.comes_back or first - last.at < NEAR else before
-                blow.doubled += 1
-    wrong = [f"{before.doubled} were doubled although nothing had happened"] if before.doubled else []
-    return wrong + [f"{b.doubled} were doubled after one “{b.what}”, {most} are promised" for b in blows if b.doubled > most]
 
 
 def processes(house: House) -> list[str]:

@@ -12,7 +12,7 @@ from typing import Any
 
 from portal.warnings.models import Bulletin
 from tests import district
-from tests.faults import checks
+from tests.faults import checks, doubles
 from tests.faults.house import Ground, House
 from tests.waiting import until
 from tests.whole.operator import Operator
@@ -23,13 +23,16 @@ PATIENCE = 90.0
 
 @dataclass
 class Day:
-    """How one went. `seen`: the words that the operator read on the page while it was going on."""
+    """How one went. `seen`: the words that the operator read on the page while it was going on; `doubled`: who was sent to again,
+    of whom `allowed` by their cause and `unexplained` by none."""
 
     name: str
     database: str
     promise: str
     seen: str = ""
     doubled: int = 0
+    allowed: dict[str, int] = field(default_factory=dict)
+    unexplained: int = 0
     seconds: float = 0.0
     wrong: list[str] = field(default_factory=list)
 
@@ -92,17 +95,24 @@ class Scene:
                                   f"{progress.ends}, {progress.pending} pending ({str(error)[:300]})")
         self.day.seen = "; ".join(part for part in (self.day.seen, found) if part)
 
-    def ends_well(self, *, most: int = 0, state: str = "done") -> None:
-        """It comes to rest in `state`, everybody has an end, and `most` were sent to twice."""
-        until(lambda: self.house.dispatches_open() == 0 and self.house.quiet_receipts(), "everything is at rest", PATIENCE)
+    def ends_well(self, *, most: int = 0, state: str = "done", heard_out: bool = True) -> None:
+        """It comes to rest in `state`, everybody has an end, and nobody was sent to twice but who had a lost answer, and `most`
+        beside. `heard_out`: whether no receipt waits any more for what it may belong to."""
+        house = self.house
+        until(lambda: house.dispatches_open() == 0 and (not heard_out or house.quiet_receipts()), "it comes to rest", PATIENCE)
         messages = self.house.carrier.messages()
         told = checks.read(self.house, self.told, messages)
         self.day.wrong += checks.of_one(self.house, told) + checks.processes(self.house) + checks.secrets(self.house)
         if told.state != state:
             self.day.wrong.append(f"it came to rest as {told.state}")
-        self.day.doubled = sum(len(times) - 1 for times in told.taken.values())
-        if self.day.doubled > most:
-            self.day.wrong.append(f"{self.day.doubled} were doubled, {most} are promised")
+        self.accounts_for([told], most)
+
+    def accounts_for(self, all_told: list[checks.Told], most: int = 0) -> None:
+        """Whoever was sent to again had a lost answer; `most` may be so because of what a blow left unwritten."""
+        account = doubles.of_a_day([told.copies for told in all_told], most=most, lapsed=doubles.lapses(self.house))
+        self.day.allowed, self.day.unexplained = dict(account.allowed), account.unexplained
+        self.day.doubled = account.unexplained + sum(account.allowed.values())
+        self.day.wrong += account.wrong
 
 
 def run(ground: Ground, kind: str, name: str, promise: str, act: Callable[[Scene], None], **environment: str) -> Day:
@@ -117,6 +127,6 @@ def run(ground: Ground, kind: str, name: str, promise: str, act: Callable[[Scene
         day.wrong += [f"{p.command}: {p.said[-800:]}" for p in house.processes if "Traceback" in p.said][-2:]
     finally:
         with contextlib.suppress(OSError):
-            house.close()
+            day.wrong += house.close()
     day.seconds = round(time.monotonic() - begun, 1)
     return day

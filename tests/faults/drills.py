@@ -5,13 +5,15 @@ from __future__ import annotations
 import random
 import time
 import traceback
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from portal.warnings.models import CANCEL, UPDATE, Bulletin
 from tests import district
-from tests.faults import checks, points
-from tests.faults.checks import SLACK, Blow
+from tests.faults import checks, doubles, points
+from tests.faults.checks import SLACK
+from tests.faults.doubles import Blow
 from tests.faults.house import POSTGRESQL, Ground, House
 from tests.faults.points import Stage
 from tests.waiting import until
@@ -24,8 +26,8 @@ PATIENCE = 120.0
 
 @dataclass
 class Report:
-    """What one drill came to. `doubled`: of all its blows; `late`: seconds after an all-clear's issue until the last message of
-    what it ended, by those who lived through it."""
+    """What one drill came to. `points`: the moments that were played; `allowed`, `unexplained`: see `doubles.Account`; `late`:
+    seconds after an all-clear's issue until the last message of what it ended, by those who lived through it."""
 
     name: str
     database: str
@@ -34,6 +36,9 @@ class Report:
     recipients: int = 0
     ends: dict[str, int] = field(default_factory=dict)
     blows: list[Blow] = field(default_factory=list)
+    allowed: dict[str, int] = field(default_factory=dict)
+    unexplained: int = 0
+    points: list[str] = field(default_factory=list)
     late: float = 0.0
     seconds: float = 0.0
     wrong: list[str] = field(default_factory=list)
@@ -53,38 +58,36 @@ def drill(ground: Ground, kind: str, seed: str, number: int, most: int, *, story
     house = ground.house(kind, f"{kind}_{number}_{seed}", **environment)
     begun = time.monotonic()
     try:
-        _run(house, report, chance, most, only)
+        if woken and ground.broker:
+            ground.broker.wait()
+        _run(house, report, chance, points.drawn(seed, kind, number, most, woken=woken, only=only))
     except Exception:  # the next one is run all the same
         report.wrong.append("broke off: " + traceback.format_exc(limit=4)[-1500:])
         report.wrong += [f"{p.command}: {p.said[-600:]}" for p in house.processes if "Traceback" in p.said][-2:]
     finally:
-        house.close()
+        report.wrong += house.close()
     report.seconds = round(time.monotonic() - begun, 1)
     return report
 
 
-def _run(house: House, report: Report, chance: random.Random, most: int, only: list[str] | None) -> None:
+def _run(house: House, report: Report, chance: random.Random, cards: list[Callable[[Stage], None]]) -> None:
     stage = Stage(house, chance, chance.choice([15, 40, 80]))
     # What a carrier reports is half of what happens: in every fourth dispatch, since it takes longest.
     house.carrier.faults(delay_ms=stage.delay_ms, callbacks=chance.random() < 0.25)
     alert = house.issue(seconds=6 * 3600 if report.story != EXPIRES else 8.0)
-    told, turn = [alert], chance.randint(1, max(1, most - 1))
+    told, turn = [alert], chance.randint(1, max(1, len(cards) - 1))
     issued_at = 0.0
-    for n in range(most):
+    for n, point in enumerate(cards):
         if stage.over() and (n > turn or report.story in (PLAIN, EXPIRES)):
             break
         if n == turn and report.story in (CANCELLED, UPDATED):
             told.append(_replacing(house, alert, report.story))
             issued_at = time.time()
-        _point(chance, only)(stage)
+        report.points.append(point.__name__)
+        point(stage)
     report.blows = stage.blows
     _rest(house, stage)
     _judge(house, report, stage, told, issued_at)
-
-
-def _point(chance: random.Random, only: list[str] | None) -> Any:
-    known = {act: weight for act, weight in points.WEIGHTS.items() if only is None or act.__name__ in only}
-    return chance.choices(list(known), list(known.values()))[0]
 
 
 def _replacing(house: House, alert: Bulletin, story: str) -> Bulletin:
@@ -113,7 +116,9 @@ def _judge(house: House, report: Report, stage: Stage, bulletins: list[Bulletin]
             report.wrong += wrong
     if report.story in (PLAIN, CANCELLED) and told[0].state not in ("done", "stopped"):
         report.wrong.append(f"it came to rest as {told[0].state}")
-    report.wrong += checks.doubles(told, report.blows) + checks.processes(house) + checks.secrets(house)
+    account = doubles.of_blows([one.copies for one in told], report.blows)
+    report.allowed, report.unexplained = dict(account.allowed), account.unexplained
+    report.wrong += account.wrong + checks.processes(house) + checks.secrets(house)
     report.recipients = len(told[0].planned)
     for one in told:
         for key, n in house.progress(one.bulletin).ends.items():

@@ -173,13 +173,27 @@ class House:
     def alive(self, command: str = "worker") -> list[Process]:
         return [p for p in self.processes if p.command == command and p.running]
 
-    def close(self) -> None:
+    def close(self) -> list[str]:
+        """End all that was begun here; what is wrong where anything outlives who began it."""
         for process in self.processes:
             process.kill()
+        wrong = []
+        try:
+            until(lambda: not self.left_behind(), "what the processes began ends with them", 30)
+        except AssertionError as error:
+            wrong.append(str(error))
+            for pid in self.left_behind():
+                os.kill(pid, signal.SIGKILL)
         self._engine.dispose()
         if self._app is not None:
             with self._app.app_context():
                 db.engine.dispose()
+        return wrong
+
+    def left_behind(self) -> list[int]:
+        """Processes of sessions whose leader is gone: keepers that do not know it yet."""
+        gone = {process.pid for process in self.processes if not process.running}
+        return [pid for pid, _parent, session in processes() if session in gone]
 
     # -- its operators --
     @property
@@ -271,6 +285,21 @@ class House:
                                                   " AND datname = current_database()") > 0
 
 
+def processes() -> Iterator[tuple[int, int, int]]:
+    """Of all on this machine, but of those that are dead and not yet buried: pid, parent, session."""
+    for path in Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError):  # it has ended meanwhile
+            state, parent, _group, session = path.read_text().rpartition(")")[2].split()[:4]
+            if state != "Z":
+                yield int(path.parent.name), int(parent), int(session)
+
+
+def _is_keeper(pid: int) -> bool:
+    with contextlib.suppress(OSError):
+        return b"portal.dispatch.bulk.keeper" in Path(f"/proc/{pid}/cmdline").read_bytes()
+    return False
+
+
 class Process:
     """One `anlan` command of a house."""
 
@@ -305,8 +334,12 @@ class Process:
         if self.running:
             os.kill(self.pid, number)
 
+    def keeper(self) -> int:
+        """The process that asks the database for a worker; 0 while there is none."""
+        return next((pid for pid, parent, _session in processes() if parent == self.pid and _is_keeper(pid)), 0)
+
     def kill(self) -> None:
-        """`kill -9`."""
+        """`kill -9`. What it began itself hears that it is gone, and ends."""
         self.struck = True
         self.signal(signal.SIGKILL)
         until(lambda: not self.running, f"the {self.command} is gone", 20)

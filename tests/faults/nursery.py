@@ -2,14 +2,15 @@
 
 A fault suite begins some hundred processes, and to read the modules takes each of them longer than all that is asked of it. What
 runs in the child is what the command line runs. Orders come as lines of JSON: {"start": [arguments], "environment": {...},
-"output": path, "namespace": name} is answered {"pid": n}; {"look": pid} is answered {"code": n} once it has ended, and
-{"code": null} before.
+"output": path, "namespace": name, "patched": {"module:NAME": value}} is answered {"pid": n}; {"look": pid} is answered
+{"code": n} once it has ended, and {"code": null} before.
 """
 
 from __future__ import annotations
 
 import contextlib
 import ctypes
+import importlib
 import json
 import os
 import random
@@ -33,10 +34,12 @@ class Nursery:
             env=os.environ | {"OPENBLAS_NUM_THREADS": "1"})  # what is forked must have one thread
         self._ended: dict[int, int] = {}
 
-    def start(self, arguments: list[str], environment: dict[str, str], output: Path, namespace: str = "") -> int:
-        """Begin `anlan ARGUMENTS`; its process id. All that it says goes to `output`. `namespace`: the name of its network."""
+    def start(self, arguments: list[str], environment: dict[str, str], output: Path, namespace: str = "",
+              patched: dict[str, float] | None = None) -> int:
+        """Begin `anlan ARGUMENTS`; its process id. All that it says goes to `output`. `namespace`: the name of its network;
+        `patched`: constants that are others in it, by "module:NAME"."""
         return int(self._ask({"start": arguments, "environment": environment, "output": str(output),
-                              "namespace": namespace})["pid"])
+                              "namespace": namespace, "patched": patched or {}})["pid"])
 
     def ended(self, pid: int) -> int | None:
         """The exit code of a process that was begun here, negative for a signal; None while it runs."""
@@ -93,6 +96,10 @@ def _become(order: dict[str, Any]) -> None:
     os.environ.update(order["environment"])
     random.seed()  # else all of them would draw the same pauses
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    for name, value in order["patched"].items():
+        module, _, constant = name.partition(":")
+        setattr(importlib.import_module(module), constant, value)
     sys.argv = ["anlan", *order["start"]]
     main()
 
@@ -140,6 +147,7 @@ def _serve(children: set[int]) -> None:
 
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # whoever began it ends it, by closing its input
     begun: set[int] = set()
     try:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import random
 import signal
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from tests.faults.checks import Blow
-from tests.faults.house import LEASE_SECONDS, POSTGRESQL, House, Process
+from tests.faults.doubles import Blow
+from tests.faults.house import LEASE_SECONDS, MOST_DOUBLED, POSTGRESQL, House, Process
+from tests.rabbitmq import RabbitMQ
 from tests.waiting import until
 
 
@@ -27,11 +30,11 @@ class Stage:
         alive = self.house.alive()
         return alive[-1] if alive else self.house.begin("worker")
 
-    def strike(self, process: Process, what: str, linger: float = 0.1) -> None:
-        """`linger`: seconds that the carrier takes for what is on its way."""
+    def strike(self, process: Process, what: str, linger: float = 0.1, most: int = MOST_DOUBLED) -> None:
+        """`linger`: seconds that the carrier takes for what is on its way; `most`: see the blow's."""
         process.kill()
         time.sleep(linger + self.delay_ms / 1000)
-        self.blows.append(Blow(what, time.time()))
+        self.blows.append(Blow(what, time.time(), most=most))
 
     def over(self) -> bool:
         return self.house.dispatches_open() == 0
@@ -176,17 +179,78 @@ def _database(stage: Stage, how: int, what: str) -> None:
 
 
 def broker_dies(stage: Stage) -> None:
-    """It only rings, so that nothing may depend on it. Where there is none, a worker dies instead."""
-    broker = stage.house.broker
-    if broker is None:
-        at_any_moment(stage)
-        return
-    stage.worker().ready()
-    stage.wait(0.5)
+    """It only rings, so that nothing may depend on it."""
+    broker = _heard_broker(stage)
     broker.kill()
     stage.wait(0.5)
     broker.start()
-    stage.blows.append(Blow("broker dies", time.time()))
+    stage.blows.append(Blow("broker dies", time.time(), most=0))
+
+
+def broker_restarts(stage: Stage) -> None:
+    """As for a new release of it: it is asked to end."""
+    broker = _heard_broker(stage)
+    broker.stop()
+    stage.wait(0.3)
+    broker.start()
+    stage.blows.append(Blow("broker restarts", time.time(), most=0))
+
+
+def _heard_broker(stage: Stage) -> RabbitMQ:
+    """The broker, when it is up and a worker hears it; the carrier is slow until then."""
+    broker = stage.house.broker
+    assert broker is not None
+    stage.worker().ready()
+    stage.house.carrier.faults(delay_ms=500)
+    until(lambda: broker.connections() or stage.over(), "a worker hears the broker")
+    stage.house.carrier.faults(delay_ms=stage.delay_ms)
+    stage.wait(0.3)
+    return broker
+
+
+def keeper_dies(stage: Stage) -> None:
+    """The process that asks the database for a worker. It holds nothing: the worker begins another."""
+    keeper = _keeper(stage)
+    stage.wait(0.8)
+    _strike_keeper(stage, keeper, "keeper, at any moment")
+
+
+def keeper_dies_in_a_write(stage: Stage) -> None:
+    """What it was asked to write is written all the same, when the lock that the test holds is gone; and is asked again."""
+    keeper = _keeper(stage)
+    with stage.house.held("outcome"):
+        until(lambda: stage.house.somebody_waits() or stage.over(), "somebody waits")
+        stage.wait(0.2)
+        _strike_keeper(stage, keeper, "keeper, in the midst of a write")
+        stage.wait(0.5)
+
+
+def keeper_stands_still(stage: Stage) -> None:
+    """For a moment, or past the leases that it should have held for longer; then it goes on with what it was at."""
+    keeper = _keeper(stage)
+    stage.wait(0.5)
+    stage.blows.append(Blow("keeper, still for a while", time.time(), comes_back=True))
+    _signal(keeper, signal.SIGSTOP)
+    time.sleep(stage.chance.choice([0.3, LEASE_SECONDS + 0.5]))
+    stage.blows.append(Blow("keeper, still for a while", time.time(), comes_back=True))
+    _signal(keeper, signal.SIGCONT)
+    stage.wait(0.3)
+
+
+def _keeper(stage: Stage) -> int:
+    worker = stage.worker().ready()
+    return until(lambda: worker.keeper(), "the worker has its keeper")
+
+
+def _strike_keeper(stage: Stage, keeper: int, what: str) -> None:
+    _signal(keeper, signal.SIGKILL)
+    time.sleep(0.1 + stage.delay_ms / 1000)
+    stage.blows.append(Blow(what, time.time()))
+
+
+def _signal(pid: int, number: int) -> None:
+    with contextlib.suppress(ProcessLookupError):  # its worker was struck, and it has ended
+        os.kill(pid, number)
 
 
 def worker_and_database(stage: Stage) -> None:
@@ -205,7 +269,7 @@ def scheduler(stage: Stage) -> None:
     alive = stage.house.alive("scheduler")
     process = alive[0] if alive else stage.house.begin("scheduler")
     stage.wait(0.8)
-    stage.strike(process, "scheduler")
+    stage.strike(process, "scheduler", most=0)
     stage.house.begin("scheduler")
 
 
@@ -215,15 +279,41 @@ def web(stage: Stage) -> None:
     alive = stage.house.alive("web")
     process = alive[0] if alive else stage.house.begin("web").ready()
     stage.wait(0.8)
-    stage.strike(process, "web")
+    stage.strike(process, "web", most=0)
     stage.house.begin("web")
 
 
-#: How often each is drawn.
+#: How often each is drawn, of so many in all.
 WEIGHTS: dict[Callable[[Stage], None], int] = {
     at_any_moment: 3, while_it_starts: 1, while_sending: 4, all_in_flight: 3, answered_and_unwritten: 3,
     while_planning_or_claiming: 2, while_counting: 2, while_folding: 2, at_the_first_slice: 1, frozen_and_back: 1, one_of_two: 2,
     while_it_ends: 2,
     database_dies: 2, database_restarts: 1, worker_and_database: 1, scheduler: 2, web: 2,
-    broker_dies: 2,
+    keeper_dies: 3, keeper_dies_in_a_write: 2, keeper_stands_still: 2,
 }
+#: On PostgreSQL alone.
+OF_KEEPERS = {keeper_dies, keeper_dies_in_a_write, keeper_stands_still}
+#: Where a broker is: one of them, as the first or second of a dispatch.
+OF_BROKERS = (broker_dies, broker_restarts)
+#: Places of the pack between the moments of one dispatch: the first and the second of a dozen dispatches are each kind once.
+STRIDE = 11
+
+
+def drawn(seed: str, kind: str, number: int, most: int, *, woken: bool, only: list[str] | None = None
+          ) -> list[Callable[[Stage], None]]:
+    """The moments of one dispatch: cards of a pack in which each kind lies as often as it weighs. A dispatch may be over before
+    its last ones, so that the pack begins with one card of each kind, and those come first."""
+    chance = random.Random(f"{seed}/{kind}/pack")
+    if only is not None:
+        kinds = [act for act in (*WEIGHTS, *OF_BROKERS) if act.__name__ in only]
+    else:
+        kinds = [act for act in WEIGHTS if kind == POSTGRESQL or act not in OF_KEEPERS]
+    more = [act for act in kinds for _ in range(WEIGHTS.get(act, 1) - 1)]
+    chance.shuffle(kinds)
+    chance.shuffle(more)
+    pack = kinds + more
+    cards = [pack[(number + place * STRIDE) % len(pack)] for place in range(most)]
+    if woken and only is None:
+        turn = number // 2
+        cards.insert(turn // 2 % 2, OF_BROKERS[turn % 2])
+    return cards[:most]
