@@ -21,7 +21,7 @@ from portal.doctor.data import administrator, content, database, migrations, reg
 from portal.doctor.evacuation import field, hazard_families, shelter_pages, shelters
 from portal.doctor.findings import FAIL, MARKS, WARN, Finding
 from portal.doctor.machine import catalogues, clock, instance_directory, speech, static_files
-from portal.doctor.machines import leading, waking
+from portal.doctor.machines import connections, leading, waking
 from portal.doctor.outside import broker, carrier
 from portal.doctor.pages import public_pages
 from portal.doctor.training import certificates, course_pages, courses, exams
@@ -29,9 +29,9 @@ from portal.doctor.training import certificates, course_pages, courses, exams
 Check = Callable[[Settings], Iterator[Finding]]
 
 CHECKS: tuple[Check, ...] = (
-    clock, instance_directory, database, migrations, leading, waking, content, regions, administrator, secrets, two_people,
-    exposure, public_address, lines, broker, speech, static_files, catalogues, public_pages, hazard_families, shelters, field,
-    shelter_pages, courses, course_pages, exams, certificates,
+    clock, instance_directory, database, migrations, connections, leading, waking, content, regions, administrator, secrets,
+    two_people, exposure, public_address, lines, broker, speech, static_files, catalogues, public_pages, hazard_families,
+    shelters, field, shelter_pages, courses, course_pages, exams, certificates,
 )
 ONLINE: tuple[Check, ...] = (carrier, binds)
 

@@ -6,13 +6,49 @@ import secrets
 from collections.abc import Iterator
 
 from flask_babel import gettext as _
+from sqlalchemy import text
+from sqlalchemy.exc import SQLAlchemyError
 
 from portal.config import Settings
+from portal.core.clock import utcnow
+from portal.core.db import db
 from portal.core.leader import Lock, Lost
+from portal.dispatch.watch import outlook, presence, said
 from portal.doctor.findings import OK, WARN, Finding
 
 OLDEST_RABBITMQ = (3, 10)
 _BITS = 62  # of a lock's number: drawn, so that two who look at the same moment do not meet
+
+#: Connections that a process keeps once it has needed them, and a worker's keeper besides (docs/scaling.md).
+KEPT, KEEPERS = 10, 4
+FULL = 0.8  # of the connections in use, it is time to think of more
+_CONNECTIONS = text("""
+    SELECT current_setting('max_connections')::int - current_setting('superuser_reserved_connections')::int
+           - coalesce(current_setting('reserved_connections', true)::int, 0),
+           (SELECT count(*) FROM pg_stat_activity WHERE datid IS NOT NULL)""")
+
+
+def connections(settings: Settings) -> Iterator[Finding]:
+    """PostgreSQL gives as many connections as the processes that run may keep."""
+    if settings.sqlalchemy_url.startswith("sqlite"):
+        return
+    try:
+        most, used = db.session.execute(_CONNECTIONS).one()
+        running = outlook.here(presence.listing(db.session), utcnow())
+    except SQLAlchemyError:
+        return  # it does not answer, or has no tables yet, which other checks say
+    finally:
+        db.session.rollback()
+    kept = KEPT * len(running) + KEEPERS * sum(p.kind == said.WORKER for p in running)
+    if used <= FULL * most and kept <= most:
+        yield Finding(OK, _("PostgreSQL gives %(most)d connections, of which %(used)d are in use.", most=most, used=used))
+        return
+    yield Finding(
+        WARN,
+        _("PostgreSQL gives %(most)d connections. %(used)d are in use, and the processes that run may keep %(kept)d.",
+          most=most, used=used, kept=kept),
+        _("Raise max_connections in postgresql.conf, or put a pooler in session mode in front of it."),
+    )
 
 
 def leading(settings: Settings) -> Iterator[Finding]:
