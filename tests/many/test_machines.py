@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import signal
 import time
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
-from pathlib import Path
+from collections.abc import Iterator
+from datetime import timedelta
 
 import pytest
 from flask import Flask
 from flask_babel import force_locale
 from kombu import Connection
 from kombu.exceptions import OperationalError
-from sqlalchemy import text
+from sqlalchemy import select, text
 
 from portal import create_app
-from portal.config import Settings
+from portal.core.clock import utcnow
 from portal.core.db import db
 from portal.dispatch import events, progress
 from portal.dispatch.events import Work
@@ -28,98 +26,23 @@ from portal.dispatch.many.listener import Listener
 from portal.dispatch.many.ringer import MOST_AT_ONCE, Ringer
 from portal.doctor import machines
 from portal.doctor.findings import OK, WARN
+from portal.identity.models import Account
 from portal.models import Base
+from portal.warnings.models import Bulletin
 from tests import district, rabbitmq
 from tests.faults.cluster import Cluster
 from tests.faults.nursery import Nursery
-from tests.many.machines import Machine, network
+from tests.many.hall import MOST_DOUBLED, Hall, Process
+from tests.many.machines import network
 from tests.many.wire import Wire
 from tests.postgres import free_port
-from tests.sms.conftest import ACCOUNT, SERVICE, TOKEN, CarrierProcess, carrier, carrier_process  # noqa: F401  (fixtures)
-from tests.waiting import until
+from tests.sms.conftest import CarrierProcess, carrier, carrier_process  # noqa: F401  (fixtures)
+from tests.waiting import LONGEST, until
 
 PEOPLE = 1800
-#: What one process may send twice when it is killed or cut off.
-MOST_DOUBLED = 60
-LEASE_SECONDS = 3
 MACHINES = 3
 
 pytestmark = pytest.mark.skipif(bool(rabbitmq.why_not()), reason=rabbitmq.why_not())
-
-
-@dataclass
-class Hall:
-    """Where the machines stand: the servers, and what begins processes on machines."""
-
-    address: str
-    machines: Sequence[Machine]
-    broker: rabbitmq.RabbitMQ
-    nursery: Nursery
-    directory: Path
-    database: Cluster | None = None
-    processes: list[Process] = field(default_factory=list)
-
-    def settings(self, **more: object) -> Settings:
-        assert self.database is not None
-        return Settings(**({
-            "instance": self.directory / "instance", "database_url": self.database.prefix + "many", "secret_key": "many " * 10,
-            "phone_key": "ab" * 32, "public_url": "http://localhost"} | more))
-
-    def begin(self, command: str, machine: Machine, carrier_port: int) -> Process:
-        assert self.database is not None
-        database, port = machine.door(self.database.port)
-        broker_host, broker_port = machine.door(self.broker.port)
-        texts, texts_port = machine.door(carrier_port)
-        environment = {
-            "PATH": os.environ["PATH"], "HOME": str(self.directory), "LC_ALL": "C.UTF-8",
-            "ANLAN_DATABASE_URL": f"postgresql+psycopg://postgres@{database}:{port}/many",
-            "ANLAN_BROKER_URL": f"amqp://{rabbitmq.USER}:{rabbitmq.PASSWORD}@{broker_host}:{broker_port}//",
-            "ANLAN_INSTANCE": str(self.directory / "instance"), "ANLAN_SECRET_KEY": "many " * 10, "ANLAN_PHONE_KEY": "ab" * 32,
-            "ANLAN_SMS_PROVIDER": "twilio", "ANLAN_TWILIO_ACCOUNT_SID": ACCOUNT, "ANLAN_TWILIO_AUTH_TOKEN": TOKEN,
-            "ANLAN_TWILIO_MESSAGING_SERVICE_SID": SERVICE, "ANLAN_TWILIO_API_URL": f"http://{texts}:{texts_port}",
-            "ANLAN_TWILIO_TIMEOUT": "3", "ANLAN_BATCH_SIZE": "150", "ANLAN_FLUSH_SIZE": "40",
-            "ANLAN_MAX_IN_FLIGHT": "8", "ANLAN_MOST_DOUBLED": str(MOST_DOUBLED), "ANLAN_LEASE_SECONDS": str(LEASE_SECONDS),
-            "ANLAN_RETRY_SECONDS": "0.5", "ANLAN_PUSH_SERVICES": "", "OPENBLAS_NUM_THREADS": "1",
-        }
-        process = Process(self, command, environment, machine)
-        self.processes.append(process)
-        return process
-
-    def listeners(self) -> int:
-        """How many workers hear the broker."""
-        asked = Connection(self.broker.url, connect_timeout=3, transport_options={"read_timeout": 3})
-        with contextlib.suppress(OSError, *asked.connection_errors, *asked.channel_errors), asked:
-            return broker.lane_queue(0)(asked.default_channel).queue_declare(passive=True).consumer_count
-        return 0  # there is no broker, or nobody has yet made the queue
-
-
-class Process:
-    """An `anlan` command on a machine."""
-
-    def __init__(self, hall: Hall, command: str, environment: dict[str, str], machine: Machine) -> None:
-        self.output = hall.directory / f"{len(hall.processes)}-{command}.log"
-        self._nursery = hall.nursery
-        self.pid = hall.nursery.start([command], environment, self.output, machine.namespace)
-
-    @property
-    def running(self) -> bool:
-        return self._nursery.ended(self.pid) is None
-
-    @property
-    def said(self) -> str:
-        return self.output.read_text(errors="replace") if self.output.exists() else ""
-
-    def works(self) -> bool:
-        assert self.running, self.said[-3000:]
-        return "is running" in self.said
-
-    def signal(self, number: int) -> None:
-        if self.running:
-            os.kill(self.pid, number)
-
-    def kill(self) -> None:
-        self.signal(signal.SIGKILL)
-        until(lambda: not self.running, "the process is gone", 20)
 
 
 @pytest.fixture(scope="module")
@@ -291,6 +214,43 @@ def _rings(heard: list[Work], announced: Work, *expected: Work) -> None:
     assert tuple(heard) == expected
 
 
+def test_a_worker_begins_by_a_ring_before_it_would_have_looked_by_itself(hall, district_app, carrier):  # noqa: F811
+    """Its own next look is made to be long after this test; what is issued without a ring waits for the next one."""
+    carrier.faults(callbacks=False)
+    _, _, port = carrier.url.rpartition(":")
+    hall.broker.wait()
+    with Wire("127.0.0.1", int(port), hall.address) as to_carrier:
+        first = _issued(district.PINGSHAN)
+        worker = hall.begin("worker", hall.machines[0], to_carrier.port, patched={"portal.dispatch.engine:IDLE": LONGEST * 10})
+        _done(first)  # by the look at its start
+        until(lambda: hall.listeners() == 1, "the worker hears the broker")
+        _done(_issued(district.PINGSHAN, 1))
+        with events.work.muted():
+            silent = _issued(district.PINGSHAN, 2)
+        rung = _issued(district.PINGSHAN, 3)
+        _done(rung)
+        _done(silent)
+        assert _sms(silent).dispatch.planned_at >= _sms(rung).dispatch.created_at
+        worker.kill()
+
+
+def _issued(region: str, minute: int = 0) -> Bulletin:
+    """What two officers do; `minute`: in other words each time."""
+    drafter, approver = (_officer(name) or make() for name, make in (
+        ("drafter", district.drafter), ("approver", district.approver)))
+    draft = district.submitted(drafter, expires=utcnow() + timedelta(hours=2, minutes=minute), target={
+        "regions": [region], "area": None, "audiences": [], "channels": ["sms"]})
+    return issue(approver, draft.id, version=draft.version, content_hash=draft.content_hash)
+
+
+def _officer(name: str) -> Account | None:
+    return db.session.execute(select(Account).where(Account.username == name)).scalar_one_or_none()
+
+
+def _done(bulletin: Bulletin) -> None:
+    until(lambda: _sms(bulletin).dispatch.state == "done", "all is sent")
+
+
 def test_machines_go_and_come_back_and_everybody_is_warned(hall, district_app, carrier):  # noqa: F811
     carrier.faults(delay_ms=60, callbacks=False)
     _, _, port = carrier.url.rpartition(":")
@@ -299,9 +259,7 @@ def test_machines_go_and_come_back_and_everybody_is_warned(hall, district_app, c
         hall.broker.wait()
         until(lambda: all(worker.works() for worker in workers), "three workers run")
         until(lambda: hall.listeners() == MACHINES, "three workers hear the broker")
-        draft = district.submitted(district.drafter(), target={
-            "regions": [district.DISTRICT], "area": None, "audiences": [], "channels": ["sms"]})
-        bulletin = issue(district.approver(), draft.id, version=draft.version, content_hash=draft.content_hash)
+        bulletin = _issued(district.DISTRICT, 4)
 
         _taken(carrier, 0.1)
         workers[0].kill()
