@@ -78,9 +78,11 @@ def _drills(place: Ground, seed: str, points: int, only: list[str]) -> Iterator[
             played.append(drill(place, kind, seed, number, MOST_IN_ONE))
             struck += len(played[-1].blows)
             yield _said(played[-1])
-    if not only and points >= POINTS:
-        for n, (kind, point) in enumerate(_never(played)):
-            yield _said(drill(place, kind, seed, MOST_DRILLS + 1 + 2 * n, 1, only=[point]))
+    missing = set(_never(played)) if not only and points >= POINTS else set()
+    for n, (kind, point) in enumerate(_known({SQLITE, POSTGRESQL})):
+        number = MOST_DRILLS + 1 + 2 * n  # odd: with the broker
+        if (kind, point) in missing or f"{kind}-{number}" in only:
+            yield _said(drill(place, kind, seed, number, 1, only=[point]))
 
 
 def _said(report: Report) -> Report:
@@ -144,12 +146,16 @@ def _summary(drills: list[Report], days: list[Day], seconds: float) -> None:
 def _never(drills: list[Report]) -> list[tuple[str, str]]:
     """Kinds of moments that apply and did not come: the database, and the name of the function."""
     met = {(one.database, point) for one in drills for point in one.points}
-    kinds = {one.database for one in drills}
+    return [one for one in _known({one.database for one in drills}) if one not in met]
+
+
+def _known(kinds: set[str]) -> list[tuple[str, str]]:
+    """All kinds of moments that can be played on these databases here, always in the same order."""
     known = {(kind, act.__name__) for kind in kinds for act in points.WEIGHTS
              if kind == POSTGRESQL or act not in points.OF_KEEPERS}
     if not why_not() and POSTGRESQL in kinds:
         known |= {(POSTGRESQL, act.__name__) for act in points.OF_BROKERS}
-    return sorted(known - met)
+    return sorted(known)
 
 
 def _account(played: Sequence[Report | Day]) -> None:

@@ -81,6 +81,9 @@ def _run(house: House, report: Report, chance: random.Random, cards: list[Callab
         if stage.over() and (n > turn or report.story in (PLAIN, EXPIRES)):
             break
         if n == turn and report.story in (CANCELLED, UPDATED):
+            if chance.random() < 0.75:  # else before anybody was told
+                stage.worker()
+                until(lambda: house.carrier.taken or stage.over(), "somebody was told")
             told.append(_replacing(house, alert, report.story))
             issued_at = time.time()
         report.points.append(point.__name__)

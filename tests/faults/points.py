@@ -302,18 +302,18 @@ STRIDE = 11
 def drawn(seed: str, kind: str, number: int, most: int, *, woken: bool, only: list[str] | None = None
           ) -> list[Callable[[Stage], None]]:
     """The moments of one dispatch: cards of a pack in which each kind lies as often as it weighs. A dispatch may be over before
-    its last ones, so that the pack begins with one card of each kind, and those come first."""
-    chance = random.Random(f"{seed}/{kind}/pack")
+    its last ones, so that the pack begins with one card of each kind, and those come first. `only`: these, in their order."""
     if only is not None:
-        kinds = [act for act in (*WEIGHTS, *OF_BROKERS) if act.__name__ in only]
-    else:
-        kinds = [act for act in WEIGHTS if kind == POSTGRESQL or act not in OF_KEEPERS]
-    more = [act for act in kinds for _ in range(WEIGHTS.get(act, 1) - 1)]
+        named = {act.__name__: act for act in (*WEIGHTS, *OF_BROKERS)}
+        return [named[only[place % len(only)]] for place in range(most)]
+    chance = random.Random(f"{seed}/{kind}/pack")
+    kinds = [act for act in WEIGHTS if kind == POSTGRESQL or act not in OF_KEEPERS]
+    more = [act for act in kinds for _ in range(WEIGHTS[act] - 1)]
     chance.shuffle(kinds)
     chance.shuffle(more)
     pack = kinds + more
     cards = [pack[(number + place * STRIDE) % len(pack)] for place in range(most)]
-    if woken and only is None:
+    if woken:
         turn = number // 2
         cards.insert(turn // 2 % 2, OF_BROKERS[turn % 2])
     return cards[:most]

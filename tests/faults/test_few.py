@@ -19,8 +19,8 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ground]:
         yield made
 
 
-def test_workers_and_a_database_are_killed_and_everybody_is_told_few_of_them_twice(place: Ground) -> None:
-    points = ["all_in_flight", "holding_outcome", "database_dies", "while_sending"]
+def test_a_keeper_a_database_and_a_worker_are_killed_and_everybody_is_told_few_of_them_twice(place: Ground) -> None:
+    points = ["keeper_dies_in_a_write", "database_dies", "all_in_flight"]
     report = drill(place, POSTGRESQL, "few", 1, 3, story=PLAIN, only=points)
     assert report.wrong == []
     assert report.blows, "nothing was struck"
