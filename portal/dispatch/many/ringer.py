@@ -130,8 +130,9 @@ class Ringer:
             self._connection.ensure_connection(max_retries=1, timeout=broker.CONNECT_SECONDS)
             self._producer = self._celery.amqp.Producer(self._connection, auto_declare=False)
         to_all, lane = ring.task == broker.STOP, ring.lane
+        said = [lane, ring.channel] if ring.channel else [lane]
         self._celery.send_task(
-            ring.task, args=[lane, ring.channel] if ring.channel else [lane], producer=self._producer, retry=False, ignore_result=True,
+            ring.task, args=said, producer=self._producer, retry=False, ignore_result=True,
             expires=broker.RING_SECONDS,
             exchange=broker.stops.name if to_all else broker.rings.name,
             exchange_type=broker.stops.type if to_all else broker.rings.type,
