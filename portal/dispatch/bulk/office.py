@@ -1,5 +1,5 @@
 """The office of text messages: one event loop that hands over, a thread that leases ahead, a thread that writes what came of
-it."""
+it, and one that looks out for what was stopped."""
 
 from __future__ import annotations
 
@@ -24,6 +24,7 @@ from portal.core.db import db
 from portal.dispatch.bulk.books import Books
 from portal.dispatch.bulk.feeder import SURE, Feeder
 from portal.dispatch.bulk.keeper import Keeper
+from portal.dispatch.bulk.lookout import Lookout
 from portal.dispatch.bulk.parcel import Parcel
 from portal.dispatch.bulk.pump import Pump
 from portal.dispatch.bulk.writer import Writer
@@ -74,6 +75,7 @@ class Office:
             self.books = Keeper(settings, owner, numbered) if keeper else Books(db.engine, owner, numbered)
         self.feeder = Feeder(app, self.pump, self._loop, self.books, self._ask, self._held)
         self.writer = Writer(app, self.pump, self._loop, self._inbox, self.books, self._held)
+        self.lookout = Lookout(app, self.pump, self._loop, self.writer.stuck)
         self._threads: dict[str, threading.Thread] = {}
 
     def start(self, *, feeding: bool = True) -> None:
@@ -82,6 +84,7 @@ class Office:
         self._spawn("loop", self._run_loop)
         self._ask(self.pump.open, self._loop, self.lines)
         self._spawn("write", self.writer.run)
+        self._spawn("look", self.lookout.run)
         if feeding:
             self._spawn("feed", self.feeder.run)
 
@@ -89,7 +92,7 @@ class Office:
         """Something became due or, `stopped`, may have been stopped: look at once."""
         self.feeder.wake()
         if stopped:
-            self.writer.look_now()
+            self.lookout.look_now()
 
     def stop(self) -> None:
         """End in an orderly way: what is in flight is finished and written, batches are given back."""
@@ -104,6 +107,9 @@ class Office:
         self.writer.give_up_at, self.writer.ending = until, True
         self.writer.ring()
         self._join("write", until + 1)
+        self.lookout.stopping = True
+        self.lookout.look_now()
+        self._join("look", time.monotonic() + ASK_SECONDS)
         closing = asyncio.run_coroutine_threadsafe(self._close_lines(), self._loop)
         try:
             closing.result(ASK_SECONDS)
@@ -125,7 +131,7 @@ class Office:
     def _state(self) -> OfficeState:
         pump, now = self.pump, time.monotonic()
         held = [parcel.held_until for parcel in pump.parcels.values() if parcel.held_until > 0]
-        away = self.writer.away_since
+        away = min(filter(None, (self.writer.away_since, self.lookout.away_since)), default=None)
         return OfficeState(
             dict(Counter(parcel.lease.lane for parcel in pump.parcels.values())), pump.waiting, pump.in_flight,
             pump.unsettled - pump.in_flight, max(0.0, self._lease_seconds * SURE - (min(held) - now)) if held else 0.0, pump.rate,

@@ -1,4 +1,4 @@
-"""The writer: puts what came of messages into the database, many leases in one transaction, and looks whether they still hold.
+"""The writer: puts what came of messages into the database, many leases in one transaction.
 
 While the database is away it tries again and again: what is unwritten would be sent twice, and is bounded, since the pump begins
 nothing more when too much of it waits.
@@ -10,7 +10,6 @@ import asyncio
 import logging
 import threading
 import time
-import uuid
 from collections import deque
 from collections.abc import Collection
 
@@ -18,7 +17,6 @@ from flask import Flask
 from sqlalchemy.exc import SQLAlchemyError
 
 from portal.core.db import db
-from portal.dispatch import lease as leases
 from portal.dispatch import tallies
 from portal.dispatch.bulk.books import Books
 from portal.dispatch.bulk.feeder import SURE
@@ -30,7 +28,6 @@ from portal.subscribers import store
 
 LARGEST = 2000  # ends in one transaction
 PULSE = 0.1  # seconds after which few are written as well
-LOOK = 0.25  # seconds between looks at the leases in hand
 AGAIN = 0.5  # seconds between tries while the database is away
 
 log = logging.getLogger(__name__)
@@ -45,23 +42,17 @@ class Writer:
         self._held = held
         self._lease_seconds = app.extensions["anlan"].lease_seconds
         self._rung = threading.Event()
-        self._looked = self._tried = 0.0
-        self._told: dict[uuid.UUID, str] = {}
-        self._stuck: dict[int, Results] = {}  # what could not be written although the database is there
+        self._tried = 0.0
+        self.stuck: dict[int, Results] = {}  # what could not be written although the database is there
         self.ring = self._rung.set
         self.lost = 0  # leases, since the start
         self.away_since: float | None = None  # since when the database takes nothing
         self.ending = False  # nothing more will come; it ends when all is written
         self.give_up_at: float | None = None
 
-    def look_now(self) -> None:
-        """Something was stopped: look at once."""
-        self._looked = 0.0
-        self.ring()
-
     def run(self) -> None:
         """The body of the writer's thread."""
-        while not (self.ending and not self._inbox and not self._stuck and not self._pump.parcels) and not self._given_up():
+        while not (self.ending and not self._inbox and not self.stuck and not self._pump.parcels) and not self._given_up():
             self._rung.wait(PULSE)
             self._rung.clear()
             try:
@@ -72,20 +63,12 @@ class Writer:
                 time.sleep(AGAIN)
 
     def step(self) -> None:
-        """Write what is there, once, and look after the leases: what is stopped must be seen however much comes. Needs an
-        application context."""
+        """Write what is there, once: what comes meanwhile waits for more, though not long. Needs an application context."""
         if self._inbox and not self._given_up():
             self._write(self._taken({}))
-        if self._stuck and time.monotonic() - self._tried >= AGAIN:
+        if self.stuck and time.monotonic() - self._tried >= AGAIN:
             self._tried = time.monotonic()
-            stuck, self._stuck = self._stuck, {}
-            self._one_by_one(stuck)
-        if time.monotonic() - self._looked >= LOOK:
-            self._looked = time.monotonic()
-            try:
-                self._look()
-            except AWAY:
-                self._away("leases cannot be looked at")
+            self._one_by_one(dict(self.stuck))
 
     def _given_up(self) -> bool:
         return self.give_up_at is not None and time.monotonic() > self.give_up_at
@@ -103,7 +86,7 @@ class Writer:
             if not rows and parting is None:
                 continue
             lease = parcel.lease
-            results = self._stuck.get(lease.batch_id) or found.get(lease.batch_id)
+            results = self.stuck.get(lease.batch_id) or found.get(lease.batch_id)
             if results is None:
                 results = found[lease.batch_id] = Results(lease)
             results.rows += rows
@@ -138,8 +121,9 @@ class Writer:
                 lost = self._books.record([one], True)
             except Exception:
                 log.exception("outcomes of batch %d cannot be written; once more in %s s", batch_id, AGAIN)
-                self._stuck[batch_id] = one
+                self.stuck[batch_id] = one
             else:
+                self.stuck.pop(batch_id, None)
                 self._written({batch_id: one}, lost, began)
 
     def _written(self, found: dict[int, Results], lost: set[int], began: float) -> None:
@@ -171,34 +155,6 @@ class Writer:
         except (SQLAlchemyError, TimeoutError):
             log.exception("refusals of %d numbers could not be noted; the carrier will say so again", len(left) + len(unknown))
             db.session.rollback()
-
-    def _look(self) -> None:
-        """Halt what was stopped or is lost; hold for longer what is in hand."""
-        parcels = list(self._pump.parcels.values())
-        if self._stuck:
-            leases.renew_all([one.lease for one in self._stuck.values()])
-        if not parcels:
-            return
-        self._tell_why(parcels)
-        going = leases.going_on([parcel.lease for parcel in parcels])
-        over = [parcel.lease.batch_id for parcel in parcels if parcel.lease.batch_id not in going]
-        if over:
-            self._loop.call_soon_threadsafe(self._pump.halt, over)
-        soon = time.monotonic() + self._lease_seconds * SURE / 2
-        due = [parcel.lease for parcel in parcels if parcel.lease.batch_id in going and parcel.held_until < soon]
-        if due:
-            until = time.monotonic() + self._lease_seconds * SURE
-            self._loop.call_soon_threadsafe(self._pump.renewed, leases.renew_all(due), until)
-        self.away_since = None
-
-    def _tell_why(self, parcels: Collection[Parcel]) -> None:
-        """Note in a dispatch why its messages come back, while they are tried again and again: the operator is to see it."""
-        for dispatch_id, error in {parcel.lease.dispatch_id: parcel.error for parcel in parcels if parcel.error}.items():
-            if self._told.get(dispatch_id) != error:
-                leases.note_error(dispatch_id, error)
-                if len(self._told) > 1000:
-                    self._told.clear()
-                self._told[dispatch_id] = error
 
     def _away(self, what: str) -> None:
         if self.away_since is None:

@@ -13,7 +13,7 @@ from portal.channels.sms.provider import ACCEPTED, FAILED, INVALID, OPTED_OUT
 from portal.core.clock import utcnow
 from portal.core.db import db, transaction
 from portal.dispatch import lease, stop
-from portal.dispatch.bulk import feeder, pump, writer
+from portal.dispatch.bulk import feeder, lookout, pump, writer
 from portal.dispatch.models import Batch, Dispatch, Outcome
 from portal.subscribers import store
 from portal.warnings.models import CANCEL
@@ -173,12 +173,12 @@ def test_what_cannot_be_written_for_a_fault_of_ours_stays_in_hand_and_is_sent_on
         return real(*given, **more)
 
     monkeypatch.setattr(lease, "record_many", faulty)
-    for pause in ("AGAIN", "LOOK", "PULSE"):
-        monkeypatch.setattr(writer, pause, 0.01)
+    for place, pause in ((writer, "AGAIN"), (writer, "PULSE"), (lookout, "LOOK")):
+        monkeypatch.setattr(place, pause, 0.01)
     line = ToldLine()
     desk = workshop.over(line)
     desk.office.feeder.step(1)
-    until(lambda: len(line.taken) == 30 and desk.office.writer._stuck, "it cannot be written")
+    until(lambda: len(line.taken) == 30 and desk.office.writer.stuck, "it cannot be written")
     fails.set()
     until(lambda: desk.office.idle, "it is written after all")
     assert counts(bulletin).ends == {"accepted": 30}

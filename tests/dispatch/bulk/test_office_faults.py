@@ -13,8 +13,8 @@ from sqlalchemy.exc import OperationalError
 from portal.core.clock import utcnow
 from portal.core.db import db, transaction
 from portal.dispatch import lease
-from portal.dispatch.bulk import books, feeder, writer
-from portal.dispatch.models import Batch
+from portal.dispatch.bulk import books, feeder, lookout, writer
+from portal.dispatch.models import Batch, Dispatch
 from portal.subscribers import contacts
 from portal.subscribers.models import Subscriber
 from tests.dispatch.bulk.test_office import begun, people
@@ -33,8 +33,8 @@ def unless(away: threading.Event, real):
 
 @pytest.fixture(autouse=True)
 def _in_haste(monkeypatch):
-    for pause in ("AGAIN", "LOOK", "PULSE"):
-        monkeypatch.setattr(writer, pause, 0.01)
+    for place, pause in ((writer, "AGAIN"), (writer, "PULSE"), (lookout, "LOOK")):
+        monkeypatch.setattr(place, pause, 0.01)
 
 
 def test_after_the_database_was_away_nobody_is_told_again_whose_end_was_not_yet_written(workshop, issued, monkeypatch):
@@ -143,3 +143,30 @@ def test_a_batch_that_cannot_be_made_ready_takes_none_with_it(workshop, issued, 
         desk.office.feeder.step()
     until(lambda: desk.office.idle, "the other is written")
     assert sorted(sum(counts(one).ends.values()) for one in (first, second)) == [0, 3]
+
+
+def test_what_was_stopped_ends_although_nothing_can_be_written(workshop, issued, monkeypatch):
+    people(30)
+    bulletin = issued()
+    workshop.plan_all()
+    answers = iter([("accepted", "", "N", False)] * 3)
+    line = ToldLine(lambda to, ref: next(answers, None), most=3)
+    let, waits = threading.Event(), threading.Event()
+    real = lease.record_many
+
+    def slowly(*what, **more):
+        waits.set()
+        let.wait(30)
+        return real(*what, **more)
+
+    monkeypatch.setattr(lease, "record_many", slowly)
+    office = begun(workshop, line, 6)
+    assert waits.wait(30)
+    assert office.pump.waiting == 24
+    with transaction() as session:
+        session.execute(update(Dispatch).where(Dispatch.bulletin_id == bulletin.id).values(state="stopped"))
+    until(lambda: not office.pump.waiting, "it has seen that it is stopped")
+    let.set()
+    line.release()
+    until(lambda: office.idle, "what came of it is written")
+    assert counts(bulletin).ends == {"accepted": 6, "stopped": 24}
