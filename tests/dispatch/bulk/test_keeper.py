@@ -8,19 +8,26 @@ import random
 import signal
 import subprocess
 import sys
+import threading
+import uuid
 from collections import Counter
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from sqlalchemy import select
 
+from portal.channels.sms.provider import ACCEPTED
 from portal.config import ROOT
+from portal.core.clock import utcnow
 from portal.core.db import db
 from portal.dispatch import stop
 from portal.dispatch.bulk import keeper, writer
+from portal.dispatch.bulk.books import NONE, light
 from portal.dispatch.bulk.keeper import READ, WRITE, Away, Fault, Keeper, _Child
 from portal.dispatch.bulk.office import Office
+from portal.dispatch.lease import Lease, Results
 from portal.dispatch.models import Outcome
 from tests.dispatch.bulk.test_office import people
 from tests.dispatch.offices import ToldLine
@@ -64,6 +71,10 @@ def make_office(context, monkeypatch) -> Iterator[Callable[[ToldLine], Office]]:
 def app(make_app):
     # Whoever had to wait for a lease to lapse would wait in vain here.
     return make_app(batch_size=4, flush_size=4, lease_seconds=600, log_format="json")
+
+
+def a_lease() -> Lease:
+    return Lease(1, 1, uuid.uuid4(), uuid.uuid4(), "sms", 0, "440310001001", "zh", 0, utcnow() + timedelta(hours=1), NONE)
 
 
 def gone(pid: int) -> bool:
@@ -163,3 +174,29 @@ def test_it_ends_when_its_worker_does(make_settings):
         assert not gone(pid)
         worker.kill()
     until(lambda: gone(pid), "it ends by itself")
+
+
+def test_one_that_hears_nothing_is_sent_away_with_a_long_question_half_on_its_way(make_settings, monkeypatch):
+    real, before = subprocess.Popen, files()
+    monkeypatch.setattr(subprocess, "Popen", lambda _given, **more: real(["sleep", "600"], **more))
+    monkeypatch.setattr(keeper, "ANSWER_SECONDS", 60.0)
+    made = Keeper(make_settings(), "test", ())
+    made.start()
+    pid, away = made.pid, []
+
+    def claim() -> None:
+        with pytest.raises(Away):
+            made.claim(1, None, ())
+        away.append(True)
+
+    asking = threading.Thread(target=claim)
+    asking.start()
+    until(lambda: made._child._turns[READ].locked(), "the other one waits, too")
+    monkeypatch.setattr(keeper, "ANSWER_SECONDS", 0.1)
+    with pytest.raises(Away):
+        made.record([Results(light(a_lease()), [(n, ACCEPTED, "", "N" * 64, "told", 1) for n in range(20_000)])])
+    asking.join(60)
+    assert away == [True]
+    assert gone(pid)
+    made.close()
+    assert files() == before
