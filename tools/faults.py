@@ -124,7 +124,7 @@ def _summary(drills: list[Report], days: list[Day], seconds: float) -> None:
         for what, found in sorted(kinds.items()):
             print(f"  {what:<38}{len(found):>6}{statistics.median(found):>8.0f}{max(found):>6}{allowed[what]:>9}")
         print(f"  {'all':<38}{len(every):>6}{statistics.median(every):>8.0f}{max(every):>6}")
-        if never := _never(drills):
+        if len(every) >= POINTS and (never := _never(drills)):
             print(f"  never struck in this run: {', '.join(f'{point} on {kind}' for kind, point in never)}")
         print("\ndistribution of doubles after one blow")
         bounds = [0, 25, 50, 100, 150, MOST_DOUBLED]

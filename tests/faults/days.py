@@ -109,7 +109,7 @@ class Scene:
 
     def accounts_for(self, all_told: list[checks.Told], most: int = 0) -> None:
         """Whoever was sent to again had a lost answer; `most` may be so because of what a blow left unwritten."""
-        account = doubles.of_a_day([told.copies for told in all_told], most=most, lapsed=doubles.lapses(self.house))
+        account = doubles.of_a_day([told.copies for told in all_told], most=most)
         self.day.allowed, self.day.unexplained = dict(account.allowed), account.unexplained
         self.day.doubled = account.unexplained + sum(account.allowed.values())
         self.day.wrong += account.wrong

@@ -6,7 +6,7 @@ import base64
 import http.client
 from urllib.parse import urlencode, urlsplit
 
-from tests.faults.doubles import LAPSED, LOST, UNWRITTEN, Blow, Copy, of_a_day, of_blows
+from tests.faults.doubles import LOST, UNWRITTEN, Blow, Copy, of_a_day, of_blows
 from tests.faults.house import MOST_DOUBLED
 from tests.sms.conftest import ACCOUNT, SERVICE, TOKEN, carrier, carrier_process  # noqa: F401  (fixtures)
 from tests.waiting import until
@@ -28,8 +28,6 @@ def test_each_lost_answer_allows_one_double_and_a_heard_one_none():
 def test_what_is_heard_is_doubled_only_as_far_as_it_may_be_unwritten():
     account = of_a_day(_taken(1, 2, people=5), most=3)
     assert (dict(account.allowed), account.unexplained) == ({UNWRITTEN: 3}, 2)
-    account = of_a_day(_taken(1, 2, people=5), most=3, lapsed=1)
-    assert (dict(account.allowed), account.unexplained) == ({UNWRITTEN: 3, LAPSED: 2}, 0)
 
 
 def test_a_double_counts_for_the_blow_that_may_have_caused_it_and_never_for_one_that_cannot():
