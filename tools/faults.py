@@ -1,8 +1,8 @@
 """The fault suite: `make faults`, seeded (`SEED=…`), about twenty minutes.
 
-Dispatches to 5,000 recipients on SQLite and on PostgreSQL are struck at 200 moments and more: workers, schedulers and web servers
-are killed, databases and the broker die and restart, in and between all steps. Then come the bad days of the gateway, of what it
-reports, of the machine and of people. What was promised is looked up afterwards in the database and at the carrier; a table says
+Dispatches to 5,000 recipients on SQLite and on PostgreSQL are struck at 200 moments and more: workers, their keepers, schedulers
+and web servers are killed, databases and the broker die and restart, in and between all steps. Then come the bad days of the
+gateway, of a message centre, of what they report, of the machine and of people. What was promised is looked up afterwards in the database and at the carrier; a table says
 what held, with the distribution of what was sent twice, and `faults.json` keeps all of it. It ends with 1 where anything did not
 hold.
 
