@@ -2,9 +2,9 @@
 
 Dispatches to 5,000 recipients on SQLite and on PostgreSQL are struck at 200 moments and more: workers, their keepers, schedulers
 and web servers are killed, databases and the broker die and restart, in and between all steps. Then come the bad days of the
-gateway, of a message centre, of what they report, of the machine and of people. What was promised is looked up afterwards in the database and at the carrier; a table says
-what held, with the distribution of what was sent twice, and `faults.json` keeps all of it. It ends with 1 where anything did not
-hold.
+gateway, of a message centre, of what they report, of the machine and of people. What was promised is looked up afterwards in the
+database and at the carrier; a table says what held, with the distribution of what was sent twice, and `faults.json` keeps all of
+it. It ends with 1 where anything did not hold.
 
   --only WORD     only what has this in its name (dispatches as `sqlite-3`, all on one database as `sqlite-`)
   --points N      moments to strike at (200)       --json FILE    where the numbers go (build/faults.json)
