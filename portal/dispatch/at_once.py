@@ -25,7 +25,8 @@ WITH held AS (
   SELECT b.id, w.accepted, w.over
   FROM unnest(%(ids)s::bigint[], %(fences)s::integer[], %(accepted)s::boolean[], %(over)s::boolean[])
     AS w(id, fence, accepted, over)
-  JOIN batch b ON b.id = w.id AND b.fence = w.fence AND b.state = '{READY}' ORDER BY b.id FOR UPDATE OF b
+  JOIN batch b ON b.id = w.id AND b.fence = w.fence AND b.state = '{READY}' AND b.lease_owner IS NOT NULL
+  ORDER BY b.id FOR UPDATE OF b
 ), mine AS (
   UPDATE batch SET due_at = CASE WHEN held.over THEN %(now)s ELSE %(until)s END,
     last_at = CASE WHEN held.accepted THEN %(now)s ELSE batch.last_at END,

@@ -20,14 +20,15 @@ UPDATE batch SET due_at = CASE WHEN v.over THEN %(now)s ELSE %(until)s END,
 FROM (SELECT b.id, w.accepted, w.over
   FROM unnest(%(ids)s::bigint[], %(fences)s::integer[], %(accepted)s::boolean[], %(over)s::boolean[])
     AS w(id, fence, accepted, over)
-  JOIN batch b ON b.id = w.id AND b.fence = w.fence AND b.state = '{READY}' ORDER BY b.id FOR UPDATE OF b) AS v
+  JOIN batch b ON b.id = w.id AND b.fence = w.fence AND b.state = '{READY}' AND b.lease_owner IS NOT NULL
+  ORDER BY b.id FOR UPDATE OF b) AS v
 WHERE batch.id = v.id RETURNING batch.id"""  # noqa: S608  (nothing of it is anybody's words)
 _SQLITE = f"""
 UPDATE batch SET due_at = CASE WHEN :over THEN :now ELSE :until END,
   last_at = CASE WHEN :accepted THEN :now ELSE last_at END,
   state = CASE WHEN :over THEN '{BATCH_DONE}' ELSE state END,
   lease_owner = CASE WHEN :over THEN NULL ELSE lease_owner END
-WHERE id = :id AND fence = :fence AND state = '{READY}'"""  # noqa: S608
+WHERE id = :id AND fence = :fence AND state = '{READY}' AND lease_owner IS NOT NULL"""  # noqa: S608
 _OPEN = f"SELECT 1 FROM batch WHERE dispatch_id = {{}} AND state = '{READY}' LIMIT 1"  # noqa: S608
 
 
@@ -41,7 +42,8 @@ class Hold(NamedTuple):
 
 
 def hold(session: Session, holds: Sequence[Hold], now: datetime, until: datetime) -> set[int]:
-    """Hold these leases `until` then; the batches that are held, which are those with that fence. In the caller's transaction."""
+    """Hold these leases `until` then; the batches that are held, which are those with that fence that have not been let go of. In
+    the caller's transaction."""
     if not holds:
         return set()
     with driver_cursor(session) as cursor:

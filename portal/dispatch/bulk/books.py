@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from sqlalchemy import select, update
 from sqlalchemy.engine import Engine
+from sqlalchemy.exc import OperationalError
 
 from portal.core.clock import utcnow
 from portal.core.db import Standing, db, transaction
@@ -108,7 +109,10 @@ def let_go(lease: Lease, error: str) -> None:
 
 def _opened(lease: Lease, standing: Standing | None) -> Opened:
     ids = lease.pending.tolist()
-    people = contacts(ids, standing)
+    try:
+        people = contacts(ids, standing)
+    except OperationalError:  # the kept connection was lost, as by a restart; the next one is new
+        people = contacts(ids, standing)
     others = list[Row]()
     if people.ids != ids:
         others = _untold(ids, people)

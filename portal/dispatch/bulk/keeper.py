@@ -26,7 +26,7 @@ from multiprocessing.connection import Connection
 from typing import Any
 
 from flask import Flask
-from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy.exc import InterfaceError, OperationalError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from portal import create_app
@@ -225,13 +225,18 @@ def _serve(app: Flask, books: Books, way: Connection) -> None:
                 answer = True, answers[what](books, *values)
             except AWAY as error:
                 log.warning("the database is away: %s", error)
-                db.session.rollback()
+                _let_go_of_it()
                 answer = False, (True, str(error))
             except Exception as error:
                 log.exception("what the worker asked could not be done")
-                db.session.rollback()
+                _let_go_of_it()
                 answer = False, (False, f"{type(error).__name__}: {error}")
             way.send_bytes(pickle.dumps(answer, pickle.HIGHEST_PROTOCOL))
+
+
+def _let_go_of_it() -> None:
+    with contextlib.suppress(SQLAlchemyError):  # a connection that is lost says so once more
+        db.session.rollback()
 
 
 def _claim(books: Books, most: int, above_lane: int | None, but: list[int],

@@ -57,13 +57,8 @@ class Lookout:
 
     def look(self) -> None:
         """Halt what was stopped or is lost; hold for longer what is in hand. Needs an application context."""
-        parcels = list(self._pump.parcels.values())
-        if stuck := list(self._stuck.values()):
-            leases.renew_all([one.lease for one in stuck])
-        if not parcels:
-            return
-        self._tell_why(parcels)
-        going = leases.going_on([parcel.lease for parcel in parcels])
+        parcels, stuck = list(self._pump.parcels.values()), list(self._stuck.values())
+        going = leases.going_on([parcel.lease for parcel in parcels]) if parcels else set()
         over = [parcel.lease.batch_id for parcel in parcels if parcel.lease.batch_id not in going]
         if over:
             self._loop.call_soon_threadsafe(self._pump.halt, over)
@@ -72,6 +67,9 @@ class Lookout:
         if due:
             until = time.monotonic() + self._lease_seconds * SURE
             self._loop.call_soon_threadsafe(self._pump.renewed, leases.renew_all(due), until)
+        if stuck:
+            leases.renew_all([one.lease for one in stuck])
+        self._tell_why(parcels)
 
     def _tell_why(self, parcels: Collection[Parcel]) -> None:
         """Note in a dispatch why its messages come back, while they are tried again and again: the operator is to see it."""

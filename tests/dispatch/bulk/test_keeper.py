@@ -16,7 +16,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, text
 
 from portal.channels.sms.provider import ACCEPTED
 from portal.config import ROOT
@@ -28,7 +28,7 @@ from portal.dispatch.bulk.books import NONE, light
 from portal.dispatch.bulk.keeper import READ, WRITE, Away, Fault, Keeper, _Child
 from portal.dispatch.bulk.office import Office
 from portal.dispatch.lease import Lease, Results
-from portal.dispatch.models import Outcome
+from portal.dispatch.models import Batch, Outcome
 from tests.dispatch.bulk.test_office import people
 from tests.dispatch.offices import ToldLine
 from tests.dispatch.test_engine import counts
@@ -200,3 +200,18 @@ def test_one_that_hears_nothing_is_sent_away_with_a_long_question_half_on_its_wa
     assert gone(pid)
     made.close()
     assert files() == before
+
+
+def test_a_reading_that_met_a_dead_connection_puts_nobody_off(workshop, issued):
+    people(8)
+    issued()
+    workshop.plan_all()
+    desk = workshop.over(ToldLine())
+    assert workshop.send_one()
+    assert db.session.execute(text("SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity"
+                                   " WHERE pid <> pg_backend_pid() AND query LIKE '%phone_sealed%'")).scalar() == 1
+    db.session.rollback()
+    assert desk.office.feeder.step(1) == 1
+    until(lambda: desk.office.idle, "it is written")
+    assert set(db.session.execute(select(Batch.attempts).where(Batch.channel == "sms")).scalars()) == {0}
+    db.session.rollback()

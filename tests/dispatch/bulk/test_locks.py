@@ -59,3 +59,16 @@ def test_who_is_answered_twice_for_has_one_end_and_blocks_nothing(workshop, issu
     row = (int(held.pending[0]), ACCEPTED, "", "", "a", 1)
     (cleared,) = lease.without_recorded([lease.Results(held, [row, (row[0], "failed", "x", "", "a", 1)])])
     assert cleared.rows == [row]
+
+
+def test_a_batch_that_was_let_go_of_is_not_held_any_longer(workshop, issued):
+    people(3)
+    issued()
+    workshop.plan_all()
+    held = lease.claim("sms", "one")
+    lease.give_back(held)
+    due = db.session.execute(select(Batch.due_at).where(Batch.id == held.batch_id)).scalar_one()
+    db.session.rollback()
+    assert not lease.renew(held)  # as one does who did not know yet
+    assert db.session.execute(select(Batch.due_at).where(Batch.id == held.batch_id)).scalar_one() == due
+    db.session.rollback()
