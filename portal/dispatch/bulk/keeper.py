@@ -218,7 +218,7 @@ def rarely_collected() -> None:
 
 def _serve(app: Flask, books: Books, way: Connection) -> None:
     answers: dict[str, Callable[..., Any]] = {"claim": _claim, "record": _record}
-    with contextlib.suppress(EOFError, OSError), app.app_context():
+    with way, contextlib.suppress(EOFError, OSError), app.app_context():  # whatever ends this thread, the worker hears it at once
         while True:
             what, values = pickle.loads(way.recv_bytes())  # noqa: S301  the worker's
             try:
