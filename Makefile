@@ -28,12 +28,12 @@ help: ## Show this list
 run: setup ## Start the demonstration on port 8000 (PORT=9000 for another)
 	@ANLAN_DEMO=$${ANLAN_DEMO-1} exec $(ANLAN) run
 
-test: setup-dev ## Check everything: lint, types, translations, and the whole test suite
+test: setup-dev ## Check everything: lint, types, translations, and the whole test suite (WORKERS=4 at once)
 	@.venv/bin/ruff check
 	@.venv/bin/mypy
 	@$(ANLAN) messages compile
 	@$(ANLAN) messages check
-	@.venv/bin/python -m pytest -q -n $$(( $$(getconf _NPROCESSORS_ONLN) + 1 )) --maxprocesses 4 --dist loadfile --no-loadscope-reorder
+	@.venv/bin/python -m pytest -q -n $${WORKERS:-$$(( $$(getconf _NPROCESSORS_ONLN) + 1 ))} --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 lint: setup-dev ## Lint, types and translations only
 	@.venv/bin/ruff check

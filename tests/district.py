@@ -41,7 +41,10 @@ def settle_regions() -> None:
     """What `regions.seed()` does. Reading and checking the same files is left out after the first time."""
     content = current_settings().content
     if db.session.scalar(select(func.count()).select_from(Region)) or db.session.get(RegionStamp, 1):
-        regions.seed()
+        with db.engine.connect() as aside:
+            found = [dict(row) for row in aside.execute(select(Region.__table__).order_by(Region.code)).mappings()]
+        if content not in _imported or found != _imported[content][0]:  # else it would change nothing
+            regions.seed()
     elif content in _imported:
         rows, said = _imported[content]
         with transaction() as session:
@@ -50,7 +53,7 @@ def settle_regions() -> None:
             audit.append(session, audit.SYSTEM, "regions.import", "regions:import", said)
     else:
         regions.seed()
-        rows = [dict(row) for row in db.session.execute(select(Region.__table__)).mappings()]
+        rows = [dict(row) for row in db.session.execute(select(Region.__table__).order_by(Region.code)).mappings()]
         said = db.session.scalars(select(AuditEntry.details).where(AuditEntry.action == "regions.import")).one()
         _imported[content] = (rows, said)
         db.session.rollback()  # the reading ends here: a checkpoint of the file would find it locked

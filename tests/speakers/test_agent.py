@@ -77,7 +77,7 @@ def test_red_cuts_blue_off_and_blue_is_played_again(mosquitto, portal, speaker) 
 
 
 def test_it_falls_silent_at_expiry_with_the_link_cut(own_mosquitto, portal, speaker) -> None:
-    desk, command = portal(own_mosquitto.url), order(text=LONG, lasts=3)
+    desk, command = portal(own_mosquitto.url), order(text=LONG, lasts=5)
     device = speaker(own_mosquitto.url, "agent-4", pace=1)
     until(lambda: desk.state("agent-4") == "online", "its heartbeat")
     desk.command(command, ["agent-4"])
