@@ -13,6 +13,9 @@ from typing import Any
 
 from babel.support import NullTranslations, Translations
 from jinja2 import Environment
+from sqlalchemy import Engine
+from sqlalchemy.engine.default import DefaultDialect
+from sqlalchemy.util import LRUCache
 from werkzeug.routing import Rule
 
 from portal.core import i18n
@@ -22,6 +25,10 @@ _compile_builder, _builders = Rule._compile_builder, dict[tuple, Callable]()
 _compile_template, _templates = Environment.compile, dict[tuple, CodeType]()
 _load_catalogue, _catalogues = Translations.load, dict[tuple, NullTranslations]()
 _find_catalogues, _directories = i18n.catalogue_dirs, dict[Path, list[Path]]()
+_statements = LRUCache[Any, Any](3000)
+#: What a dialect was told or found out that changes how it writes a statement, or reads what comes back.
+_MANNERS = ("name", "driver", "server_version_info", "default_schema_name", "paramstyle", "label_length", "max_identifier_length",
+            "insertmanyvalues_page_size", "use_insertmanyvalues", "_json_serializer", "_json_deserializer")
 
 
 def _builder(rule: Rule, append_unknown: bool = True) -> Callable:
@@ -79,6 +86,15 @@ def _catalogue_dirs() -> list[Path]:
     return list(_directories[i18n.PORTAL])
 
 
+def _same(dialect: DefaultDialect, other: object) -> bool:
+    return dialect is other or (type(dialect) is type(other) and all(
+        getattr(dialect, one, None) == getattr(other, one, None) for one in _MANNERS))
+
+
+def _set_statements(engine: Engine, own: Any) -> None:
+    vars(engine)["statements"] = None if own is None else _statements
+
+
 def remember() -> None:
     """From now on, in this process."""
     Rule._compile_builder = _builder  # type: ignore[method-assign]
@@ -86,3 +102,7 @@ def remember() -> None:
     Environment.compile = _template  # type: ignore[method-assign]
     Translations.load = classmethod(_catalogue)  # type: ignore[method-assign, assignment]
     i18n.catalogue_dirs = _catalogue_dirs
+    # The statements of all engines are kept together, under their dialect: one that does the same is the same.
+    Engine._compiled_cache = property(lambda engine: vars(engine)["statements"], _set_statements)  # type: ignore[assignment]
+    DefaultDialect.__eq__ = _same  # type: ignore[method-assign]
+    DefaultDialect.__hash__ = lambda dialect: hash(type(dialect))  # type: ignore[method-assign]
