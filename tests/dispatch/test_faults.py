@@ -251,7 +251,7 @@ def test_a_database_that_fails_for_a_moment_loses_and_doubles_nobody(workshop, i
         return real(*given, **more)
 
     monkeypatch.setattr(lease, broken, failing)
-    for pause in ("PULSE", "LOOK", "AGAIN"):
+    for pause in ("PULSE", "AGAIN"):
         monkeypatch.setattr(writer, pause, 0.01)
     for _ in range(4):
         workshop.due_now()
