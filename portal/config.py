@@ -132,7 +132,7 @@ class Settings(BaseSettings):
         400, ge=1, le=4000, description="Most hand-overs to one carrier that a process has in flight; it begins with few and"
         " finds by itself how many the carrier bears.")
     most_doubled: int = Field(
-        1500, ge=1, le=10_000, description="Hand-overs of a process that are in flight, or answered and not yet written, at most."
+        2500, ge=1, le=10_000, description="Hand-overs of a process that are in flight, or answered and not yet written, at most."
         " A process that is killed may send so many twice.")
     lease_seconds: int = Field(30, ge=2, le=600, description="How long a batch stays with a worker that has gone silent.")
     retry_seconds: float = Field(5, gt=0, le=300, description="First pause after a passing error; it doubles up to a minute.")

@@ -28,7 +28,7 @@ SMOOTH = 0.3  # of a new rate in the smoothed one, at each tick
 AHEAD_SECONDS = 0.5  # of sending that wait in this process
 FEWEST_AHEAD, MOST_GUESSED = 100, 10_000
 LOW = 0.5  # of what is to wait, below which more is fetched: several batches in one transaction
-PAGE_SECONDS = 0.02  # of ends that are written together
+PAGE_SECONDS = 0.04  # of ends that are written together
 MOST_NEXT = 2000
 #: Seconds of silence about what is in the air, far beyond the patience of every line, after which its answers are lost.
 SILENCE = 300.0
