@@ -14,6 +14,8 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, sync_playwright
 
+from tests.waiting import until
+
 CHROMIUM = "/usr/bin/chromium"
 ARGUMENTS = ["--disable-background-networking", "--disable-component-update", "--disable-sync",
              "--no-first-run", "--disable-dev-shm-usage",
@@ -32,6 +34,11 @@ def chromium() -> Iterator[Browser]:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=arguments)
         yield browser
         browser.close()
+
+
+def comes_true(page: Page, expression: str, arg: object = None) -> None:
+    """As Playwright's `wait_for_function`, which a page's policy breaks off at its second look: its looks need eval."""
+    until(lambda: page.evaluate(expression, arg), expression)
 
 
 def assert_accessible(page: Page, rules: dict = AXE) -> None:

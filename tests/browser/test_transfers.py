@@ -17,7 +17,7 @@ from portal.shelters.models import ARRIVED, REFUSED, WAITING, TransferEvent, Tra
 from portal.shelters.transfers import steps
 from tests.browser.test_desk_compose import sign_in
 from tests.browser.test_unsaved_words import Desk
-from tests.chromium import DESKTOP, PHONE, assert_accessible, assert_fits
+from tests.chromium import DESKTOP, PHONE, assert_accessible, assert_fits, comes_true
 from tests.shelters.transfers import people
 from tests.shelters.transfers.people import ADDRESS, LIULIAN, NAME, person, seen, start
 from tests.shelters.transfers.people import PHONE as NUMBER
@@ -230,7 +230,7 @@ def test_wrong_codes_time_and_signing_out_leave_nothing_behind(town: Town, windo
     count = "async () => [await AnlanCopy.pending(), Boolean(await AnlanCopy.about()), (await caches.keys()).length]"
     page.evaluate("() => AnlanCopy.keep('123456', {taken: Date.now() - 25 * 3600e3, expires: Date.now() - 1, account: 'x'})")
     page.reload()
-    page.wait_for_function("async () => !(await AnlanCopy.about())")
+    comes_true(page, "async () => !(await AnlanCopy.about())")
     page.evaluate("() => AnlanCopy.keep('123456', {taken: Date.now(), expires: Date.now() + 1e6, account: 'x'})")
     assert page.evaluate(count)[1]
     page.goto(town.address + "/desk/")  # whoever signs out on whatever page of the desk leaves no list

@@ -11,7 +11,7 @@ from playwright.sync_api import Browser, Page, expect
 from waitress import create_server
 
 from tests import serving
-from tests.chromium import assert_accessible
+from tests.chromium import assert_accessible, comes_true
 
 PHONE, WIDE = {"width": 390, "height": 844}, {"width": 1280, "height": 900}
 
@@ -76,11 +76,11 @@ def test_without_scripts_the_form_finds_the_same(open_page):
 def test_a_read_guide_and_the_search_stay_when_the_network_is_gone(open_page):
     page = open_page("/zh/", PHONE)
     page.evaluate("navigator.serviceWorker.ready.then(() => true)")
-    page.wait_for_function("navigator.serviceWorker.controller !== null")
+    comes_true(page, "navigator.serviceWorker.controller !== null")
     page.goto("/zh/guides/lightning/")
-    page.wait_for_function("caches.open('anlan-guides').then(c => c.match('/zh/guides/lightning/')).then(r => !!r)")
-    page.wait_for_function("caches.open('anlan-guides').then(c => c.keys())"
-                           ".then(k => k.some(r => /lightning-shelter/.test(r.url)))")
+    comes_true(page, "caches.open('anlan-guides').then(c => c.match('/zh/guides/lightning/')).then(r => !!r)")
+    comes_true(page, "caches.open('anlan-guides').then(c => c.keys())"
+                     ".then(k => k.some(r => /lightning-shelter/.test(r.url)))")
     page.context.set_offline(True)
     page.goto("/zh/guides/lightning/")
     expect(page.get_by_role("heading", name="雷电和强对流")).to_be_visible()

@@ -24,7 +24,7 @@ from portal.config import Settings
 from portal.core.db import db
 from portal.site.publish import publish
 from tests import district, serving
-from tests.chromium import DESKTOP, PHONE, assert_accessible, assert_fits
+from tests.chromium import DESKTOP, PHONE, assert_accessible, assert_fits, comes_true
 from tests.push.service import PushService
 
 #: Stands for the browser's connection to a push service: everything else is the browser's own.
@@ -121,7 +121,7 @@ class Worker:
 
     def __init__(self, page: Page, url: str) -> None:
         self._page, self._url = page, url
-        page.wait_for_function("navigator.serviceWorker.ready.then((one) => one.active.state === 'activated')")
+        comes_true(page, "navigator.serviceWorker.ready.then((one) => one.active.state === 'activated')")
         self._cdp: CDPSession = page.context.new_cdp_session(page)
         registrations: list[dict] = []
         self._cdp.on("ServiceWorker.workerRegistrationUpdated", lambda event: registrations.extend(event["registrations"]))
@@ -261,7 +261,7 @@ def test_turning_off_works_without_the_network_and_the_portal_hears_of_it_later(
     turn_on(page, server)
     worker = Worker(page, server.url)
     # The shell is kept before the network goes: the page must be there then.
-    page.wait_for_function("caches.match('/zh/notifications/').then(Boolean)")
+    comes_true(page, "caches.match('/zh/notifications/').then(Boolean)")
     page.context.set_offline(True)
     page.reload()
     said(page, "unreachable")

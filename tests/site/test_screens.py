@@ -32,7 +32,7 @@ from portal.site.publish import publish
 from portal.warnings.hazards import Phrase
 from portal.warnings.models import Warning
 from tests import serving
-from tests.chromium import AXE, assert_accessible
+from tests.chromium import AXE, assert_accessible, comes_true
 from tests.district import DISTRICT, KENGZI, LIULIAN, PINGSHAN
 from tests.site.records import record
 
@@ -316,9 +316,9 @@ def test_after_a_power_cut_without_a_network_it_shows_what_it_kept_and_since_whe
     path = f"/screen/{LIULIAN}/"
     page.goto(wall.url(LIULIAN))
     page.evaluate("navigator.serviceWorker.ready")
-    page.wait_for_function("navigator.serviceWorker.controller !== null")
+    comes_true(page, "navigator.serviceWorker.controller !== null")
     page.evaluate("path => fetch(path)", path)  # as it asks by itself every ten seconds
-    page.wait_for_function("path => caches.match(path).then(found => !!found)", arg=path)
+    comes_true(page, "path => caches.match(path).then(found => !!found)", path)
     page.close()
     wall.down()
     try:

@@ -24,7 +24,7 @@ from portal.shelters.field import recompute
 from portal.shelters.roads import store as roads
 from portal.site.publish import publish
 from tests import serving
-from tests.chromium import assert_accessible
+from tests.chromium import assert_accessible, comes_true
 from tests.district import LIULIAN, PINGSHAN, settle_regions
 from tests.shelters.grid import STEP_LAT, STEP_LON, grid
 from tests.shelters.places import make_shelter
@@ -123,7 +123,7 @@ def at(place: tuple[float, float], accuracy: float = 20) -> dict:
 def ready(page: Page) -> None:
     """Wait until the worker rules the page and has filled its shell."""
     page.evaluate("navigator.serviceWorker.ready.then(() => true)")
-    page.wait_for_function("navigator.serviceWorker.controller !== null")
+    comes_true(page, "navigator.serviceWorker.controller !== null")
 
 
 @pytest.mark.parametrize("language", ["zh", "en"])
@@ -288,7 +288,7 @@ def test_an_older_version_is_cleaned_away(address: str, phone: Callable[..., Pag
     page.evaluate("Promise.all(['anlan-shell-old', 'anlan-pages-old', 'others'].map(name => caches.open(name)))")
     page.goto(address + "/en/")
     ready(page)
-    page.wait_for_function("caches.keys().then(names => !names.includes('anlan-shell-old'))")
+    comes_true(page, "caches.keys().then(names => !names.includes('anlan-shell-old'))")
     names = page.evaluate("caches.keys()")
     assert "others" in names, "what is not ours is left alone"
     assert not [name for name in names if name.endswith("-old")]

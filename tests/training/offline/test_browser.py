@@ -209,7 +209,9 @@ def test_what_one_did_waits_unseen_while_another_is_signed_in_and_arrives_when_h
     answer(page)
     context.clear_cookies()  # the session is over, without a word
     context.set_offline(False)
-    page.locator("#phone").wait_for()  # by itself: the portal said that nobody is signed in
+    # By itself: the portal said that nobody is signed in. A question that the network swallowed has twenty seconds, and is then
+    # asked again.
+    page.locator("#phone").wait_for(timeout=90_000)
     says(page, "1 not yet sent. Sign in with the number that did it")
     context.set_offline(True)
     page.goto(school.address + COURSE)

@@ -1,5 +1,5 @@
 // The line that says what of this phone's learning is not sent yet. It sends when a page opens, when the network returns, when
-// one comes back to the page, and at the press of a button.
+// one comes back to the page, at the press of a button, and again and again while there is a network and no answer.
 "use strict";
 self.AnlanBar = (() => {
   const bar = document.getElementById("offline-bar"), store = self.AnlanStore, sync = self.AnlanSync;
@@ -8,7 +8,8 @@ self.AnlanBar = (() => {
   const words = JSON.parse(bar.dataset.words), state = document.getElementById("offline-state");
   const button = document.getElementById("offline-send"), door = document.getElementById("offline-door");
   const heard = [];
-  let last = "", wasWaiting = false;
+  const SOONEST = 5000, LATEST = 60000; // milliseconds until it is tried again, where there is a network and no answer
+  let last = "", wasWaiting = false, pause = SOONEST, again = 0;
 
   const say = (key, n) => (words[n === 1 && words[`${key}_one`] ? `${key}_one` : key] || "").replace("{n}", n);
   async function show(how) {
@@ -45,6 +46,11 @@ self.AnlanBar = (() => {
     await show(how === "ok" ? "sent" : how);
     bar.dataset.heard = how;
     for (const tell of heard) tell(how);
+    clearTimeout(again);
+    if (how === "offline" && navigator.onLine) { // a network that has just come back often carries nothing yet
+      again = setTimeout(quietly, pause);
+      pause = Math.min(2 * pause, LATEST);
+    } else pause = SOONEST;
     return how;
   }
   button.addEventListener("click", send);
