@@ -281,6 +281,7 @@ class Rig:
                 until(lambda w=worker: "Ctrl-C" in w.said() or w.process.poll() is not None, "a worker is ready")  # type: ignore[misc]
                 if worker.process.poll() is not None:
                     raise RuntimeError(f"a worker does not start: {worker.said()}")
+            _come_to_rest(started)
             yield started
         finally:
             for worker in started:
@@ -292,6 +293,16 @@ class Rig:
                 except subprocess.TimeoutExpired:
                     worker.process.kill()
                     worker.process.wait()
+
+
+def _come_to_rest(workers: Sequence[Process]) -> None:
+    """Wait until they and their keepers have read what they are made of: their start is over then."""
+    before, seen = -1.0, 0.0
+    for _ in range(30):
+        if abs(seen - before) < 1:
+            return
+        time.sleep(1)
+        before, seen = seen, sum(worker.memory() for worker in workers)
 
 
 def _row(server: psycopg.Connection, sql: str, *values: object) -> tuple[Any, ...]:
