@@ -100,6 +100,8 @@ def environment() -> None:
                                capture_output=True, timeout=60, check=False)
         if probe.returncode == 0 and stamped("place", place):
             return
+    if VENV.is_symlink():  # to clear it would be to clear the other place's
+        raise Stop(f".venv is a link to {VENV.resolve()}, which was made for another place. Remove the link, and begin again")
     check_python()
     say(f"· Python environment in .venv (Python {sys.version.split()[0]})")
     import venv
