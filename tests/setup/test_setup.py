@@ -162,3 +162,15 @@ def test_the_ci_script_ends_with_the_test_runners_line_and_its_exit_code(tmp_pat
     result = subprocess.run(["bash", ".ci/run"], cwd=tmp_path, capture_output=True, text=True, check=False,
                             timeout=60)
     assert (result.returncode, result.stdout.splitlines()[-1]) == (0, "3 passed in 0.10s")
+
+
+def test_an_environment_that_is_a_link_to_another_place_is_left_alone(setup, tmp_path, monkeypatch):
+    other = tmp_path / "other"
+    (other / "bin").mkdir(parents=True)
+    link = tmp_path / "venv"
+    link.symlink_to(other)
+    monkeypatch.setattr(setup, "VENV", link)
+    monkeypatch.setattr(setup, "PYTHON", link / "bin" / "python")
+    with pytest.raises(setup.Stop, match="is a link"):
+        setup.environment()
+    assert (other / "bin").is_dir()
