@@ -340,11 +340,7 @@ class Connection(asyncio.Protocol):
         if not validity.isdigit() or not 1 <= int(validity) <= 36000:
             return (400, 21620, "ValidityPeriod must be between 1 and 36000"), form
         if faults.wrong_sender:
-            return (
-                400,
-                21606,
-                "The From phone number is not a valid, SMS-capable number for your account.",
-            ), form
+            return (400, 21606, "The From phone number is not a valid, SMS-capable number for your account."), form
         if to in faults.opted_out:
             return (400, 21610, "Attempt to send to unsubscribed recipient"), form
         if to in faults.landline:
@@ -354,16 +350,8 @@ class Connection(asyncio.Protocol):
         return None, form
 
     def error(self, status: int, code: int, message: str, extra: dict[str, str] | None = None) -> None:
-        self.reply(
-            status,
-            {
-                "code": code,
-                "message": message,
-                "status": status,
-                "more_info": f"https://www.twilio.com/docs/errors/{code}",
-            },
-            extra,
-        )
+        more = f"https://www.twilio.com/docs/errors/{code}"
+        self.reply(status, {"code": code, "message": message, "status": status, "more_info": more}, extra)
 
     def reply(self, status: int, content: Any, extra: dict[str, str] | None = None) -> None:
         """Answer a message, with the faults of the wire."""
