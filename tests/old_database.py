@@ -21,7 +21,8 @@ _numbers = itertools.count(1)
 
 @contextmanager
 def portal_at(revision: str, database_kind: str, request: pytest.FixtureRequest, directory: Path) -> Iterator[Flask]:
-    """An application, in whose context one works, on a database of its own at that revision."""
+    """An application, in whose context one works, on a database of its own at that revision; without any table where that is
+    empty."""
     if database_kind == "sqlite":
         url = f"sqlite:///{directory / 'old.db'}"
     else:
@@ -30,7 +31,8 @@ def portal_at(revision: str, database_kind: str, request: pytest.FixtureRequest,
             connection.execute(f"CREATE DATABASE {name}")
         url = prefix + name
     app = create_app(Settings(instance=directory / "instance", database_url=url, secret_key="test " * 10, phone_key="ab" * 32))
-    migrate.upgrade(app, revision)
+    if revision:
+        migrate.upgrade(app, revision)
     with app.app_context():
         yield app
         db.engine.dispose()

@@ -16,24 +16,13 @@ from operator import itemgetter
 from typing import Any, NamedTuple
 
 from portal.dispatch import tallies
-from portal.dispatch.models import BATCH_DONE, READY
+from portal.dispatch.holding import HOLD
+from portal.dispatch.models import READY
 from portal.dispatch.outcomes import LONGEST_CARRIER_ID, LONGEST_CODE, Row
 
 # The ends of a batch with the same status, code and carrier share a lot, which rows name by its place: most have all in common.
 _STATEMENT = f"""
-WITH held AS (
-  SELECT b.id, w.accepted, w.over
-  FROM unnest(%(ids)s::bigint[], %(fences)s::integer[], %(accepted)s::boolean[], %(over)s::boolean[])
-    AS w(id, fence, accepted, over)
-  JOIN batch b ON b.id = w.id AND b.fence = w.fence AND b.state = '{READY}' AND b.lease_owner IS NOT NULL
-  ORDER BY b.id FOR UPDATE OF b
-), mine AS (
-  UPDATE batch SET due_at = CASE WHEN held.over THEN %(now)s ELSE %(until)s END,
-    last_at = CASE WHEN held.accepted THEN %(now)s ELSE batch.last_at END,
-    state = CASE WHEN held.over THEN '{BATCH_DONE}' ELSE batch.state END,
-    lease_owner = CASE WHEN held.over THEN NULL ELSE batch.lease_owner END
-  FROM held WHERE batch.id = held.id RETURNING batch.id
-), written AS (
+WITH {HOLD}, written AS (
   INSERT INTO outcome (batch_id, at, recipient_id, status, code, carrier_id, carrier, audiences)
   SELECT (%(lot_ids)s::bigint[])[r.lot], %(now)s, r.recipient, (%(statuses)s::text[])[r.lot], (%(codes)s::text[])[r.lot],
     r.number, (%(carriers)s::text[])[r.lot], r.audiences
@@ -100,8 +89,8 @@ def write(cursor: Any, ends: Sequence[Ends], now: datetime, until: datetime) -> 
         "lots": _plain(places), "recipients": _plain(recipients), "numbers": _texts(numbers, LONGEST_CARRIER_ID),
         "audiences": _plain(audiences),
         "count_ids": _plain(count_ids), "dispatches": _plain(dispatches), "regions": _plain(regions),
-        "languages": _plain(languages), "keys": _texts([key[:52] for key in keys]), "count_audiences": _plain(count_audiences),
-        "counts": _plain(ns),
+        "languages": _plain(languages), "keys": _texts([key[: tallies.LONGEST_KEY] for key in keys]),
+        "count_audiences": _plain(count_audiences), "counts": _plain(ns),
     }
     mine, ended = cursor.execute(_STATEMENT, values).fetchone()
     return set(mine), set(ended)

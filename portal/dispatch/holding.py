@@ -11,18 +11,22 @@ from sqlalchemy.orm import Session
 from portal.core.db import driver_cursor
 from portal.dispatch.models import BATCH_DONE, READY
 
-# Locked by their number, as everybody does who locks several.
-_POSTGRESQL = f"""
-UPDATE batch SET due_at = CASE WHEN v.over THEN %(now)s ELSE %(until)s END,
-  last_at = CASE WHEN v.accepted THEN %(now)s ELSE batch.last_at END,
-  state = CASE WHEN v.over THEN '{BATCH_DONE}' ELSE batch.state END,
-  lease_owner = CASE WHEN v.over THEN NULL ELSE batch.lease_owner END
-FROM (SELECT b.id, w.accepted, w.over
+#: Two parts of a statement of PostgreSQL: `held` locks batches by their number, as everybody does who locks several; `mine` holds
+#: them, and closes what is over.
+HOLD = f"""held AS (
+  SELECT b.id, w.accepted, w.over
   FROM unnest(%(ids)s::bigint[], %(fences)s::integer[], %(accepted)s::boolean[], %(over)s::boolean[])
     AS w(id, fence, accepted, over)
   JOIN batch b ON b.id = w.id AND b.fence = w.fence AND b.state = '{READY}' AND b.lease_owner IS NOT NULL
-  ORDER BY b.id FOR UPDATE OF b) AS v
-WHERE batch.id = v.id RETURNING batch.id"""  # noqa: S608  (nothing of it is anybody's words)
+  ORDER BY b.id FOR UPDATE OF b
+), mine AS (
+  UPDATE batch SET due_at = CASE WHEN held.over THEN %(now)s ELSE %(until)s END,
+    last_at = CASE WHEN held.accepted THEN %(now)s ELSE batch.last_at END,
+    state = CASE WHEN held.over THEN '{BATCH_DONE}' ELSE batch.state END,
+    lease_owner = CASE WHEN held.over THEN NULL ELSE batch.lease_owner END
+  FROM held WHERE batch.id = held.id RETURNING batch.id
+)"""  # noqa: S608  (nothing of it is anybody's words)
+_POSTGRESQL = f"WITH {HOLD} SELECT id FROM mine"  # noqa: S608
 _SQLITE = f"""
 UPDATE batch SET due_at = CASE WHEN :over THEN :now ELSE :until END,
   last_at = CASE WHEN :accepted THEN :now ELSE last_at END,

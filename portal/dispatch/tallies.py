@@ -24,6 +24,7 @@ SILENT: dict[str | None, str] = {None: "silent", "sent": "silent/sent"}
 Key = tuple[str, str, str, int]
 #: Rows that one count is spread over, so that processes which write at once do not wait for each other.
 SLOTS = 4
+LONGEST_KEY = 52  # as the column takes it
 
 
 _ADD = "INSERT INTO tally (dispatch_id, region_code, language, key, audiences, slot, n)"
@@ -40,7 +41,7 @@ def add(session: Session, dispatch_id: uuid.UUID, counts: Counter[Key]) -> None:
     slot = os.getpid() % SLOTS
     short = Counter[Key]()  # reasons may be alike as far as the column goes, and no row can be added to twice by one statement
     for (region, language, key, audiences), n in counts.items():
-        short[region, language, key[:52].replace("\0", ""), audiences] += n
+        short[region, language, key[:LONGEST_KEY].replace("\0", ""), audiences] += n
     rows = [(*key, n) for key, n in sorted(short.items()) if n]  # two writers lock in the same order
     if not rows:
         return

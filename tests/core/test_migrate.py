@@ -1,23 +1,19 @@
 """Migrations go up and down on both databases, keep the data, and make exactly what the models say."""
 
-import itertools
 from pathlib import Path
 
-import psycopg
 import pytest
 import sqlalchemy as sa
 from click.testing import CliRunner
 
-from portal import create_app
 from portal.cli import main
-from portal.config import Settings
 from portal.core import migrate
 from portal.core.clock import utcnow
 from portal.core.db import db, transaction
 from portal.identity.models import Account, Duty
 from portal.regions.models import Region
+from tests.old_database import portal_at
 
-_numbers = itertools.count(1)
 REAL = migrate.MIGRATIONS / "versions"
 
 SECOND = '''"""rebuild account, which has children."""
@@ -55,18 +51,8 @@ def downgrade():
 @pytest.fixture
 def app(database_kind, request, tmp_path):
     """An application on a database without any table."""
-    if database_kind == "sqlite":
-        url = f"sqlite:///{tmp_path / 'empty.db'}"
-    else:
-        prefix, name = request.getfixturevalue("postgres"), f"migrate_{next(_numbers)}"
-        with psycopg.connect(prefix.replace("+psycopg", "") + "postgres", autocommit=True) as connection:
-            connection.execute(f"CREATE DATABASE {name}")
-        url = prefix + name
-    app = create_app(Settings(instance=tmp_path / "instance", database_url=url, secret_key="test " * 10,
-                              phone_key="ab" * 32))
-    with app.app_context():
-        yield app
-        db.engine.dispose()
+    with portal_at("", database_kind, request, tmp_path) as made:
+        yield made
 
 
 @pytest.fixture(scope="module")

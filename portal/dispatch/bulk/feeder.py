@@ -157,4 +157,3 @@ class Feeder:
         db.session.rollback()
         if leaving := [one for one in upcoming if one[1] not in staying]:
             self._loop.call_soon_threadsafe(self._pump.drop, leaving)
-

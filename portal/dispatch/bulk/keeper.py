@@ -38,7 +38,7 @@ from portal.dispatch.lease import Lease, Parting, Results
 
 #: What says that the database, or who asks it, is away for now.
 AWAY = (OperationalError, InterfaceError, PoolTimeout, TimeoutError)
-ANSWER_SECONDS = 60.0  # for one answer; the database has given up long before
+ANSWER_SECONDS = 60.0  # for one answer; PostgreSQL gives a statement as long
 END_SECONDS = 5.0  # in which a keeper that is not wanted any more ends
 READ, WRITE = 0, 1  # what is read and what is written do not wait for each other
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)  # to the whole group: the worker's to hear, which still has to write

@@ -199,6 +199,22 @@ def test_signing_out_asks_while_something_is_unsent_and_leaves_nothing_for_the_n
     expect(page.locator("#shell")).to_contain_text("There is no course on this phone")
 
 
+def test_what_waits_is_tried_again_by_itself_where_a_network_that_came_back_carried_nothing(
+        school: School, context: BrowserContext) -> None:
+    page, before = context.new_page(), len(kept(school, PracticeAnswer.id))
+    enter(school, page, "+8612900000086")
+    take_along(school, page)
+    context.set_offline(True)
+    page.goto(school.address + PRACTICE)
+    answer(page)
+    lost = iter([True])
+    context.route("**/learn/offline/state*", lambda route: route.abort() if next(lost, False) else route.continue_())
+    context.set_offline(False)
+    says(page, "Everything is sent")  # nothing was pressed, and no page was opened
+    assert not next(lost, False), "the first question was lost"
+    assert len(kept(school, PracticeAnswer.id)) == before + 1
+
+
 def test_what_one_did_waits_unseen_while_another_is_signed_in_and_arrives_when_he_is_back(
         school: School, context: BrowserContext) -> None:
     page, before = context.new_page(), len(kept(school, PracticeAnswer.id))
