@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 
@@ -13,7 +14,7 @@ from portal.core.audit import AuditEntry
 from portal.core.clock import utcnow
 from portal.core.db import db, transaction
 from portal.identity.models import Account, DeskSession
-from portal.shelters.models import ARRIVED, REFUSED, WAITING, TransferEvent, TransferPerson, TransferRound
+from portal.shelters.models import ARRIVED, CONTACTED, REFUSED, WAITING, TransferEvent, TransferPerson, TransferRound
 from portal.shelters.transfers import steps
 from tests.browser.test_desk_compose import sign_in
 from tests.browser.test_unsaved_words import Desk
@@ -180,6 +181,35 @@ def test_a_taken_list_works_without_a_network_after_a_reload_and_sends_by_itself
     page.locator("#send").click()
     expect(page.locator("#contact")).to_contain_text("最近联系")
     assert len(town.told("transfer.state")) == 2
+
+
+def test_a_reason_half_written_stays_whatever_else_is_shown_meanwhile(town: Town, window: Callable[..., Page]) -> None:
+    page = window(PHONE)
+    take(page, town)
+    card = page.locator("#people > li", has_text="T-2")
+    card.locator("details:has([data-state]) summary").click()
+    card.locator("input").press_sequentially("不愿离开")
+    page.evaluate("document.querySelector('#people > li [data-state=arrived]').click()")  # a step of T-1, kept before it is shown
+    expect(page.locator("#people > li")).to_have_count(1)
+    page.keyboard.type("家中")
+    expect(card.locator("input")).to_have_value("不愿离开家中")
+
+    def another() -> bool:
+        row = db.session.execute(select(TransferPerson).where(TransferPerson.code == "T-2")).scalar_one()
+        round_ = db.session.execute(select(TransferRound)).scalar_one()
+        steps.record(people.staff("neighbour"), [seen(row, round_, CONTACTED, at=utcnow())])
+        return True
+    town.within(another)
+    page.locator("#send").evaluate("(button) => button.click()")
+    expect(card.locator(".t-state")).to_have_class(re.compile("t-contacted"))
+    page.keyboard.type("宠物")
+    expect(card.locator("input")).to_have_value("不愿离开家中宠物")
+    card.locator(f"[data-state={REFUSED}]").click()
+    expect(card).to_have_count(0)
+    expect(page.locator("#waiting")).to_have_text("已全部发送。")
+    assert town.states()["T-2"] == REFUSED
+    page.locator("#show-all").click()
+    expect(card.locator("input")).to_have_value("")  # a reason that was given is not kept for the next step
 
 
 def test_contradictions_sign_out_and_strangers_are_told_and_nothing_is_lost(town: Town, window: Callable[..., Page]) -> None:

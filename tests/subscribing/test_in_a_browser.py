@@ -114,6 +114,7 @@ def test_a_newcomer_subscribes_by_position_and_leaves_again(
         expect(page.locator(".sub-facts")).to_contain_text(say["name"])
         look("mine", wide=language == "en")
         page.get_by_role("link", name=say["erase"]).click()
+        page.wait_for_url("**/erase/")
         look("erase")
         page.go_back()
         page.get_by_role("button", name=say["leave"]).click()

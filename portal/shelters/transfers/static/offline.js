@@ -2,7 +2,8 @@
 // The taken list: opened with its holder's code, changed without a network, sent when there is contact.
 (() => {
   const copy = window.AnlanCopy, words = JSON.parse(document.getElementById("words").textContent), $ = (id) => document.getElementById(id);
-  let key = null, list = null, waiting = [], busy = false, hiddenAt = 0, show = "open";
+  let key = null, list = null, waiting = [], busy = false, again = false, hiddenAt = 0, show = "open";
+  const drawn = new Map(); // by person: the card that stands, and what it says
   const say = (text, values = {}) => Object.entries(values).reduce((t, [name, value]) => t.replaceAll(`{${name}}`, value), text);
   const clock = (ms) => new Intl.DateTimeFormat(document.documentElement.lang, {month: "numeric", day: "numeric", hour: "2-digit", minute: "2-digit"}).format(ms);
 
@@ -87,8 +88,8 @@
     $("show-open").setAttribute("aria-pressed", String(show === "open"));
     $("show-all").setAttribute("aria-pressed", String(show === "all"));
     const left = list.left_out ? [make("p", {class: "bad"}, say(words.left_out, {n: list.left_out}))] : [];
-    const cards = shown().map(card);
-    $("people").replaceChildren(...cards);
+    const cards = shown().map(stand);
+    place(cards);
     $("list-empty").replaceChildren(...left, ...(cards.length ? [] : [make("p", {class: "muted"}, words.nobody)]));
     $("notices").replaceChildren(...(list.notices ?? []).map((n) => make("li", {}, `${n.code}: ${words.states[n.state] ?? n.state} – ${n.message}`)));
     $("notices-box").hidden = !(list.notices ?? []).length;
@@ -98,8 +99,30 @@
     $("waiting").textContent = waiting.length ? say(words.waiting, {n: waiting.length}) : words.all_sent;
     if (text) $("contact").textContent = text;
   }
-  function card(one) {
-    const pending = waiting.some((event) => event.person === one.id), id = `p-${one.id}`;
+  // What is open and half written in a card stays: a step sent elsewhere, or an answer that comes, must not take it away.
+  function stand(one) {
+    const pending = waiting.some((event) => event.person === one.id), before = drawn.get(one.id);
+    const says = JSON.stringify([one, pending, list.round?.id, list.round?.exercise]);
+    if (before?.says === says) return before.node;
+    const node = card(one, pending), half = before?.node.querySelector("input"), field = node.querySelector("input");
+    if (half?.value && field) {
+      field.value = half.value;
+      field.closest("details").open = true;
+    }
+    drawn.set(one.id, {says, node, typing: field && half === document.activeElement ? field : null});
+    return node;
+  }
+  function place(cards) {
+    const people = $("people"), stay = new Set(cards);
+    for (const node of [...people.children]) if (!stay.has(node)) node.remove();
+    cards.forEach((node, n) => { if (people.children[n] !== node) people.insertBefore(node, people.children[n] ?? null); });
+    for (const kept of drawn.values()) {
+      kept.typing?.focus({preventScroll: true});
+      kept.typing = null;
+    }
+  }
+  function card(one, pending) {
+    const id = `p-${one.id}`;
     return make("li", {class: `card t-person${list.round?.exercise ? " drill-card" : ""}`, id},
       make("div", {class: "row spread t-head"}, make("h2", {}, one.name || one.initials, " ", make("span", {class: "muted small mono"}, one.code)),
         one.state ? make("span", {class: `t-state t-${one.state}`}, icon(one.state), ` ${words.states[one.state]}`)
@@ -142,14 +165,17 @@
     await copy.add(key, event); // first kept, then shown: what is seen is never lost
     waiting.push(event);
     one.state = after;
+    if (note) note.value = "";
     draw();
     $("said").textContent = `${one.initials}: ${words.states[after]}`;
-    ($(`p-${one.id}`)?.querySelector("button, a") ?? $("search")).focus({preventScroll: true});
+    if (!(document.activeElement instanceof HTMLInputElement)) // who already writes elsewhere writes on
+      ($(`p-${one.id}`)?.querySelector("button, a") ?? $("search")).focus({preventScroll: true});
     sync();
   }
   // -- sending ----------------------------------------------------------------------------------------------
   async function sync(asked = false) {
-    if (busy || !key || (!asked && !waiting.length)) return;
+    if (!key || (!asked && !waiting.length)) return;
+    if (busy) { again = true; return; } // what was pressed meanwhile goes next
     busy = true;
     try {
       const who = await fetch(words.session_url, {cache: "no-store", redirect: "error"});
@@ -168,6 +194,9 @@
       drawWaiting(words.no_contact);
     } finally {
       busy = false;
+      const next = again;
+      again = false;
+      if (next) sync(true);
     }
   }
   function signIn(text) { $("sign-in").hidden = false; drawWaiting(text); }
@@ -201,6 +230,7 @@
     if (!window.confirm(waiting.length ? say(words.wipe_unsent, {n: waiting.length}) : words.wipe_sure)) return;
     await copy.wipe();
     key = list = null;
+    drawn.clear();
     $("people").replaceChildren();
     $("why-none").textContent = words.gone;
     view("none");
