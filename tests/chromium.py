@@ -55,7 +55,7 @@ def assert_accessible(page: Page, rules: dict = AXE) -> None:
 
 
 def assert_fits(page: Page) -> None:
-    """Fail where the page must be scrolled sideways. Looks at the page whole: styles that are still on their way count for nothing."""
+    """Fail where the page must be scrolled sideways. Waits for the styles that are still on their way."""
     page.wait_for_load_state()
     root = "document.documentElement"
     wide = page.evaluate(f"{root}.scrollWidth - {root}.clientWidth")
