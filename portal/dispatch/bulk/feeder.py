@@ -29,6 +29,7 @@ IDLE = 0.5  # seconds until it looks again without being woken
 BROKEN = 1.0  # seconds after an error, as a database that is away
 URGENT_SECONDS = 0.25  # between looks for what is more urgent, without being woken
 MOST_AT_ONCE = 16  # batches leased in one transaction
+AT_LEISURE = 2  # batches are opened in the time in which one is handed over, at the least
 MOST_AHEAD = 16  # parcels that wait in this process, beside more urgent ones
 MOST_IN_HAND = 256  # parcels that wait or are in the air
 LETTERS_KEPT = 64
@@ -93,7 +94,8 @@ class Feeder:
         if waiting >= self._pump.ahead * LOW:
             return 0
         lacking = self._pump.ahead - waiting
-        return self._lease(min(most, -(-lacking // size)))
+        soon = max(1, AT_LEISURE * waiting // size)  # the fewer wait, the sooner the next are wanted
+        return self._lease(min(most, soon, -(-lacking // size)))
 
     def _lease_more_urgent(self, most: int) -> int:
         """Lease what is due of a lane more urgent than all that waits here: asked when we are woken, and every now and then."""

@@ -27,6 +27,7 @@ PATIENCE = 3.0  # seconds for which a parcel waits for a line where none is up
 SMOOTH = 0.3  # of a new rate in the smoothed one, at each tick
 AHEAD_SECONDS = 0.5  # of sending that wait in this process
 FEWEST_AHEAD, MOST_GUESSED = 100, 10_000
+MOMENT = 0.02  # seconds, of which a rate can be told at the least
 LOW = 0.5  # of what is to wait, below which more is fetched: several batches in one transaction
 PAGE_SECONDS = 0.04  # of ends that are written together
 MOST_NEXT = 2000
@@ -169,7 +170,9 @@ class Pump:
             self._pumping = False
         if self.waiting < self.ahead * LOW and not self._asked and not self._stopping:
             if not self.waiting:  # the lines are faster than we knew
-                self.ahead = min(2 * self.ahead, max(self.ahead, MOST_GUESSED))
+                latest = (self.accepted + self.failed - self._seen) / max(MOMENT, self._clock() - self._looked_at)
+                guessed = max(2 * self.ahead, int(latest * AHEAD_SECONDS))
+                self.ahead = max(self.ahead, min(MOST_GUESSED, guessed))
             self._asked = True
             self._hungry()
 
