@@ -137,10 +137,8 @@ def test_a_batch_that_cannot_be_made_ready_takes_none_with_it(workshop, issued, 
         return real(*what)
 
     monkeypatch.setattr(books, "contacts", faulty)
-    monkeypatch.setattr(feeder, "LOW", 10.0)
-    desk.office.feeder._settings = type("", (), {"batch_size": 1, "lease_seconds": 30})
     with pytest.raises(RuntimeError, match="a defect"):
-        desk.office.feeder.step()
+        desk.office.feeder._lease(2)  # both in one transaction
     until(lambda: desk.office.idle, "the other is written")
     assert sorted(sum(counts(one).ends.values()) for one in (first, second)) == [0, 3]
 
