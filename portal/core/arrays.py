@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from itertools import chain
 from typing import Any
 
 import numpy as np
-from sqlalchemy import BigInteger, ColumnElement, LargeBinary, Select, cast, func, literal, select
+from sqlalchemy import ARRAY, BigInteger, ColumnElement, LargeBinary, Select, Text, any_, cast, func, literal, select
 from sqlalchemy.orm import Session
 
 
@@ -27,6 +28,15 @@ def read(session: Session, query: Select[*tuple[Any, ...]]) -> np.ndarray:
         return np.frombuffer(packed or b"", dtype=">i8").astype("<i8").reshape(-1, width)
     with connection.execute(query) as result:
         return np.fromiter(chain.from_iterable(result.cursor), dtype="<i8").reshape(-1, width)  # type: ignore[arg-type]
+
+
+def among(session: Session, column: Any, ids: np.ndarray) -> ColumnElement[bool]:
+    """Whether the column is one of very many ids, which go to the database as one value."""
+    if session.get_bind().dialect.name == "postgresql":
+        text = "{" + ",".join(map(str, ids.tolist())) + "}"
+        return column == any_(cast(literal(text, Text), ARRAY(BigInteger)))
+    value = func.json_each(json.dumps(ids.tolist())).table_valued("value")
+    return column.in_(select(value.c.value))
 
 
 #: Ids that lie together in one piece of memory.

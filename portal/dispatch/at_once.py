@@ -12,23 +12,26 @@ import uuid
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from datetime import datetime
-from operator import itemgetter
+from itertools import accumulate
 from typing import Any, NamedTuple
 
-from portal.dispatch import tallies
+from portal.dispatch import outcomes, tallies
 from portal.dispatch.holding import HOLD
 from portal.dispatch.models import READY
-from portal.dispatch.outcomes import LONGEST_CARRIER_ID, LONGEST_CODE, Row
+from portal.dispatch.outcomes import Row
 
-# The ends of a batch with the same status, code and carrier share a lot, which rows name by its place: most have all in common.
+# The long values of all pages come as one, whose pieces lie one behind the other.
 _STATEMENT = f"""
 WITH {HOLD}, written AS (
-  INSERT INTO outcome (batch_id, at, recipient_id, status, code, carrier_id, carrier, audiences)
-  SELECT (%(lot_ids)s::bigint[])[r.lot], %(now)s, r.recipient, (%(statuses)s::text[])[r.lot], (%(codes)s::text[])[r.lot],
-    r.number, (%(carriers)s::text[])[r.lot], r.audiences
-  FROM unnest(%(lots)s::integer[], %(recipients)s::bigint[], %(numbers)s::text[], %(audiences)s::bigint[])
-    AS r(lot, recipient, number, audiences)
-  WHERE (%(lot_ids)s::bigint[])[r.lot] IN (SELECT id FROM mine)
+  INSERT INTO outcome_page (batch_id, first, at, status, code, carrier, size, recipients, audiences, carrier_ids)
+  SELECT p.batch_id, p.first, %(now)s, p.status, p.code, p.carrier, p.size, substring(long.all_of FROM p.ids FOR p.masks - p.ids),
+    substring(long.all_of FROM p.masks FOR p.numbers - p.masks),
+    convert_from(substring(long.all_of FROM p.numbers FOR p.until - p.numbers), 'UTF8')
+  FROM (SELECT %(long)b::bytea AS all_of) AS long, unnest(%(page_ids)s::bigint[], %(firsts)s::bigint[], %(statuses)s::text[],
+    %(codes)s::text[], %(carriers)s::text[], %(sizes)s::integer[], %(at_ids)s::integer[], %(at_masks)s::integer[],
+    %(at_numbers)s::integer[], %(untils)s::integer[])
+    AS p(batch_id, first, status, code, carrier, size, ids, masks, numbers, until)
+  WHERE p.batch_id IN (SELECT id FROM mine)
 ), counted AS (
   INSERT INTO tally (dispatch_id, region_code, language, key, audiences, slot, n)
   SELECT w.dispatch_id, w.region_code, w.language, w.key, w.audiences, %(slot)s, sum(w.n)
@@ -43,9 +46,6 @@ SELECT ARRAY(SELECT id FROM mine), ARRAY(
   SELECT d FROM unnest(%(ending)s::uuid[]) AS d WHERE NOT EXISTS (
     SELECT 1 FROM batch b WHERE b.dispatch_id = d AND b.state = '{READY}' AND b.id <> ALL (%(over_ids)s::bigint[])))
 """  # noqa: S608  (nothing of it is anybody's words)
-
-
-_LOT = itemgetter(1, 2, 4)
 
 
 class Ends(NamedTuple):
@@ -64,18 +64,17 @@ def write(cursor: Any, ends: Sequence[Ends], now: datetime, until: datetime) -> 
     is written of others; and the dispatches of which the last batch seems to have ended. `cursor`: the driver's. Raises
     IntegrityError where a recipient has an end already."""
     ends = sorted(ends, key=lambda one: one.batch_id)
-    lots = dict[tuple[int, str, str, str], int]()
-    places, rows = list[int](), list[Row]()
-    for one in ends:
-        theirs = list(map(_LOT, one.rows))
-        here = {lot: len(lots) + n for n, lot in enumerate(dict.fromkeys(theirs), 1)}
-        lots.update(((one.batch_id, *lot), place) for lot, place in here.items())
-        places += map(here.__getitem__, theirs)
-        rows += one.rows
+    pages, pieces, places, at = list[outcomes.Written](), list[bytes](), list[tuple[int, ...]](), 1
+    for page in (page for one in ends if one.rows for page in outcomes.paged(one.batch_id, one.rows)):
+        three = page.recipients, page.audiences, page.carrier_ids.encode()
+        pages.append(page)
+        pieces += three
+        place = tuple(accumulate(map(len, three), initial=at))
+        places.append(place)
+        at = place[-1]
     counts = [(one.batch_id, one.dispatch_id, *key, n) for one in ends for key, n in one.counts.items() if n]
     over = [one for one in ends if one.over]
-    lot_ids, statuses, codes, carriers = zip(*lots, strict=True) if lots else ((), (), (), ())
-    recipients, _, _, numbers, _, audiences = zip(*rows, strict=True) if rows else ((), (), (), (), (), ())
+    at_ids, at_masks, at_numbers, untils = zip(*places, strict=True) if places else ((), (), (), ())
     count_ids, dispatches, regions, languages, keys, count_audiences, ns = (
         zip(*counts, strict=True) if counts else ((), (), (), (), (), (), ()))
     values: dict[str, Any] = {
@@ -84,10 +83,11 @@ def write(cursor: Any, ends: Sequence[Ends], now: datetime, until: datetime) -> 
         "accepted": _plain(any(row[1] == tallies.ACCEPTED for row in one.rows) for one in ends),
         "over": _plain(one.over for one in ends), "over_ids": _plain(one.batch_id for one in over),
         "ending": _plain({one.dispatch_id for one in over}),
-        "lot_ids": _plain(lot_ids), "statuses": _plain(statuses), "codes": _texts([code[:LONGEST_CODE] for code in codes]),
-        "carriers": _texts(carriers),
-        "lots": _plain(places), "recipients": _plain(recipients), "numbers": _texts(numbers, LONGEST_CARRIER_ID),
-        "audiences": _plain(audiences),
+        "long": b"".join(pieces), "page_ids": _plain(page.batch_id for page in pages),
+        "firsts": _plain(page.first for page in pages), "sizes": _plain(page.size for page in pages),
+        "statuses": _plain(page.status for page in pages), "codes": _texts([page.code for page in pages]),
+        "carriers": _texts([page.carrier for page in pages]),
+        "at_ids": _plain(at_ids), "at_masks": _plain(at_masks), "at_numbers": _plain(at_numbers), "untils": _plain(untils),
         "count_ids": _plain(count_ids), "dispatches": _plain(dispatches), "regions": _plain(regions),
         "languages": _plain(languages), "keys": _texts([key[: tallies.LONGEST_KEY] for key in keys]),
         "count_audiences": _plain(count_audiences), "counts": _plain(ns),
@@ -101,14 +101,11 @@ def _plain(values: Iterable[object]) -> str:
     return "{" + ",".join(map(str, values)) + "}"
 
 
-def _texts(values: Sequence[str], longest: int = 0) -> str:
+def _texts(values: Sequence[str]) -> str:
     """An array of words that may be anybody's."""
-    joined = "".join(values)
-    simple = joined.isalnum() and all(values) and "null" not in joined.lower()  # that word would be none
-    if simple and not (longest and max(map(len, values)) > longest):
-        return "{" + ",".join(values) + "}"
-    return "{" + ",".join([_quoted(value[: longest or None]) for value in values]) + "}"
+    return "{" + ",".join(map(_quoted, values)) + "}"
 
 
 def _quoted(value: str) -> str:
+    value = value.encode("utf-8", "replace").decode()
     return '"' + value.replace("\0", "").replace("\\", "\\\\").replace('"', '\\"') + '"'

@@ -9,16 +9,16 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
-from sqlalchemy import select, union
+from sqlalchemy import select
 
 from portal import current_settings
 from portal.channels.speakers import bridge as horns
 from portal.channels.speakers import registry
 from portal.core.clock import utcnow
 from portal.core.db import db
-from portal.dispatch import tallies
+from portal.dispatch import outcomes, tallies
 from portal.dispatch.lease import Ended, Lease
-from portal.dispatch.models import SPEAKERS, Batch, Delivery, Dispatch, Outcome
+from portal.dispatch.models import SPEAKERS, Batch, Delivery, Dispatch, OutcomePage
 from portal.warnings import bulletins
 from portal.warnings.models import CANCEL, Bulletin
 
@@ -89,18 +89,18 @@ def _ended(result: horns.Result) -> Ended | Later:
 def _told(bulletin: Bulletin, ids: list[int]) -> set[int]:
     """The horns that are known to have taken an earlier bulletin of the warning. One that may have been commanded while
     it was away is told to be silent, and no all-clear is heard where no warning was."""
-    batches = (
+    batches = db.session.scalars(
         select(Batch.id)
         .join(Dispatch, Dispatch.id == Batch.dispatch_id)
         .where(
             Dispatch.warning_id == bulletin.warning_id, Dispatch.channel == SPEAKERS, Dispatch.bulletin_id != bulletin.id
         )
-    )
-    accepted = select(Outcome.recipient_id).where(
-        Outcome.batch_id.in_(batches), Outcome.recipient_id.in_(ids), Outcome.status == tallies.ACCEPTED
-    )
-    answered = select(Delivery.recipient_id).where(Delivery.batch_id.in_(batches), Delivery.recipient_id.in_(ids))
-    return set(db.session.execute(union(accepted, answered)).scalars())
+    ).all()
+    told = set(db.session.scalars(
+        select(Delivery.recipient_id).where(Delivery.batch_id.in_(batches), Delivery.recipient_id.in_(ids))))
+    for page in outcomes.pages(db.session, batches, OutcomePage.status == tallies.ACCEPTED):
+        told.update(page.recipients.tolist())
+    return told.intersection(ids)
 
 
 def _command(bulletin: Bulletin, language: str, action: str, earlier: tuple[str, ...]) -> horns.Command:

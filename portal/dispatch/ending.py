@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 from portal.core.db import db, transaction
 from portal.dispatch import outcomes, tallies
 from portal.dispatch.holding import any_open
-from portal.dispatch.models import BATCH_DONE, DONE, READY, RUNNING, SMS, STOPPED, Batch, Dispatch, Outcome
+from portal.dispatch.models import BATCH_DONE, DONE, READY, RUNNING, SMS, STOPPED, Batch, Dispatch
 from portal.dispatch.recipients import pack, unpack
 from portal.subscribers.contacts import audiences_of
 
@@ -39,11 +39,8 @@ def close(session: Session, batch: Batch, state: str, now: datetime) -> Counter[
 
 def unrecorded(session: Session, batch: Batch) -> np.ndarray:
     """The recipients without an outcome, in the order of sending."""
-    recorded = np.fromiter(
-        session.execute(select(Outcome.recipient_id).where(Outcome.batch_id == batch.id)).scalars(), dtype="<i8"
-    )
     recipients = unpack(batch.recipients)
-    return recipients[~np.isin(recipients, recorded)]
+    return recipients[~np.isin(recipients, outcomes.recorded(session, batch.id))]
 
 
 def add_unsure(batch: Batch, ids: Collection[int] | np.ndarray) -> None:

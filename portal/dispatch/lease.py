@@ -33,7 +33,6 @@ from portal.dispatch.models import (
     RUNNING,
     Batch,
     Dispatch,
-    Outcome,
 )
 from portal.dispatch.recipients import unpack
 
@@ -207,20 +206,25 @@ def _record_one(results: Results) -> None:
         raise LeaseLost
 
 
-def record_many(results: Collection[Results], *, numbered: Collection[str] = (), standing: Standing | None = None) -> set[int]:
+def record_many(results: Collection[Results], *, numbered: Collection[str] = (), standing: Standing | None = None,
+                again: bool = False) -> set[int]:
     """Append the outcomes of several leases, add to the counts and let go of the batches that are at their end, in one
     transaction; the batches whose lease is lost, of which nothing was written. `numbered`: carriers whose own numbers of messages
     are kept, see :class:`portal.dispatch.models.Carried`. `standing`: a connection to PostgreSQL on which one statement does it
-    all, where there is nothing unusual."""
+    all, where there is nothing unusual. `again`: it was tried before, and a part of it may be in the database already."""
     now = utcnow()
-    if standing is not None and _is_plain(results, numbered, now):
+    if standing is not None and not again and _is_plain(results, numbered, now):
         return _record_at_once(results, now, standing)
     with transaction() as session:
         ordered = sorted(results, key=lambda one: one.lease.batch_id)
         mine = _hold(session, ordered, now)
+        if again:  # the batches are locked: a first try that was still under way has come to its end
+            ordered = [_without_recorded(session, one) for one in ordered]
         held = [one for one in ordered if one.lease.batch_id in mine]
+        # Whose end was written the first time is not held any more, and nobody has taken it from us.
+        lost = {one.lease.batch_id for one in ordered if not (again and one.parting is not None and not one.rows)} - mine
         if not held:
-            return {one.lease.batch_id for one in ordered}
+            return lost
         outcomes.append(session, [(one.lease.batch_id, one.rows) for one in held], now)
         if numbered:
             theirs = ((row[4], row[3], one.lease.batch_id, row[0]) for one in held for row in one.rows if row[4] in numbered)
@@ -240,7 +244,7 @@ def record_many(results: Collection[Results], *, numbered: Collection[str] = (),
         for dispatch_id in sorted(counts):
             tallies.add(session, dispatch_id, counts[dispatch_id])
     _touches.update(dict.fromkeys(touched, now))
-    return {one.lease.batch_id for one in ordered} - {one.lease.batch_id for one in held}
+    return lost
 
 
 def _is_plain(results: Collection[Results], numbered: Collection[str], now: datetime) -> bool:
@@ -261,16 +265,14 @@ def _record_at_once(results: Collection[Results], now: datetime, standing: Stand
     return {one.lease.batch_id for one in results} - mine
 
 
-def without_recorded(results: Iterable[Results]) -> list[Results]:
-    """The same without the ends that are in the database already: a commit whose answer was lost may have been one."""
-    found = []
-    for one in results:
-        known = set(db.session.execute(select(Outcome.recipient_id).where(
-            Outcome.batch_id == one.lease.batch_id, Outcome.recipient_id.in_([row[0] for row in one.rows]))).scalars())
-        fresh = {row[0]: row for row in reversed(one.rows) if row[0] not in known}  # a line that answers twice: the first counts
-        found.append(Results(one.lease, list(fresh.values()), one.parting))
-    db.session.rollback()
-    return found
+def _without_recorded(session: Session, one: Results) -> Results:
+    """The same without the ends that are in the database already; of two ends of one recipient the first counts."""
+    known = set(outcomes.recorded(session, one.lease.batch_id).tolist())
+    fresh: dict[int, outcomes.Row] = {}
+    for row in one.rows:
+        if row[0] not in known:
+            fresh.setdefault(row[0], row)
+    return Results(one.lease, list(fresh.values()), one.parting)
 
 
 def _at_its_end(one: Results) -> bool:

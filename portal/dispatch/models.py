@@ -83,19 +83,23 @@ class Batch(Base):
     __table_args__ = (Index("ix_batch_due", "channel", "state", "lane", "id"), Index("ix_batch_dispatch", "dispatch_id", "state"))
 
 
-class Outcome(Base):
-    """The end of one hand-over: append-only, once for each recipient of a batch. `carrier`: who carried it, by the name that the
-    settings give; `audiences`: the recipient's, as they were then."""
+class OutcomePage(Base):
+    """The ends of hand-overs of one batch that were written together and are alike in status, code and carrier: append-only, each
+    recipient of a batch once. `carrier`: who carried them, by the name that the settings give. The long columns are read and
+    made by :mod:`portal.dispatch.outcomes`: who they are, in the order in which they ended, of whom `first` is the first; the
+    audiences of each as they were then; the carrier's numbers of the messages, a line each, empty where none has one."""
 
-    __tablename__ = "outcome"
+    __tablename__ = "outcome_page"
     batch_id: Mapped[int] = mapped_column(BigId, primary_key=True, autoincrement=False)
-    recipient_id: Mapped[int] = mapped_column(BigId, primary_key=True, autoincrement=False)
+    first: Mapped[int] = mapped_column(BigId, primary_key=True, autoincrement=False)
+    at: Mapped[datetime] = mapped_column(UtcDateTime)
     status: Mapped[str] = mapped_column(String(12))
     code: Mapped[str] = mapped_column(String(40))
-    carrier_id: Mapped[str] = mapped_column(String(64))
-    at: Mapped[datetime] = mapped_column(UtcDateTime)
-    carrier: Mapped[str] = mapped_column(String(20), default="", server_default="")
-    audiences: Mapped[int] = mapped_column(BigInteger, default=0, server_default="0")
+    carrier: Mapped[str] = mapped_column(String(20))
+    size: Mapped[int] = mapped_column(Integer)
+    recipients: Mapped[bytes] = mapped_column(LargeBinary)
+    audiences: Mapped[bytes] = mapped_column(LargeBinary)
+    carrier_ids: Mapped[str] = mapped_column(Text)
 
 
 class Receipt(Base):

@@ -8,17 +8,20 @@ from __future__ import annotations
 
 import uuid
 from collections import Counter
+from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import and_, func, or_, select, update
+import numpy as np
+from sqlalchemy import case, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from portal import current_settings
+from portal.core.arrays import read
 from portal.core.clock import utcnow
 from portal.core.db import transaction
-from portal.dispatch import tallies
-from portal.dispatch.models import BATCH_DONE, OVERDUE, SMS, Batch, Delivery, Outcome
+from portal.dispatch import outcomes, tallies
+from portal.dispatch.models import BATCH_DONE, OVERDUE, SMS, Batch, Delivery, OutcomePage
 from portal.dispatch.receipts import FOLD_LOCK, by_key
 
 #: Batches counted in one transaction, and transactions of one call.
@@ -67,16 +70,14 @@ def step() -> int:
     return len(batches)
 
 
-def _silent(session: Session, batch_ids: list[int]) -> Any:
+def _silent(session: Session, batch_ids: list[int]) -> Iterator[tuple[int, int, str | None, int]]:
     """(batch, audiences, the furthest stage, how many) of those who were accepted and of whom nothing final was heard."""
-    same = and_(Delivery.batch_id == Outcome.batch_id, Delivery.recipient_id == Outcome.recipient_id)
-    return session.execute(
-        select(Outcome.batch_id, Outcome.audiences, Delivery.status, func.count())
-        .outerjoin(Delivery, same)
-        .where(
-            Outcome.batch_id.in_(batch_ids),
-            Outcome.status == tallies.ACCEPTED,
-            or_(Delivery.status.is_(None), Delivery.status == "sent"),
-        )
-        .group_by(Outcome.batch_id, Outcome.audiences, Delivery.status)
-    ).all()
+    final = case((Delivery.status == "sent", 0), else_=1)
+    heard = read(session, select(Delivery.batch_id, Delivery.recipient_id, final).where(Delivery.batch_id.in_(batch_ids)))
+    by_batch = {batch_id: heard[heard[:, 0] == batch_id, 1:] for batch_id in batch_ids}
+    for page in outcomes.pages(session, batch_ids, OutcomePage.status == tallies.ACCEPTED):
+        theirs = by_batch[page.batch_id]
+        told, sent = np.isin(page.recipients, theirs[:, 0]), np.isin(page.recipients, theirs[theirs[:, 1] == 0, 0])
+        for stage, those in ((None, ~told), ("sent", sent)):
+            for audiences, n in zip(*np.unique(page.audiences[those], return_counts=True), strict=True):
+                yield page.batch_id, int(audiences), stage, int(n)

@@ -12,8 +12,8 @@ from sqlalchemy import func, select
 from portal.channels.speakers import registry
 from portal.core.clock import utcnow
 from portal.core.db import db
-from portal.dispatch import tallies
-from portal.dispatch.models import CHANNELS, EXPIRED, PLANNING, READY, RUNNING, STOPPED, Batch, Delivery, Dispatch, Outcome, Tally
+from portal.dispatch import outcomes, tallies
+from portal.dispatch.models import CHANNELS, EXPIRED, PLANNING, READY, RUNNING, STOPPED, Batch, Delivery, Dispatch, Tally
 from portal.dispatch.recipients import unpack
 from portal.subscribers import audiences
 
@@ -206,7 +206,7 @@ def horns(dispatch_id: uuid.UUID) -> list[Horn]:
     """Every loudspeaker of a dispatch with what is known of it, those that gave no sign first."""
     batches = db.session.execute(select(Batch.id, Batch.recipients).where(Batch.dispatch_id == dispatch_id)).all()
     batch_ids = [b.id for b in batches]
-    outcomes = {o.recipient_id: o for o in db.session.execute(select(Outcome).where(Outcome.batch_id.in_(batch_ids))).scalars()}
+    ends = {i: page for page in outcomes.pages(db.session, batch_ids) for i in page.recipients.tolist()}
     deliveries = {
         d.recipient_id: d for d in db.session.execute(select(Delivery).where(Delivery.batch_id.in_(batch_ids))).scalars()
     }
@@ -216,7 +216,7 @@ def horns(dispatch_id: uuid.UUID) -> list[Horn]:
     unsent = dispatch.state if dispatch.ended_at and dispatch.state in (STOPPED, EXPIRED) else "pending"
     found = []
     for i in ids:
-        known = deliveries.get(i) or outcomes.get(i)
+        known = deliveries.get(i) or ends.get(i)
         found.append(
             Horn(speakers.get(i), known.status if known else unsent, known.code if known else "", known.at if known else None)
         )

@@ -23,8 +23,9 @@ from sqlalchemy.orm import Session
 
 from portal.core.clock import utcnow
 from portal.core.db import db, insert_into, transaction
-from portal.dispatch import late, receipt_log, tallies
-from portal.dispatch.models import OVERDUE, READY, SMS, Batch, Carried, Delivery, Outcome, Receipt, StrayReceipt
+from portal.dispatch import late, outcomes, receipt_log, tallies
+from portal.dispatch.models import OVERDUE, READY, SMS, Batch, Carried, Delivery, Receipt, StrayReceipt
+from portal.dispatch.outcomes import End
 from portal.dispatch.receipt_log import Row, Together
 from portal.dispatch.recipients import unpack
 
@@ -147,8 +148,9 @@ class _Page:
 @dataclass
 class _Sorted:
     """A page taken apart. `furthest`: per message the receipt that goes furthest beyond what was known; `folded`: ids of all that
-    are done with; `strays`: those of no message."""
+    are done with; `strays`: those of no message; `ends`: what became of handing the messages over, as far as it is known."""
 
+    ends: dict[Key, End]
     furthest: dict[Key, Any] = field(default_factory=dict)
     folded: list[int] = field(default_factory=list)
     strays: list[Any] = field(default_factory=list)
@@ -162,7 +164,7 @@ def by_key() -> list[Any]:
 
 
 def _query() -> Any:
-    """One page with all that decides about it: the message, its batch, its outcome, what was folded before."""
+    """One page with what decides about it, but for outcomes: the message, its batch, what was folded before."""
     page = select(Receipt).where(Receipt.id > bindparam("after")).order_by(Receipt.id).limit(bindparam("size")).subquery()
     numbered = page.c.batch_id == 0
     batch_id = case((numbered, Carried.batch_id), else_=page.c.batch_id)
@@ -173,12 +175,11 @@ def _query() -> Any:
             page.c.batch_id.label("told_batch"), page.c.recipient_id.label("told_recipient"),
             batch_id.label("batch_id"), recipient_id.label("recipient_id"),
             Batch.dispatch_id, Batch.region_code, Batch.language, Batch.channel, Batch.state,
-            Outcome.audiences, Outcome.status.label("ended"), Delivery.status.label("was"), Delivery.code.label("was_code"),
+            Delivery.status.label("was"), Delivery.code.label("was_code"),
         )
         .select_from(page)
         .outerjoin(Carried, and_(numbered, Carried.carrier == page.c.carrier, Carried.carrier_id == page.c.carrier_id))
         .outerjoin(Batch, Batch.id == batch_id)
-        .outerjoin(Outcome, and_(Outcome.batch_id == batch_id, Outcome.recipient_id == recipient_id))
         .outerjoin(Delivery, and_(Delivery.batch_id == batch_id, Delivery.recipient_id == recipient_id))
         .order_by(page.c.id)
     )
@@ -204,22 +205,23 @@ def _fold_page(after: int) -> _Page | None:
         if not rows:
             return None
         found = _sort(session, rows, utcnow())
-        _write(session, found.furthest)
+        _write(session, found)
         _put_aside(session, found.strays)
         _delete(session, found.folded)
         return _Page(len(rows), len(found.folded), rows[-1].id)
 
 
 def _sort(session: Session, rows: Sequence[Any], now: datetime) -> _Sorted:
-    found, members = _Sorted(), _Members(session)
+    found, members = _Sorted(_ends(session, rows)), _Members(session)
     for r in rows:
+        unknown = r.channel == SMS and (r.batch_id, r.recipient_id) not in found.ends
         if r.dispatch_id is None:
             if not r.told_batch and now - r.at < _UNKNOWN_FOR:
                 continue
             found.strays.append(r)
-        elif r.audiences is None and r.channel == SMS and r.state == READY:
+        elif unknown and r.state == READY:
             continue  # its outcome is under way, and says whom it counts for
-        elif r.audiences is None and r.channel == SMS and r.recipient_id not in members.of(r.batch_id):
+        elif unknown and r.recipient_id not in members.of(r.batch_id):
             found.strays.append(r)
         else:
             best = found.furthest.get((r.batch_id, r.recipient_id))
@@ -228,6 +230,14 @@ def _sort(session: Session, rows: Sequence[Any], now: datetime) -> _Sorted:
                 found.furthest[r.batch_id, r.recipient_id] = r
         found.folded.append(r.id)
     return found
+
+
+def _ends(session: Session, rows: Sequence[Any]) -> dict[Key, End]:
+    wanted: dict[int, set[int]] = {}
+    for r in rows:
+        if r.dispatch_id is not None:
+            wanted.setdefault(r.batch_id, set()).add(r.recipient_id)
+    return outcomes.ends_of(session, wanted)
 
 
 class _Members:
@@ -244,15 +254,18 @@ class _Members:
         return self._known[batch_id]
 
 
-def _write(session: Session, furthest: dict[Key, Any]) -> None:
+def _write(session: Session, found: _Sorted) -> None:
+    furthest, ends = found.furthest, found.ends
     if not furthest:
         return
     counts: dict[Any, Counter[tallies.Key]] = {}
-    unrecorded = late.went_out(session, (r for r in furthest.values() if r.ended is None and r.was is None and r.channel == SMS))
+    unrecorded = late.went_out(session, (r for key, r in furthest.items()
+                                         if key not in ends and r.was is None and r.channel == SMS))
     for key, r in furthest.items():
         counter = counts.setdefault(r.dispatch_id, Counter())
-        place, mask = (r.region_code, r.language), r.audiences or unrecorded.get(key, 0)
-        if r.state == OVERDUE and r.ended == tallies.ACCEPTED and r.was in tallies.SILENT:
+        ended = ends.get(key) or End("", unrecorded.get(key, 0))
+        place, mask = (r.region_code, r.language), ended.audiences
+        if r.state == OVERDUE and ended.status == tallies.ACCEPTED and r.was in tallies.SILENT:
             counter[*place, tallies.SILENT[r.was], mask] -= 1
             if r.status in tallies.SILENT:
                 counter[*place, tallies.SILENT[r.status], mask] += 1

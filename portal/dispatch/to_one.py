@@ -12,7 +12,8 @@ from itertools import islice
 from sqlalchemy import select
 
 from portal.core.db import db
-from portal.dispatch.models import Batch, Delivery, Dispatch, Outcome
+from portal.dispatch import outcomes
+from portal.dispatch.models import Batch, Delivery, Dispatch
 
 #: Dispatches that are looked through, the newest; ids in one statement.
 MOST, CHUNK = 100, 1000
@@ -20,7 +21,7 @@ MOST, CHUNK = 100, 1000
 
 @dataclass(frozen=True, slots=True)
 class Sent:
-    """`status`: what became of handing it over, see :class:`Outcome`; `later`: the furthest that receipts told, or empty."""
+    """`status`: what became of handing it over, see :class:`OutcomePage`; `later`: the furthest that receipts told, or empty."""
 
     bulletin_id: uuid.UUID
     at: datetime
@@ -35,11 +36,11 @@ def texts_to(subscriber_id: int, most: int = MOST) -> list[Sent]:
         newest.order_by(Dispatch.created_at.desc(), Dispatch.id.desc()).limit(most))}
     found, batches = list[Sent](), _batches(list(dispatches))
     while of := dict(islice(batches, CHUNK)):
-        rows = db.session.execute(
-            select(Outcome.batch_id, Outcome.at, Outcome.status, Delivery.status)
-            .outerjoin(Delivery, (Delivery.batch_id == Outcome.batch_id) & (Delivery.recipient_id == Outcome.recipient_id))
-            .where(Outcome.batch_id.in_(list(of)), Outcome.recipient_id == subscriber_id))
-        found += [Sent(dispatches[of[batch_id]], at, status, later or "") for batch_id, at, status, later in rows]
+        later = dict(db.session.execute(select(Delivery.batch_id, Delivery.status).where(
+            Delivery.batch_id.in_(list(of)), Delivery.recipient_id == subscriber_id)).all())
+        pages = outcomes.pages(db.session, of, outcomes.may_name(db.session, subscriber_id))
+        found += [Sent(dispatches[of[page.batch_id]], page.at, page.status, later.get(page.batch_id, ""))
+                  for page in pages if subscriber_id in page.recipients]
     return sorted(found, key=lambda sent: sent.at, reverse=True)
 
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
+import numpy as np
+from sqlalchemy import select
 
-from sqlalchemy import ColumnElement, func, literal, select
-
+from portal.core.arrays import among, read
+from portal.core.db import db
 from portal.subscribers.matter import Matter
 from portal.subscribers.models import Subscriber
 
@@ -13,10 +14,16 @@ from portal.subscribers.models import Subscriber
 AWAKE = -1
 
 
-def hour(subscriber_id: Any, matter: Matter) -> ColumnElement[int]:
-    """A column for another capability's query: the hour at which the quiet hours of the person end whose id that column holds, or
-    AWAKE. Each is looked up by their key."""
-    if matter.hour is None:
-        return literal(AWAKE)
-    asleep = select(Subscriber.quiet_to).where(Subscriber.id == subscriber_id, matter.quiet())
-    return func.coalesce(asleep.scalar_subquery(), AWAKE)
+def hours(ids: np.ndarray, matter: Matter) -> np.ndarray:
+    """For each of `ids` the hour at which the quiet hours of that person end, or AWAKE."""
+    found = np.full(len(ids), AWAKE)
+    if matter.hour is None or not len(ids):
+        return found
+    asleep = read(db.session, select(Subscriber.id, Subscriber.quiet_to).where(
+        among(db.session, Subscriber.id, ids), matter.quiet()))
+    asleep = asleep[np.argsort(asleep[:, 0])]
+    places = np.searchsorted(asleep[:, 0], ids)
+    known = places < len(asleep)
+    known[known] = asleep[places[known], 0] == ids[known]
+    found[known] = asleep[places[known], 1]
+    return found

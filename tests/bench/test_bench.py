@@ -79,7 +79,7 @@ def test_what_is_recorded_is_what_the_bare_appending_appends(rig, tmp_path):
     _seconds, rows = recording.record(rig, SHARE)
     assert len({(batch, recipient) for batch, recipient, *_ in rows}) == TOLD
     batches = sorted({row[0] for row in rows})
-    kept = rig.one("SELECT count(*) FROM outcome WHERE batch_id = ANY(%s) AND status = 'accepted'", batches)
+    kept = rig.one("SELECT sum(size) FROM outcome_page WHERE batch_id = ANY(%s) AND status = 'accepted'", batches)
     assert kept == TOLD
     assert rig.one("SELECT count(*) FROM batch WHERE id = ANY(%s) AND state <> 'done'", batches) == 0
     for key in (False, True):

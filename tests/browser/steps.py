@@ -6,6 +6,7 @@ from playwright.sync_api import Page, expect
 
 from portal.identity.demo import PASSWORD
 from tests.chromium import assert_accessible, assert_fits
+from tests.ends import COLUMNS, spread
 from tests.waiting import until
 from tests.whole.machine import Machine
 
@@ -83,10 +84,10 @@ def told(machine: Machine, number: str, position: int) -> list[bytes]:
 
 
 def horns_heard(machine: Machine, number: str, position: int) -> set[int]:
-    return {row[0] for row in machine.rows(
-        "SELECT o.recipient_id FROM outcome o JOIN batch ON batch.id = o.batch_id JOIN dispatch d ON d.id = batch.dispatch_id"
-        " JOIN bulletin b ON b.id = d.bulletin_id WHERE d.channel = 'speakers' AND o.status = 'accepted'"
-        " AND b.warning_number = :number AND b.position = :position", number=number, position=position)}
+    return {one.recipient_id for one in spread(machine.rows(
+        f"SELECT {COLUMNS} FROM outcome_page JOIN batch ON batch.id = batch_id JOIN dispatch d ON d.id = batch.dispatch_id"
+        " JOIN bulletin b ON b.id = d.bulletin_id WHERE d.channel = 'speakers' AND status = 'accepted'"
+        " AND b.warning_number = :number AND b.position = :position", number=number, position=position))}
 
 
 # -- without a mouse ---------------------------------------------------------------------------------------

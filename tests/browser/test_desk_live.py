@@ -12,11 +12,10 @@ from sqlalchemy import select
 
 from portal import create_app
 from portal.config import Settings
-from portal.core.clock import utcnow
 from portal.core.db import db, transaction
 from portal.dispatch import plan
 from portal.dispatch.issue import issue
-from portal.dispatch.models import Batch, Dispatch, Outcome
+from portal.dispatch.models import Batch, Dispatch
 from portal.identity import demo as accounts
 from portal.identity.models import Account
 from portal.models import Base
@@ -24,6 +23,7 @@ from portal.warnings.models import CANCEL
 from tests import district
 from tests.chromium import DESKTOP, PHONE, assert_accessible, assert_fits
 from tests.district import DISTRICT, LIULIAN
+from tests.ends import put
 
 
 def person(name: str) -> Account:
@@ -53,7 +53,7 @@ def settle() -> None:
     with transaction() as session:
         batch = session.execute(select(Batch.id).where(Batch.channel == "speakers").order_by(Batch.id)).scalars().first()
         for ident, (status, code) in enumerate((("failed", "address"), ("accepted", "")), start=1):
-            session.add(Outcome(batch_id=batch, recipient_id=ident, status=status, code=code, carrier_id="", at=utcnow()))
+            put(session, batch, (ident, status, code))
         for dispatch in session.execute(select(Dispatch).where(Dispatch.channel == "sms")).scalars():
             dispatch.last_error = "http_503"
 

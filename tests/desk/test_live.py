@@ -30,6 +30,7 @@ from tests import district
 from tests.desk.conftest import Seat
 from tests.dispatch.offices import SmsDesk
 from tests.district import DISTRICT, KENGZI, LIULIAN, PINGSHAN
+from tests.ends import put
 
 Sit = Callable[..., Seat]
 
@@ -348,11 +349,10 @@ def test_horns_are_grouped_by_what_they_did_and_the_silent_ones_come_first(peopl
     bulletin = people.issue()
     plan_all()
     ids = [h.speaker.id for h in progress.horns(dispatch_of(bulletin, "speakers").id)]
-    from portal.dispatch.models import Batch, Outcome
+    from portal.dispatch.models import Batch
     with transaction() as session:
         batch = session.execute(select(Batch.id).where(Batch.channel == "speakers")).scalar_one()
-        session.add(Outcome(batch_id=batch, recipient_id=ids[0], status="accepted", code="", carrier_id="", at=utcnow()))
-        session.add(Outcome(batch_id=batch, recipient_id=ids[1], status="failed", code="address", carrier_id="", at=utcnow()))
+        put(session, batch, (ids[0], "accepted"), (ids[1], "failed", "address"))
     viewer = seat(people.viewer)
     heads = [re.sub(r"\s+", " ", h.text_content()).strip()
              for h in lxml.html.fromstring(viewer.get(of(bulletin) + "horns").text).xpath("//h2")]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import uuid
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import timedelta
@@ -16,10 +17,10 @@ from sqlalchemy.exc import IntegrityError, OperationalError
 
 from portal.core.clock import utcnow
 from portal.core.db import Standing, db, driver_cursor, transaction
-from portal.dispatch import at_once, ending, lease, tallies
+from portal.dispatch import at_once, ending, lease, outcomes, tallies
 from portal.dispatch.bulk.books import Books
 from portal.dispatch.lease import Lease, Parting, Results
-from portal.dispatch.models import DONE, READY, RUNNING, Batch, Dispatch, Outcome, Tally
+from portal.dispatch.models import DONE, READY, RUNNING, Batch, Dispatch, OutcomePage, Tally
 from portal.dispatch.recipients import pack
 from tests.dispatch.bulk.test_keeper import database_url  # noqa: F401  (a fixture)
 from tests.waiting import until
@@ -53,7 +54,7 @@ def begin(ids: Sequence[uuid.UUID], batches: Sequence[tuple[int, int, int]]) -> 
     """Nothing but these batches: (dispatch, how many of it, the fence that it has); their leases."""
     found = []
     with transaction() as session:
-        for table in (Outcome, Tally, Batch):
+        for table in (OutcomePage, Tally, Batch):
             session.execute(delete(table))
         session.execute(update(Dispatch).values(
             state=RUNNING, planned_at=NOW, ended_at=None, moved_at=None, first_at=None, last_at=None))
@@ -71,7 +72,7 @@ def begin(ids: Sequence[uuid.UUID], batches: Sequence[tuple[int, int, int]]) -> 
 def left() -> list[list[tuple]]:
     """All that is written down of them."""
     found = [db.session.execute(select(table.__table__).order_by(*table.__table__.primary_key)).all()
-             for table in (Outcome, Tally, Batch, Dispatch)]
+             for table in (OutcomePage, Tally, Batch, Dispatch)]
     db.session.rollback()
     return [[tuple(row) for row in rows] for rows in found]
 
@@ -121,21 +122,40 @@ def some(held: Lease, *recipients: int, over: bool = False) -> Results:
     return Results(held, [(i, tallies.ACCEPTED, "", f"N{i}", "a", 1) for i in recipients], Parting() if over else None)
 
 
-def of_batch(batch_id: int) -> set[int]:
-    found = set(db.session.scalars(select(Outcome.recipient_id).where(Outcome.batch_id == batch_id)))
+def of_batch(batch_id: int) -> list[int]:
+    """Who has an end, in the order of writing."""
+    found = [i for page in outcomes.pages(db.session, [batch_id]) for i in page.recipients.tolist()]
     db.session.rollback()
     return found
 
 
-def test_who_is_written_twice_leaves_nothing_of_all(dispatches, standing):
+def test_what_is_written_twice_leaves_nothing_of_all(dispatches, standing):
     first, second = begin(dispatches, [(0, 3, FENCE), (0, 3, FENCE)])
-    lease.record_many([some(first, 0)], standing=standing)
+    lease.record_many([some(first, 0, 1)], standing=standing)
     before = left()
     with pytest.raises(IntegrityError):
-        lease.record_many([some(first, 1, 0, over=True), some(second, 0, over=True)], standing=standing)
+        lease.record_many([some(first, 0, 1, over=True), some(second, 0, over=True)], standing=standing)
     assert left() == before
-    lease.record_many([some(first, 1, over=True), some(second, 0, over=True)], standing=standing)
-    assert (of_batch(1), of_batch(2)) == ({0, 1}, {0})
+    lease.record_many([some(first, 2, over=True), some(second, 0, over=True)], standing=standing)
+    assert (of_batch(1), of_batch(2)) == ([0, 1, 2], [0])
+
+
+@pytest.mark.parametrize("over", [False, True])
+def test_a_second_try_waits_for_the_first_that_is_still_under_way_and_writes_what_that_did_not(dispatches, over):
+    (held,) = begin(dispatches, [(0, 3, FENCE)])
+    ends = [at_once.Ends(held.batch_id, FENCE, held.dispatch_id, some(held, 1, 0).rows, over, Counter())]
+    lost: list[set[int]] = []
+    second = threading.Thread(target=in_a_context(
+        lambda: lost.append(lease.record_many([some(held, 1, 0, *([] if over else [2]), over=True)], again=True))))
+    with transaction() as session, driver_cursor(session) as cursor:
+        at_once.write(cursor, ends, NOW, NOW)  # nobody has heard of it yet
+        second.start()
+        with db.engine.connect() as connection:
+            waits = text("SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()")
+            until(lambda: connection.execute(waits).scalar(), "the second waits")
+    second.join(60)
+    assert lost == [set()]
+    assert of_batch(held.batch_id) == ([1, 0] if over else [1, 0, 2])
 
 
 def test_what_ended_although_the_answer_was_lost_is_not_lost_and_what_another_has_is(dispatches):
@@ -229,7 +249,7 @@ def test_a_kept_connection_that_was_closed_costs_one_try_and_loses_nothing(dispa
         with pytest.raises(OperationalError):
             lease.record_many([some(held, recipient)], standing=standing)
         assert lease.record_many([some(held, recipient)], standing=standing) == set()
-    assert of_batch(held.batch_id) == {0, 1, 2}
+    assert of_batch(held.batch_id) == [0, 1, 2]
 
 
 def test_a_connection_that_was_kept_without_work_is_looked_at_before_it_is_used(dispatches, standing, monkeypatch):
@@ -238,4 +258,4 @@ def test_a_connection_that_was_kept_without_work_is_looked_at_before_it_is_used(
     cut_off()
     monkeypatch.setattr(Standing, "KEPT_SECONDS", -1.0)
     assert lease.record_many([replace(some(held, 1), parting=Parting())], standing=standing) == set()
-    assert of_batch(held.batch_id) == {0, 1}
+    assert of_batch(held.batch_id) == [0, 1]

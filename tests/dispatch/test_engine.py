@@ -17,7 +17,7 @@ from portal.core.db import db, transaction
 from portal.core.errors import Conflict, Forbidden
 from portal.dispatch import lease, plan, progress, receipts, stop, tallies
 from portal.dispatch.bulk import books
-from portal.dispatch.models import Batch, Delivery, Dispatch, Outcome, Tally
+from portal.dispatch.models import Batch, Delivery, Dispatch, OutcomePage, Tally
 from portal.identity.rights import APPROVER, DRAFTER
 from portal.subscribers import store
 from portal.warnings import bulletins
@@ -25,6 +25,7 @@ from portal.warnings.models import CANCEL
 from tests import district
 from tests.dispatch.conftest import dispatch_of
 from tests.dispatch.offices import ToldLine
+from tests.ends import ends
 from tests.sms.conftest import carrier, carrier_process, twilio_settings  # noqa: F401  (fixtures)
 
 
@@ -35,12 +36,7 @@ def counts(bulletin, channel="sms"):
 
 def recounted(bulletin):
     """The same from the outcomes themselves."""
-    rows = db.session.execute(
-        select(Outcome.status)
-        .join(Batch, Batch.id == Outcome.batch_id)
-        .where(Batch.dispatch_id == dispatch_of(bulletin).id)
-    ).scalars()
-    return Counter(rows)
+    return Counter(one.status for one in ends(Batch.dispatch_id == dispatch_of(bulletin).id))
 
 
 def test_a_warning_is_sent_once_to_everybody_and_the_page_is_published(workshop, issued):
@@ -83,15 +79,9 @@ def test_red_overtakes_a_blue_that_is_running_within_one_batch(make_app):
         for bulletin in (blue, drill, red):
             assert counts(bulletin).ends["accepted"] == counts(bulletin).planned > 0
         workshop.close()
-        order = [
-            row.dispatch_id
-            for row in db.session.execute(
-                select(Batch.dispatch_id, Outcome.at)
-                .join(Outcome, Outcome.batch_id == Batch.id)
-                .where(Batch.channel == "sms")
-                .order_by(Outcome.at)
-            )
-        ]
+        order = list(db.session.scalars(
+            select(Batch.dispatch_id).join(OutcomePage, OutcomePage.batch_id == Batch.id).where(Batch.channel == "sms")
+            .order_by(OutcomePage.at)))
         kinds = [k for k, _ in itertools.groupby(order)]
         assert kinds == [dispatch_of(b).id for b in (blue, red, blue, drill)]
 
@@ -175,7 +165,7 @@ def test_an_opt_out_counts_up_to_the_moment_of_sending(workshop, issued):
     store.opt_out(gone, source="test")
     workshop.finish()
     assert counts(bulletin).ends["opted_out"] == 1
-    assert db.session.get(Outcome, (first.id, gone)).status == "opted_out"
+    assert [one.status for one in ends(Batch.id == first.id) if one.recipient_id == gone] == ["opted_out"]
 
 
 @pytest.fixture
@@ -278,7 +268,7 @@ def test_numbers_that_cannot_be_opened_end_no_warning(workshop, issued, monkeypa
 def test_receipts_count_the_furthest_stage_in_any_order_and_doubled(workshop, data):
     """Folding any stream of receipts equals taking the furthest of each message."""
     with transaction() as session:
-        for table in (Delivery, Tally, Outcome, Batch):
+        for table in (Delivery, Tally, OutcomePage, Batch):
             session.execute(table.__table__.delete())
         from portal.dispatch.recipients import pack
 

@@ -14,11 +14,12 @@ from portal.dispatch import answers, issue, progress
 from portal.dispatch.bulk.office import Office
 from portal.dispatch.channels import SpeakerChannel, WebChannel
 from portal.dispatch.engine import Engine
-from portal.dispatch.models import Outcome, Receipt
+from portal.dispatch.models import Receipt
 from portal.regions import lookup
 from portal.warnings.models import CANCEL
 from tests import district
 from tests.dispatch.offices import ToldLine
+from tests.ends import ends
 from tests.speakers.conftest import KEY, own_mosquitto  # noqa: F401  (fixture)
 from tests.waiting import until
 
@@ -154,7 +155,5 @@ def test_an_engine_that_ends_in_the_middle_gives_its_batches_back_and_the_next_o
             second.stop()
         assert Counter(Counter(slow[0].taken + slow[1].taken).values()) == {1: 900}
         assert counts(bulletin, "sms").ends == {"accepted": 900}
-        assert db.session.execute(
-            select(func.count()).select_from(Outcome).where(Outcome.status == "accepted", Outcome.recipient_id > 0)
-        ).scalar_one() == 900
+        assert Counter(one.status for one in ends() if one.recipient_id > 0) == {"accepted": 900}
         assert utcnow() < bulletin.expires

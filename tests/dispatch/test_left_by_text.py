@@ -9,10 +9,11 @@ from portal.channels.sms import inbound
 from portal.channels.sms.models import SandboxMessage, SandboxText
 from portal.channels.sms.provider import Inbound
 from portal.core.db import db
-from portal.dispatch.models import Batch, Outcome
+from portal.dispatch.models import Batch
 from portal.dispatch.recipients import unpack
 from tests import district
 from tests.dispatch.conftest import dispatch_of
+from tests.ends import ends
 
 NUMBERS = [f"+8612900000{n:03d}" for n in range(1, 8)]
 
@@ -27,7 +28,7 @@ def test_a_stop_holds_for_batches_that_are_already_planned(workshop, issued):
     for number, body in leaving.items():
         assert inbound.receive("sandbox", Inbound(f"left {number}", number, body))
     workshop.finish()
-    outcomes = dict(db.session.execute(select(Outcome.recipient_id, Outcome.status)).all())
+    outcomes = {one.recipient_id: one.status for one in ends()}
     assert {number for number, i in ids.items() if outcomes[i] == "opted_out"} == set(leaving)
     told = db.session.execute(select(SandboxMessage.tail)).scalars().all()
     assert sorted(told) == sorted(number[-4:] for number in NUMBERS if number not in leaving), "their phones stay silent"

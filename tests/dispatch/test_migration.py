@@ -1,4 +1,5 @@
-"""Counts that were kept before they were told apart by audience go on, and lie together again where one goes back."""
+"""What was kept by earlier releases goes on, and is as it was where one goes back: counts that were not told apart by audience,
+and outcomes in a row each."""
 
 from __future__ import annotations
 
@@ -12,6 +13,7 @@ from flask import Flask
 
 from portal.core import migrate
 from portal.core.db import db
+from portal.dispatch import outcomes
 from tests.old_database import portal_at
 
 _ADD = "INSERT INTO tally (dispatch_id, region_code, language, key, n) VALUES (:id, '440310001001', 'zh', :key, :n)"
@@ -19,8 +21,15 @@ _ADD = "INSERT INTO tally (dispatch_id, region_code, language, key, n) VALUES (:
 
 @pytest.fixture
 def app(database_kind: str, request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Flask]:
-    """An application on a database of the last release but one."""
+    """An application on a database before counts were told apart by audience."""
     with portal_at("0013", database_kind, request, tmp_path) as made:
+        yield made
+
+
+@pytest.fixture
+def rows(database_kind: str, request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Flask]:
+    """The same, when outcomes had a row each."""
+    with portal_at("0014", database_kind, request, tmp_path) as made:
         yield made
 
 
@@ -47,3 +56,31 @@ def test_counts_go_on_and_are_added_up_where_one_goes_back(app: Flask) -> None:
     migrate.upgrade(app)
     assert migrate.differences(app) == []
     assert sorted(_run("SELECT key, n FROM tally")) == [("accepted", 13), ("planned", 10)]
+
+
+_COLUMNS = "batch_id, recipient_id, status, code, carrier_id, carrier, audiences, at"
+_END = f"INSERT INTO outcome ({_COLUMNS}) VALUES (:batch, :recipient, :status, :code, :number, :carrier, :audiences, :at)"
+_ALL = f"SELECT {_COLUMNS} FROM outcome ORDER BY batch_id, recipient_id"
+
+
+def test_outcomes_are_the_same_in_pages_and_in_rows_again(rows: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
+    for batch in range(1, 131):  # more than are in memory at a time
+        for recipient in range(batch % 4):
+            _run(_END, batch=batch, recipient=recipient * 2 ** (batch % 50), status=("accepted", "failed")[recipient % 2],
+                 code=("", "30003")[batch % 2], number=("", f"SM{batch}-{recipient}")[batch % 3 > 0],
+                 carrier=("", "east")[batch % 2], audiences=2**recipient * (batch % 5),
+                 at=f"2026-07-0{1 + recipient // 2} 08:00:00.123456")
+    before = _run(_ALL)
+    migrate.upgrade(rows)
+    assert migrate.differences(rows) == []
+    session = db.session
+    pages = list(outcomes.pages(session, range(1, 131)))
+    session.rollback()
+    assert sum(len(page.recipients) for page in pages) == len(before)
+    assert {(page.batch_id, i, page.status, page.code, page.carrier, mask) for page in pages
+            for i, mask in zip(page.recipients.tolist(), page.audiences.tolist(), strict=True)} == {
+                (batch, i, status, code, carrier, mask) for batch, i, status, code, _number, carrier, mask, _at in before}
+    migrate.downgrade(rows, "0014")
+    assert _run(_ALL) == before
+    migrate.upgrade(rows)
+    assert migrate.differences(rows) == []

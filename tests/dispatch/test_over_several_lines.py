@@ -5,27 +5,24 @@ from __future__ import annotations
 from collections import Counter
 
 import pytest
-from sqlalchemy import select
 
 from portal.channels.sms.lines.line import NOT_TAKEN, OPEN
-from portal.core.db import db
-from portal.dispatch.models import Batch, Outcome
+from portal.dispatch.models import Batch
 from portal.warnings.models import CANCEL
 from tests import district
 from tests.dispatch.conftest import dispatch_of
 from tests.dispatch.offices import ToldLine
+from tests.ends import ends
 
 AIM = {"regions": [district.PINGSHAN], "area": None, "audiences": [], "channels": ["sms"]}
 
 
 def carried(bulletin) -> dict[int, str]:
     """Who was told, and over which line."""
-    mine = select(Batch.id).where(Batch.dispatch_id == dispatch_of(bulletin).id)
-    said = select(Outcome.recipient_id, Outcome.carrier, Outcome.status).where(Outcome.batch_id.in_(mine))
-    rows = db.session.execute(said).all()
-    assert {status for _i, _carrier, status in rows} == {"accepted"}
-    assert len(rows) == len({i for i, _carrier, _status in rows})
-    return {i: carrier for i, carrier, _status in rows}
+    rows = ends(Batch.dispatch_id == dispatch_of(bulletin).id)
+    assert {one.status for one in rows} == {"accepted"}
+    assert len(rows) == len({one.recipient_id for one in rows})
+    return {one.recipient_id: one.carrier for one in rows}
 
 
 def test_an_all_clear_goes_the_way_of_its_warning(workshop, issued):

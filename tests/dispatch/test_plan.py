@@ -9,7 +9,7 @@ from sqlalchemy import select
 
 from portal.core.db import db
 from portal.dispatch import plan, progress, stop
-from portal.dispatch.models import Batch, Outcome
+from portal.dispatch.models import Batch
 from portal.dispatch.recipients import unpack
 from portal.identity.rights import APPROVER
 from portal.regions import codes, lookup
@@ -19,6 +19,7 @@ from portal.subscribers.models import Subscriber, SubscriberRegion
 from portal.warnings.models import CANCEL, UPDATE
 from tests import district
 from tests.dispatch.conftest import dispatch_of
+from tests.ends import ends
 
 
 def planned(bulletin, channel="sms"):
@@ -27,12 +28,7 @@ def planned(bulletin, channel="sms"):
 
 
 def reached(bulletin):
-    rows = db.session.execute(
-        select(Outcome.recipient_id)
-        .join(Batch, Batch.id == Outcome.batch_id)
-        .where(Batch.dispatch_id == dispatch_of(bulletin).id, Outcome.status == "accepted")
-    ).scalars()
-    return sorted(rows)
+    return sorted(one.recipient_id for one in ends(Batch.dispatch_id == dispatch_of(bulletin).id) if one.status == "accepted")
 
 
 def expected(regions, audiences=()):

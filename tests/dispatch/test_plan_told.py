@@ -7,13 +7,13 @@ from itertools import islice
 from pathlib import Path
 
 import pytest
-from sqlalchemy import insert, select, update
+from sqlalchemy import select, update
 
 from portal import current_settings
 from portal.core.clock import utcnow
 from portal.core.db import db, transaction
-from portal.dispatch import plan
-from portal.dispatch.models import BATCH_DONE, DONE, Batch, Dispatch, Outcome, Tally
+from portal.dispatch import outcomes, plan
+from portal.dispatch.models import BATCH_DONE, DONE, Batch, Dispatch, Tally
 from portal.dispatch.planning import told
 from portal.dispatch.planning.pieces import REACHED
 from portal.dispatch.recipients import unpack
@@ -40,13 +40,12 @@ def went_out(bulletin) -> dict[int, tuple[str, str, str, int]]:
     for batch in batches(bulletin):
         for i in unpack(batch.recipients).tolist():
             status, carrier = STATUSES[i % len(STATUSES)], CARRIERS[i % len(CARRIERS)]
-            rows.append({"batch_id": batch.id, "recipient_id": i, "status": status, "code": "", "carrier_id": "", "at": utcnow(),
-                         "carrier": carrier, "audiences": masks[i]})
+            rows.append((batch.id, [(i, status, "", "", carrier, masks[i])]))
             if status in REACHED:
                 reached[i] = (batch.region_code, batch.language, carrier, masks[i])
     with transaction() as session:
         mine = dispatch_of(bulletin).id
-        session.execute(insert(Outcome), rows)
+        outcomes.append(session, rows, utcnow())
         session.execute(update(Batch).where(Batch.dispatch_id == mine).values(state=BATCH_DONE))
         session.execute(update(Dispatch).where(Dispatch.id == mine).values(state=DONE, ended_at=utcnow()))
     return reached

@@ -15,10 +15,22 @@ from sqlalchemy import func, insert, select, update
 from portal.core.clock import utcnow
 from portal.core.db import db, transaction, uuid7
 from portal.dispatch import receipts, tallies
-from portal.dispatch.models import BATCH_DONE, READY, Batch, Carried, Delivery, Dispatch, Outcome, Receipt, StrayReceipt, Tally
+from portal.dispatch.models import (
+    BATCH_DONE,
+    READY,
+    Batch,
+    Carried,
+    Delivery,
+    Dispatch,
+    OutcomePage,
+    Receipt,
+    StrayReceipt,
+    Tally,
+)
 from portal.dispatch.recipients import pack
 from portal.warnings.models import Bulletin
 from tests import district
+from tests.ends import ends, put
 
 PEOPLE, MASKS = range(1, 7), {1: 1, 2: 3, 3: 2, 4: 0, 5: 5, 6: 1}
 
@@ -29,7 +41,7 @@ class Bench:
     def __init__(self, state: str = READY) -> None:
         district.forget()
         with transaction() as session:
-            for table in (Delivery, Tally, Outcome, Carried, Receipt, StrayReceipt, Batch):
+            for table in (Delivery, Tally, OutcomePage, Carried, Receipt, StrayReceipt, Batch):
                 session.execute(table.__table__.delete())
             self.dispatch = uuid7()
             _dispatch(session, self.dispatch)
@@ -42,12 +54,10 @@ class Bench:
     def say(self, who: int, status: str, code: str = "") -> None:
         receipts.record_many([(self.batch, who, status, code)])
 
-    def record(self, *people: int) -> None:
+    def record(self, *people: int, status: str = "accepted") -> None:
         """The hand-overs of these people are recorded."""
         with transaction() as session:
-            session.execute(insert(Outcome), [
-                {"batch_id": self.batch, "recipient_id": i, "status": "accepted", "code": "", "carrier_id": f"n{i}",
-                 "at": utcnow(), "carrier": "smpp", "audiences": MASKS[i]} for i in people])
+            put(session, self.batch, *((i, status, "", f"n{i}", "smpp", MASKS[i]) for i in people))
 
     def number(self, *people: int) -> None:
         with transaction() as session:
@@ -209,10 +219,10 @@ def test_who_counts_as_never_sent_and_of_whom_the_carrier_reports_counts_as_unce
     bench.say(1, "delivered")
     bench.say(99, "delivered")
     bench.fold()
-    outcome = db.session.execute(select(Outcome)).scalar_one()
+    (outcome,) = ends()
     assert (outcome.recipient_id, outcome.status, outcome.carrier, outcome.carrier_id) == (1, "uncertain", "twilio", "SM1")
-    ends = {key: n for key, n in db.session.execute(select(Tally.key, Tally.n)) if n and "/" not in key}
-    assert ends == {ended: len(PEOPLE) - 1, "uncertain": 1}
+    counted = {key: n for key, n in db.session.execute(select(Tally.key, Tally.n)) if n and "/" not in key}
+    assert counted == {ended: len(PEOPLE) - 1, "uncertain": 1}
     assert bench.stages() == {("delivered", 0): 1}
 
 

@@ -12,6 +12,7 @@ from typing import Any
 
 from portal.config import ROOT
 from portal.warnings.models import CANCEL
+from tests.ends import COLUMNS, spread
 from tests.faults import checks, days
 from tests.faults.days import Day, Scene
 from tests.faults.gateways import WAITS
@@ -89,8 +90,9 @@ def _receipts_are_found(scene: Scene, centre: Centre) -> None:
     """Each by the centre's number alone: of whoever was accepted; those of lost copies are kept, for minutes as ones that may
     still be found, then as strays."""
     house, taken = scene.house, {m["id"] for m in centre.messages()}
-    ours = {row[0] for row in house.rows("SELECT carrier_id FROM outcome o JOIN batch b ON b.id = o.batch_id"
-                                         " WHERE b.channel = 'sms' AND o.status = 'accepted'")}
+    ours = {one.carrier_id for one in spread(house.rows(
+        f"SELECT {COLUMNS} FROM outcome_page JOIN batch b ON b.id = batch_id"
+        " WHERE b.channel = 'sms' AND status = 'accepted'"))}
     if strange := ours - taken:
         scene.day.wrong.append(f"{len(strange)} have numbers that the centre never gave")
 

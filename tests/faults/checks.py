@@ -10,6 +10,7 @@ from portal.core.db import db
 from portal.dispatch.recipients import unpack
 from portal.subscribers import store
 from portal.warnings.models import CANCEL, Bulletin
+from tests.ends import COLUMNS, spread
 from tests.faults.doubles import Copy, copy_of
 from tests.faults.house import House
 
@@ -44,10 +45,10 @@ def read(house: House, bulletin: Bulletin, messages: list[dict[str, Any]]) -> To
                       " WHERE d.channel = 'sms' AND d.bulletin_id = :b", b=_key(house, bulletin))
     planned = Counter(int(i) for _id, packed in rows for i in unpack(bytes(packed)))
     outcomes: dict[int, list[str]] = defaultdict(list)
-    for recipient, status in house.rows(
-            "SELECT o.recipient_id, o.status FROM outcome o JOIN batch b ON b.id = o.batch_id"
-            " JOIN dispatch d ON d.id = b.dispatch_id WHERE d.channel = 'sms' AND d.bulletin_id = :b", b=_key(house, bulletin)):
-        outcomes[recipient].append(status)
+    for one in spread(house.rows(
+            f"SELECT {COLUMNS} FROM outcome_page JOIN batch b ON b.id = batch_id"
+            " JOIN dispatch d ON d.id = b.dispatch_id WHERE d.channel = 'sms' AND d.bulletin_id = :b", b=_key(house, bulletin))):
+        outcomes[one.recipient_id].append(one.status)
     with house.app.app_context():
         numbers = store.phones(sorted(planned))
         db.session.rollback()

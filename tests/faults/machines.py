@@ -52,7 +52,7 @@ def full_disk(scene: Scene) -> None:
                 last, since = now, time.monotonic()
             time.sleep(0.1)
         handed_over = house.carrier.taken
-        known = house.number("SELECT count(*) FROM outcome")
+        known = house.number("SELECT sum(size) FROM outcome_page")
         if handed_over - known > MOST_DOUBLED:
             scene.day.wrong.append(f"{handed_over - known} were handed over that could not be written, {MOST_DOUBLED} at most")
         scene.sees(PENDING)

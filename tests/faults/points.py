@@ -101,7 +101,7 @@ def _held(table: str, what: str, *, waits: bool = True) -> Callable[[Stage], Non
     return point
 
 
-answered_and_unwritten = _held("outcome", "worker, answered and not yet written")
+answered_and_unwritten = _held("outcome_page", "worker, answered and not yet written")
 while_planning_or_claiming = _held("batch", "worker, while it plans or claims")
 while_counting = _held("tally", "worker, while it counts")
 
@@ -218,7 +218,7 @@ def keeper_dies(stage: Stage) -> None:
 def keeper_dies_in_a_write(stage: Stage) -> None:
     """What it was asked to write is written all the same, when the lock that the test holds is gone; and is asked again."""
     keeper = _keeper(stage)
-    with stage.house.held("outcome"):
+    with stage.house.held("outcome_page"):
         until(lambda: stage.house.somebody_waits() or stage.over(), "somebody waits")
         stage.wait(0.2)
         _strike_keeper(stage, keeper, "keeper, in the midst of a write")

@@ -13,7 +13,7 @@ from flask import Flask
 from flask_babel import force_locale
 from kombu import Connection
 from kombu.exceptions import OperationalError
-from sqlalchemy import select, text
+from sqlalchemy import select
 
 from portal import create_app
 from portal.core.clock import utcnow
@@ -24,12 +24,14 @@ from portal.dispatch.issue import issue
 from portal.dispatch.many import broker
 from portal.dispatch.many.listener import Listener
 from portal.dispatch.many.ringer import MOST_AT_ONCE, Ringer
+from portal.dispatch.models import Batch, Dispatch
 from portal.doctor import machines
 from portal.doctor.findings import OK, WARN
 from portal.identity.models import Account
 from portal.models import Base
 from portal.warnings.models import Bulletin
 from tests import district, rabbitmq
+from tests.ends import ends
 from tests.faults.cluster import Cluster
 from tests.faults.nursery import Nursery
 from tests.many.hall import MOST_DOUBLED, Hall, Process
@@ -332,8 +334,7 @@ def _sms(bulletin) -> progress.Progress:
 
 def _outcomes(bulletin) -> tuple[int, int]:
     """How many outcomes of text messages there are, and of how many people."""
-    row = db.session.execute(text(
-        "SELECT count(*), count(DISTINCT recipient_id) FROM outcome JOIN batch ON batch.id = batch_id JOIN dispatch ON"
-        " dispatch.id = dispatch_id WHERE bulletin_id = :bulletin AND dispatch.channel = 'sms'"), {"bulletin": bulletin.id}).one()
+    mine = select(Dispatch.id).where(Dispatch.bulletin_id == bulletin.id, Dispatch.channel == "sms")
+    found = [one.recipient_id for one in ends(Batch.dispatch_id.in_(mine))]
     db.session.rollback()
-    return row[0], row[1]
+    return len(found), len(set(found))

@@ -244,7 +244,7 @@ class Rig:
                 time.sleep(0.05)
             accepted, = _row(server, "SELECT coalesce(sum(n), 0) FROM tally WHERE dispatch_id = %s AND key = 'accepted'",
                              dispatch_id)
-            outcomes, = _row(server, "SELECT count(*) FROM outcome WHERE batch_id IN"
+            outcomes, = _row(server, "SELECT coalesce(sum(size), 0) FROM outcome_page WHERE batch_id IN"
                                      " (SELECT id FROM batch WHERE dispatch_id = %s)", dispatch_id)
         return Sent(dispatch_id, created.timestamp(), began or created.timestamp(), ended.timestamp(), int(accepted), outcomes)
 

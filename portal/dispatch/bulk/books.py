@@ -78,13 +78,8 @@ class Books:
         return found, fault
 
     def record(self, results: Collection[Results], again: bool = False) -> set[int]:
-        """As :func:`portal.dispatch.lease.record_many`. `again`: a part of it may be in the database already."""
-        if not again:
-            return leases.record_many(results, numbered=self._numbered, standing=self._writing)
-        rest = leases.without_recorded(results)
-        lost = leases.record_many(rest, numbered=self._numbered, standing=self._writing)
-        # Whose end was written the first time is not held any more, and nobody has taken it from us.
-        return lost - {one.lease.batch_id for one in rest if one.parting is not None and not one.rows}
+        """See :func:`portal.dispatch.lease.record_many`."""
+        return leases.record_many(results, numbered=self._numbered, standing=self._writing, again=again)
 
 
 def _give_back_unheard(owner: str, but: Collection[int]) -> None:

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import logging
 from collections import deque
 from dataclasses import dataclass, field
+from operator import itemgetter
 
 from portal.channels.sms.lines.line import Letter
 from portal.dispatch.lease import Lease, Parting
 from portal.dispatch.outcomes import Row
+
+_RECIPIENT = itemgetter(0)
+
+log = logging.getLogger(__name__)
 
 #: One message: its parcel, recipient, audiences, number (E.164), and the reference under which the carrier reports.
 Token = tuple["Parcel", int, int, str, str]
@@ -19,7 +25,7 @@ class Parcel:
     database, and whether the writer has been told of them. `left`: recipients without an end; `held_until`: on the monotonic
     clock, until when the lease certainly holds, 0 when nothing more of it is begun; `awaited`: how many answers were awaited at
     the last look at which nothing waited any more, and `heard_at` since when; `parting`: set when nothing is in the air
-    either; `parted`: the writer has it."""
+    either; `told`: recipients whose ends are on their way to the database; `parted`: the writer has it."""
 
     lease: Lease
     letter: Letter
@@ -34,6 +40,7 @@ class Parcel:
     back: bool = False
     parting: Parting | None = None
     ends: list[Row] = field(default_factory=list)
+    told: set[int] = field(default_factory=set)
     listed: bool = False
     parted: bool = False
 
@@ -49,10 +56,24 @@ class Parcel:
         parting = self.parting  # nothing follows it
         rows = self.ends[:most]
         del self.ends[: len(rows)]
+        rows = self._first_ends(rows)
         if self.ends or self.parted or parting is None:
             return rows, None
         self.parted = True
         return rows, parting
+
+    def _first_ends(self, rows: list[Row]) -> list[Row]:
+        """As a line that answers twice about somebody has told the first one; nothing in the database would know."""
+        ids = set(map(_RECIPIENT, rows))
+        if len(ids) < len(rows) or not self.told.isdisjoint(ids):
+            log.error("a carrier's line answers twice about people of batch %d", self.lease.batch_id)
+            first: dict[int, Row] = {}
+            for row in rows:
+                if row[0] not in self.told:
+                    first.setdefault(row[0], row)
+            rows = list(first.values())
+        self.told |= ids
+        return rows
 
     def part(self) -> Parting:
         return Parting(self.left, frozenset(self.unsure), None, self.error, self.back)

@@ -7,13 +7,16 @@ from functools import lru_cache
 import numpy as np
 from sqlalchemy import select
 
-from portal.core.arrays import ById, read
+from portal.core.arrays import ById
 from portal.core.db import db
-from portal.dispatch.models import Batch, Dispatch, Outcome
+from portal.dispatch import outcomes
+from portal.dispatch.models import Batch, Dispatch, OutcomePage
 from portal.dispatch.planning.pieces import REACHED, Job
 
 #: The carrier of those to whom nothing went out.
 ANY = ""
+#: Carriers that are told apart in one community.
+MOST = 255
 
 
 class Carriers:
@@ -33,12 +36,13 @@ class Carriers:
     def _read(self, place: str) -> tuple[list[str], ById]:
         names, told = [ANY], ById("u1")
         if batches := self._of_earlier().get(place):
-            here = (Outcome.batch_id.in_(batches), Outcome.status.in_(REACHED))
-            carriers = select(Outcome.carrier).where(*here, Outcome.carrier != ANY).distinct()
-            for carrier in sorted(db.session.scalars(carriers))[:255]:
-                people = read(db.session, select(Outcome.recipient_id).where(*here, Outcome.carrier == carrier))
-                told.set(people[:, 0], len(names))
-                names.append(carrier)
+            reached = (OutcomePage.status.in_(REACHED), OutcomePage.carrier != ANY)
+            for page in outcomes.pages(db.session, batches, *reached):
+                if page.carrier not in names:
+                    if len(names) > MOST:
+                        continue
+                    names.append(page.carrier)
+                told.set(page.recipients, names.index(page.carrier))
         return names, told
 
     def _of_earlier(self) -> dict[str, list[int]]:

@@ -5,12 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from sqlalchemy import Row, Select, literal, select
+from sqlalchemy import Row, Select, select
 
 from portal import current_settings
-from portal.core.arrays import ById, read
+from portal.core.arrays import ById
 from portal.core.db import db
-from portal.dispatch.models import READY, SMS, Batch, Dispatch, Outcome
+from portal.dispatch import outcomes
+from portal.dispatch.models import READY, SMS, Batch, Dispatch, OutcomePage
 from portal.dispatch.planning.pieces import REACHED, Job, Part, Piece, Waiting, counted, fresh
 from portal.subscribers import quiet
 from portal.subscribers.matter import end_of_quiet
@@ -65,22 +66,26 @@ class Told:
 
     def _parts(self, batches: list[Row[Any]]) -> list[Part]:
         found: dict[tuple[str, str, str, int], list[np.ndarray]] = {}
-        here = (Outcome.batch_id.in_([batch.id for batch in batches]), Outcome.status.in_(REACHED))
-        asleep = quiet.hour(Outcome.recipient_id, self._job.matter) if self._job.channel == SMS else literal(quiet.AWAKE)
-        by_carrier = {
-            carrier: read(db.session, select(Outcome.batch_id, Outcome.recipient_id, Outcome.audiences, asleep)
-                          .where(*here, Outcome.carrier == carrier))
-            for carrier in sorted(db.session.scalars(select(Outcome.carrier).where(*here).distinct()))
-        }
+        pages = list(outcomes.pages(db.session, [batch.id for batch in batches], OutcomePage.status.in_(REACHED)))
+        told: dict[tuple[int, str], list[np.ndarray]] = {}
+        for page, hours in zip(pages, self._asleep(pages), strict=True):
+            told.setdefault((page.batch_id, page.carrier), []).append(np.stack([page.recipients, page.audiences, hours], axis=1))
         for batch in batches:
-            for carrier, rows in by_carrier.items():
-                people = rows[rows[:, 0] == batch.id][:, 1:]
+            for carrier in sorted(carrier for batch_id, carrier in told if batch_id == batch.id):
+                people = np.concatenate(told[batch.id, carrier])
                 people = people[np.argsort(people[:, 0])]
                 people = people[fresh(people[:, 0], self._taken)]
                 for hour in np.unique(people[:, 2]).tolist():
                     key = (batch.region_code, batch.language, carrier, hour)
                     found.setdefault(key, []).append(people[people[:, 2] == hour])
         return [self._part(*key, np.concatenate(people)) for key, people in found.items()]
+
+    def _asleep(self, pages: list[outcomes.Page]) -> list[np.ndarray]:
+        """For each page, the hour at which each person's quiet hours end."""
+        if self._job.channel != SMS or not pages:
+            return [np.full(len(page.recipients), quiet.AWAKE) for page in pages]
+        ids = np.concatenate([page.recipients for page in pages])
+        return np.split(quiet.hours(ids, self._job.matter), np.cumsum([len(page.recipients) for page in pages])[:-1])
 
     def _part(self, region: str, language: str, carrier: str, hour: int, people: np.ndarray) -> Part:
         until = end_of_quiet(hour, self._job.at, self._job.zone) if hour != quiet.AWAKE else None

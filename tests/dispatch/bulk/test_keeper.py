@@ -28,10 +28,11 @@ from portal.dispatch.bulk.books import NONE, light
 from portal.dispatch.bulk.keeper import READ, WRITE, Away, Fault, Keeper, _Child
 from portal.dispatch.bulk.office import Office
 from portal.dispatch.lease import Lease, Results
-from portal.dispatch.models import Batch, Outcome
+from portal.dispatch.models import Batch
 from tests.dispatch.bulk.test_office import people
 from tests.dispatch.offices import ToldLine
 from tests.dispatch.test_engine import counts
+from tests.ends import ends
 from tests.waiting import until
 
 # Begun by a test and killed in the middle: it has the keeper begun, asks once, says its number, and waits.
@@ -125,7 +126,7 @@ def test_each_is_told_once_and_has_one_end_however_the_keepers_end(workshop, iss
     until(lambda: counts(bulletin).dispatch.ended_at or stop.sweep(), "all is done")
     assert counts(bulletin).ends == {"accepted": 60}
     assert Counter(Counter(line.taken).values()) == {1: 60}
-    assert len(db.session.scalars(select(Outcome.recipient_id)).all()) == 60
+    assert len(ends()) == 60
     assert office.books.begun >= 5
 
 

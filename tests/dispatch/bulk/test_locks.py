@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+from collections import deque
+
 from sqlalchemy import event, select
 
+from portal.channels.sms.lines.line import Letter
 from portal.channels.sms.provider import ACCEPTED
 from portal.core.clock import utcnow
 from portal.core.db import db
 from portal.dispatch import lease, stop
+from portal.dispatch.bulk.parcel import Parcel
 from portal.dispatch.models import Batch
 from tests import district
 from tests.dispatch.bulk.test_office import people
 from tests.dispatch.conftest import dispatch_of
 from tests.dispatch.test_engine import counts
+from tests.ends import ends
 
 
 def test_dispatches_are_locked_in_one_order_whatever_is_noted_in_which(workshop, issued):
@@ -52,13 +57,22 @@ def test_what_is_settled_waits_for_no_worker_that_has_just_leased(workshop, issu
 
 
 def test_who_is_answered_twice_for_has_one_end_and_blocks_nothing(workshop, issued):
-    people(1)
-    issued()
+    people(3)
+    bulletin = issued()
     workshop.plan_all()
     held = lease.claim("sms", "one")
-    row = (int(held.pending[0]), ACCEPTED, "", "", "a", 1)
-    (cleared,) = lease.without_recorded([lease.Results(held, [row, (row[0], "failed", "x", "", "a", 1)])])
-    assert cleared.rows == [row]
+    one, two, three = ((int(i), ACCEPTED, "", "", "a", 1) for i in held.pending)
+    parcel = Parcel(held, Letter("", held.expires_at, 1, ""), deque(), 3, 1e9)
+    parcel.ends += [one, (one[0], "failed", "x", "", "a", 1)]
+    first, _none = parcel.take(10)
+    parcel.ends += [(one[0], "failed", "x", "", "a", 1), two, three]
+    then, _none = parcel.take(10)
+    assert (first, then) == ([one], [two, three])
+    lease.record_many([lease.Results(held, first)])
+    assert lease.record_many([lease.Results(held, [*first, *then, two], lease.Parting())], again=True) == set()
+    assert counts(bulletin).ends == {"accepted": 3}
+    there = [(end.recipient_id, end.status) for end in ends(Batch.id == held.batch_id)]
+    assert there == [(int(i), ACCEPTED) for i in held.pending]
 
 
 def test_a_batch_that_was_let_go_of_is_not_held_any_longer(workshop, issued):

@@ -6,21 +6,22 @@ import threading
 from collections import Counter
 
 import pytest
-from sqlalchemy import select, update
+from sqlalchemy import update
 from sqlalchemy.exc import OperationalError
 
 from portal.channels.sms.provider import ACCEPTED, FAILED, INVALID, OPTED_OUT
 from portal.core.clock import utcnow
-from portal.core.db import db, transaction
+from portal.core.db import transaction
 from portal.dispatch import lease, stop
 from portal.dispatch.bulk import feeder, lookout, pump, writer
-from portal.dispatch.models import Batch, Dispatch, Outcome
+from portal.dispatch.models import Batch, Dispatch
 from portal.subscribers import store
 from portal.warnings.models import CANCEL
 from tests import district
 from tests.dispatch.conftest import dispatch_of
 from tests.dispatch.offices import ToldLine
 from tests.dispatch.test_engine import counts
+from tests.ends import ends
 from tests.waiting import until
 
 
@@ -42,7 +43,7 @@ def test_each_outcome_says_who_carried_it_to_whom_of_which_audience(workshop, is
     workshop.plan_all()
     workshop.over(ToldLine(name="a", most=1, seconds=0.002), ToldLine(name="b", most=1, seconds=0.002))
     workshop.send_all()
-    rows = db.session.execute(select(Outcome.carrier, Outcome.audiences, Outcome.carrier_id)).all()
+    rows = ends(Batch.channel == "sms")
     assert {row.audiences for row in rows} == {5}
     assert set(Counter(row.carrier for row in rows)) == {"a", "b"}
     assert all(row.carrier_id.startswith("N") for row in rows)

@@ -12,10 +12,11 @@ from portal.channels.sms.lines.options import Ears
 from portal.core.db import db
 from portal.dispatch import receipts, tallies
 from portal.dispatch.brought import ears
-from portal.dispatch.models import Batch, Delivery, Outcome, StrayReceipt, Tally
+from portal.dispatch.models import Batch, Delivery, StrayReceipt, Tally
 from tests import district
 from tests.dispatch.conftest import dispatch_of, issued, workshop  # noqa: F401  (fixtures)
 from tests.dispatch.offices import ToldLine
+from tests.ends import ends
 from tests.sms.smpp.conftest import options_for
 from tests.waiting import until
 
@@ -38,9 +39,7 @@ def tally(bulletin, prefix: str) -> dict[str, int]:
 
 def outcomes() -> list[tuple[str, str, str]]:
     """Of text messages: status, carrier, the carrier's number."""
-    rows = db.session.execute(select(Outcome.status, Outcome.carrier, Outcome.carrier_id).join(
-        Batch, Batch.id == Outcome.batch_id).where(Batch.channel == "sms"))
-    return [tuple(row) for row in rows]
+    return [(one.status, one.carrier, one.carrier_id) for one in ends(Batch.channel == "sms")]
 
 
 def fold() -> int:
