@@ -1,6 +1,7 @@
 """The gateways that are posted to, each a process of its own: one that answers at once and one that takes its time.
 
-What answers at once is nginx with one worker, which says yes to everything and reads no message; where nginx is not installed,
+What answers at once is nginx with one worker, which says yes to everything, reads no message, and draws no random numbers: those
+of its answers are numbers of the connection and of the request, no longer than a carrier's; where nginx is not installed,
 our own gateway without a delay, and then it may be what limits (`Gateway.kind` says which it is).
 """
 
@@ -49,7 +50,7 @@ http {{
     location = /_state {{ stub_status; }}
     location / {{ return 201 '{{"account_sid": "AC00000000000000000000000000000000", "api_version": "2010-04-01", "date_created":
  "Sun, 22 Nov 2026 00:00:00 +0000", "date_sent": null, "direction": "outbound-api", "error_code": null, "error_message": null,
- "num_media": "0", "num_segments": "1", "price": null, "price_unit": null, "sid": "SM$request_id", "status": "queued"}}'; }}
+ "num_media": "0", "num_segments": "1", "price": null, "price_unit": null, "sid": "SM{zeros}z${{connection}}z${{connection_requests}}", "status": "queued"}}'; }}
   }}
 }}
 """
@@ -106,7 +107,7 @@ def at_once(folder: Path) -> Iterator[Gateway]:
     place.mkdir(parents=True, exist_ok=True)
     place.chmod(0o755)
     port = free_port()
-    (place / "nginx.conf").write_text(_NGINX.format(folder=place, port=port).replace(":\n ", ": ").replace(",\n ", ", "))
+    (place / "nginx.conf").write_text(_NGINX.format(folder=place, port=port, zeros="0" * 20).replace(":\n ", ": ").replace(",\n ", ", "))
     with (place / "output").open("wb") as output:
         process = subprocess.Popen([program, "-e", place / "nginx.log", "-p", place, "-c", place / "nginx.conf"], stdout=output,
                                    stderr=output)
