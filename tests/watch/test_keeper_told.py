@@ -16,6 +16,8 @@ from tests.watch.test_metrics import scraped
 class _Dead:
     """A keeper that has ended before it is asked."""
 
+    silent = False
+
     def __init__(self, *_: object) -> None:
         pass
 

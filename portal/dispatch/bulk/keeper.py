@@ -8,6 +8,7 @@ database is away. It ends by itself when the worker does.
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import gc
 import logging
@@ -34,6 +35,7 @@ from portal.config import ROOT, Settings
 from portal.core import logs
 from portal.core.db import db, hurry
 from portal.dispatch.bulk.books import Books, Opened, light
+from portal.dispatch.bulk.exchange import Exchange
 from portal.dispatch.lease import Lease, Parting, Results
 
 #: What says that the database, or who asks it, is away for now.
@@ -85,18 +87,43 @@ class Keeper:
 
     def claim(self, most: int, above_lane: int | None, but: Collection[int]) -> tuple[list[Opened], str]:
         again, self._unheard = self._unheard, True
-        found, fault = self._ask(READ, "claim", (most, above_lane, list(but), again))
+        found, fault = self._ask(READ, _pickled("claim", most, above_lane, list(but), again))
         self._unheard = False
         return [Opened(lease, *marshal.loads(columns)) for lease, columns in found], fault  # noqa: S302  our own process's
 
     def record(self, results: Collection[Results], again: bool = False) -> set[int]:
-        sent = [(light(one.lease), marshal.dumps(one.rows), one.parting) for one in results]
-        return self._ask(WRITE, "record", (sent, again))
+        return self._ask(WRITE, _to_record(results, again))
 
-    def _ask(self, way: int, what: str, values: tuple[Any, ...]) -> Any:
+    def record_soon(self, loop: asyncio.AbstractEventLoop, results: Collection[Results],
+                    heard: Callable[[set[int] | None], None]) -> bool:
+        """As `record`, but in the loop's thread, which does not wait; not while `record` is called. Whether it could be asked:
+        `heard` is called later, with what `record` would return, or with None where it would raise."""
+        child = self._child
+        if child is None or child.silent:
+            return False
+
+        def told(answer: bytes | None) -> None:
+            good, value, child.silent = False, None, True
+            with contextlib.suppress(EOFError, pickle.UnpicklingError):
+                if answer is not None:
+                    good, value = pickle.loads(answer)  # noqa: S301  our own process's
+                    child.silent = False
+            heard(value if good else None)
+
+        return child.ask_soon(loop, WRITE, _to_record(results, again=False), told)
+
+    def give_up(self) -> None:
+        """In the loop's thread: wait for no answer any longer."""
+        if child := self._child:
+            child.give_up()
+
+    def _ask(self, way: int, question: bytes) -> Any:
         child = self._living()
+        if child.silent:
+            self._let_go(child)
+            child = self._living()
         try:
-            good, answer = child.ask(way, pickle.dumps((what, values), pickle.HIGHEST_PROTOCOL))
+            good, answer = child.ask(way, question)
         except (EOFError, OSError, pickle.UnpicklingError) as error:
             self._let_go(child)
             raise Away("the keeper gives no answer") from error
@@ -124,8 +151,16 @@ class Keeper:
         child.end(0.0)
 
 
+def _pickled(what: str, *values: Any) -> bytes:
+    return pickle.dumps((what, values), pickle.HIGHEST_PROTOCOL)
+
+
+def _to_record(results: Collection[Results], again: bool) -> bytes:
+    return _pickled("record", [(light(one.lease), marshal.dumps(one.rows), one.parting) for one in results], again)
+
+
 class _Child:
-    """One process and the two ways to it."""
+    """One process and the two ways to it. `silent`: it owes an answer, and is to be sent away."""
 
     def __init__(self, settings: Settings, owner: str, numbered: list[str]) -> None:
         pairs = [socket.socketpair() for _ in (READ, WRITE)]
@@ -142,6 +177,8 @@ class _Child:
         self._sockets = [here for here, _there in pairs]
         self._ways = [Connection(os.dup(here.fileno())) for here in self._sockets]
         self._turns = [threading.Lock() for _ in self._ways]
+        self._exchange: Exchange | None = None
+        self.silent = False
         detailed = logging.getLogger("portal").isEnabledFor(logging.INFO)
         with contextlib.suppress(OSError):  # it has ended already: the first question says so
             self._ways[READ].send_bytes(pickle.dumps((settings, owner, numbered, detailed)))
@@ -156,6 +193,28 @@ class _Child:
             connection.send_bytes(request)
             answer = connection.recv_bytes()
         return pickle.loads(answer)  # noqa: S301  our own process's
+
+    def ask_soon(self, loop: asyncio.AbstractEventLoop, way: int, request: bytes, told: Callable[[bytes | None], None]) -> bool:
+        """In the loop's thread; whether nobody else is asking."""
+        turn = self._turns[way]
+        if not turn.acquire(blocking=False):
+            return False
+
+        def over(answer: bytes | None) -> None:
+            self._exchange = None
+            turn.release()
+            told(answer)
+
+        try:
+            self._exchange = Exchange(loop, self._sockets[way], request, ANSWER_SECONDS, over)
+        except BaseException:
+            turn.release()
+            raise
+        return True
+
+    def give_up(self) -> None:
+        if self._exchange:
+            self._exchange.end()
 
     def end(self, seconds: float) -> None:
         """Let it finish what it is at for so long."""

@@ -105,11 +105,13 @@ class Office:
         except concurrent.futures.TimeoutError:
             log.error("the loop of text messages stands still")
         self.writer.give_up_at, self.writer.ending = until, True
-        self.writer.ring()
+        self.writer.wake()
         self._join("write", until + 1)
         self.lookout.stopping = True
         self.lookout.look_now()
         self._join("look", time.monotonic() + ASK_SECONDS)
+        if isinstance(self.books, Keeper):
+            self._loop.call_soon_threadsafe(self.books.give_up)
         closing = asyncio.run_coroutine_threadsafe(self._close_lines(), self._loop)
         try:
             closing.result(ASK_SECONDS)

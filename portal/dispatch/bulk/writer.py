@@ -12,6 +12,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Collection
+from functools import partial
 
 from flask import Flask
 from sqlalchemy.exc import SQLAlchemyError
@@ -42,17 +43,67 @@ class Writer:
         self._held = held
         self._lease_seconds = app.extensions["anlan"].lease_seconds
         self._rung = threading.Event()
+        self._keeper = books if isinstance(books, Keeper) else None
+        self._by_thread = self._keeper is None
+        self._under_way = self._more = False
+        self._handed: deque[dict[int, Results]] = deque()  # what the loop could not write
+        self._refusals: deque[list[Results]] = deque()
         self._tried = 0.0
         self.stuck: dict[int, Results] = {}  # what could not be written although the database is there
-        self.ring = self._rung.set
+        self.wake = self._rung.set
         self.lost = 0  # leases, since the start
         self.away_since: float | None = None  # since when the database takes nothing
         self.ending = False  # nothing more will come; it ends when all is written
         self.give_up_at: float | None = None
 
+    # -- in the loop's thread --------------------------------------------------------------------------------
+    def ring(self) -> None:
+        """There is enough to be written, or something that shall not wait."""
+        if self._by_thread:
+            self._rung.set()
+        elif self._under_way:
+            self._more = True
+        else:
+            self._begin()
+
+    def _begin(self) -> None:
+        """Have written what is there, without waiting for it."""
+        if self._by_thread or self._under_way or self._given_up() or self._keeper is None:
+            return
+        self._under_way, self._more, began = True, False, time.monotonic()  # before leases are held for longer
+        found = self._taken({})
+        try:
+            asked = bool(found) and self._keeper.record_soon(self._loop, list(found.values()), partial(self._heard, found, began))
+        except Exception:
+            log.exception("outcomes of batches %s cannot be handed to the keeper", sorted(found))
+            asked = False
+        if not asked:
+            self._under_way = False
+            self._hand_over(found)
+
+    def _heard(self, found: dict[int, Results], began: float, lost: set[int] | None) -> None:
+        self._under_way = False
+        if lost is None:
+            self._hand_over(found)
+            return
+        self._settle(found, lost, began)
+        if any(row[1] != tallies.ACCEPTED for one in found.values() for row in one.rows):
+            self._refusals.append(list(found.values()))
+            self._rung.set()
+        if self._more:
+            self._begin()
+
+    def _hand_over(self, found: dict[int, Results]) -> None:
+        """To the thread, which tries until it is written; the loop writes again when nothing is left of it."""
+        if found:
+            self._by_thread = True
+            self._handed.append(found)
+            self._rung.set()
+
+    # -- in its own thread -----------------------------------------------------------------------------------
     def run(self) -> None:
         """The body of the writer's thread."""
-        while not (self.ending and not self._inbox and not self.stuck and not self._pump.parcels) and not self._given_up():
+        while not self._all_is_written() and not self._given_up():
             self._rung.wait(PULSE)
             self._rung.clear()
             try:
@@ -64,11 +115,26 @@ class Writer:
 
     def step(self) -> None:
         """Write what is there, once: what comes meanwhile waits for more, though not long. Needs an application context."""
+        while self._refusals:
+            self._note_refusals(self._refusals.popleft())
+        if not self._by_thread:
+            if self._inbox:
+                self._loop.call_soon_threadsafe(self._begin)
+            return
+        while self._handed and not self._given_up():
+            self._write(self._handed[0], tried=True)
+            self._handed.popleft()
         if self._inbox and not self._given_up():
             self._write(self._taken({}))
         if self.stuck and time.monotonic() - self._tried >= AGAIN:
             self._tried = time.monotonic()
             self._one_by_one(dict(self.stuck))
+        if self._keeper and not self.stuck and not self._handed:
+            self._by_thread = False
+
+    def _all_is_written(self) -> bool:
+        at_work = self._under_way or self._handed or self._inbox or self.stuck or self._refusals
+        return self.ending and not at_work and not self._pump.parcels
 
     def _given_up(self) -> bool:
         return self.give_up_at is not None and time.monotonic() > self.give_up_at
@@ -82,7 +148,10 @@ class Writer:
             room -= len(rows) + 1
             if room <= 0:  # there may be more than goes into one transaction
                 self._inbox.appendleft(parcel)
-                self.ring()
+                if self._by_thread:
+                    self.wake()
+                else:
+                    self._more = True
             if not rows and parting is None:
                 continue
             lease = parcel.lease
@@ -93,8 +162,8 @@ class Writer:
             results.parting = parting or results.parting
         return found
 
-    def _write(self, found: dict[int, Results]) -> None:
-        results, tried = list(found.values()), False
+    def _write(self, found: dict[int, Results], *, tried: bool = False) -> None:
+        results = list(found.values())
         while not self._given_up():
             began = time.monotonic()  # before the lease is held for longer: the database may take long
             try:
@@ -127,19 +196,18 @@ class Writer:
                 self._written({batch_id: one}, lost, began)
 
     def _written(self, found: dict[int, Results], lost: set[int], began: float) -> None:
+        self._loop.call_soon_threadsafe(self._settle, found, lost, began)
+        self._note_refusals(found.values())
+
+    def _settle(self, found: dict[int, Results], lost: set[int], began: float) -> None:
         self.away_since = None
         if lost:
             self.lost += len(lost)
             log.warning("lost the leases of batches %s; other workers have them", sorted(lost))
         n = sum(len(one.rows) + (one.parting is not None) for one in found.values())
-        until = began + self._lease_seconds * SURE
-        self._loop.call_soon_threadsafe(self._settled, n, sorted(lost), [i for i in found if i not in lost], until)
         self._held.difference_update([i for i, one in found.items() if one.parting is not None])
-        self._note_refusals(found.values())
-
-    def _settled(self, n: int, lost: list[int], held: list[int], until: float) -> None:
-        self._pump.halt(lost)
-        self._pump.renewed(held, until)
+        self._pump.halt(sorted(lost))
+        self._pump.renewed([i for i in found if i not in lost], began + self._lease_seconds * SURE)
         self._pump.written(n)
 
     def _note_refusals(self, results: Collection[Results]) -> None:

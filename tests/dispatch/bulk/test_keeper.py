@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import os
+import pickle
 import random
 import signal
 import subprocess
 import sys
 import threading
+import time
 import uuid
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -24,6 +26,7 @@ from portal.core.clock import utcnow
 from portal.core.db import db
 from portal.dispatch import stop
 from portal.dispatch.bulk import keeper, writer
+from portal.dispatch.bulk import office as office_module
 from portal.dispatch.bulk.books import NONE, light
 from portal.dispatch.bulk.keeper import READ, WRITE, Away, Fault, Keeper, _Child
 from portal.dispatch.bulk.office import Office
@@ -99,17 +102,27 @@ def test_each_is_told_once_and_has_one_end_however_the_keepers_end(workshop, iss
     people(60)
     bulletin = issued()
     workshop.plan_all()
-    real, lost = _Child.ask, {READ: True, WRITE: True}
+    real, soon, lost = _Child.ask, _Child.ask_soon, {READ: True, WRITE: True}
 
     def unheard(child: _Child, way: int, request: bytes):
         answer = real(child, way, request)
-        if lost[way] and (way == WRITE or answer[1][0]):
+        if lost[way] and answer[1][0]:
             lost[way] = False  # what was asked has been done, and it ends before we have heard so
             child.process.kill()
             raise EOFError
         return answer
 
+    def unheard_soon(child: _Child, loop, way: int, request: bytes, told):
+        def heard(answer: bytes | None) -> None:
+            if lost[way]:
+                lost[way], answer = False, None
+                child.process.kill()
+            told(answer)
+
+        return soon(child, loop, way, request, heard)
+
     monkeypatch.setattr(_Child, "ask", unheard)
+    monkeypatch.setattr(_Child, "ask_soon", unheard_soon)
     line = ToldLine(most=2, seconds=0.005)
     office = make_office(line)
     moments = random.Random(5)
@@ -128,6 +141,56 @@ def test_each_is_told_once_and_has_one_end_however_the_keepers_end(workshop, iss
     assert Counter(Counter(line.taken).values()) == {1: 60}
     assert len(ends()) == 60
     assert office.books.begun >= 5
+
+
+def test_what_the_keeper_could_not_write_is_written_by_a_second_try_and_then_the_loop_writes_again(
+        workshop, issued, make_office, monkeypatch, capfd):
+    people(60)
+    bulletin = issued()
+    workshop.plan_all()
+    soon, tried, faults = _Child.ask_soon, _Child.ask, iter([True])
+    asked = {"soon": 0, "by the thread": 0}
+
+    def asks_soon(child: _Child, loop, way: int, request: bytes, told):
+        asked["soon"] += 1
+        if next(faults, None):
+            request = pickle.dumps(("record", ("nonsense", False)))
+        return soon(child, loop, way, request, told)
+
+    def asks(child: _Child, way: int, request: bytes):
+        asked["by the thread"] += way == WRITE
+        return tried(child, way, request)
+
+    monkeypatch.setattr(_Child, "ask_soon", asks_soon)
+    monkeypatch.setattr(_Child, "ask", asks)
+    line = ToldLine(most=2, seconds=0.005)
+    office = make_office(line)
+    until(lambda: counts(bulletin).dispatch.ended_at or stop.sweep(), "all is done")
+    assert counts(bulletin).ends == {"accepted": 60}
+    assert Counter(Counter(line.taken).values()) == {1: 60}
+    assert 1 <= asked["by the thread"] < asked["soon"] / 2
+    assert office.books.begun == 1
+    assert "could not be done" in capfd.readouterr().err
+
+
+def test_an_office_ends_in_time_although_the_keeper_stands_still(workshop, issued, context, monkeypatch):
+    people(8)
+    issued()
+    workshop.plan_all()
+    monkeypatch.setattr(office_module, "PATIENCE", 1.0)
+    line = ToldLine(lambda to, ref: None, most=4)
+    office = Office(context, [line], "test", keeper=True)
+    office.start()
+    until(lambda: len(line.taken) == 4, "it sends")
+    child = office.books._child
+    os.kill(child.process.pid, signal.SIGSTOP)
+    line.release()
+    until(child._turns[WRITE].locked, "the loop waits for what the keeper has written")
+    began = time.monotonic()
+    office.stop()
+    assert time.monotonic() - began < 20
+    assert gone(child.process.pid)
+    assert not child._turns[WRITE].locked()
 
 
 def test_it_hears_no_signal_tells_no_secret_and_leaves_nothing_behind(app, make_settings, capfd):
