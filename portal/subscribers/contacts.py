@@ -47,7 +47,7 @@ def contacts(ids: Sequence[int], standing: Standing | None = None) -> Contacts:
     book: PhoneBook = current_app.extensions["phones"]
     found, sealed, audiences = _sealed(ids, standing)
     try:
-        return Contacts(found, [*map(book.open, sealed)], audiences)
+        return Contacts(found, book.open_all(sealed), audiences)
     except UNREADABLE:
         return _one_by_one(found, sealed, audiences, book.open)
 
