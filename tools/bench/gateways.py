@@ -50,7 +50,8 @@ http {{
     location = /_state {{ stub_status; }}
     location / {{ return 201 '{{"account_sid": "AC00000000000000000000000000000000", "api_version": "2010-04-01", "date_created":
  "Sun, 22 Nov 2026 00:00:00 +0000", "date_sent": null, "direction": "outbound-api", "error_code": null, "error_message": null,
- "num_media": "0", "num_segments": "1", "price": null, "price_unit": null, "sid": "SM{zeros}z${{connection}}z${{connection_requests}}", "status": "queued"}}'; }}
+ "num_media": "0", "num_segments": "1", "price": null, "price_unit": null,
+ "sid": "SM{zeros}z${{connection}}z${{connection_requests}}", "status": "queued"}}'; }}
   }}
 }}
 """
@@ -107,7 +108,8 @@ def at_once(folder: Path) -> Iterator[Gateway]:
     place.mkdir(parents=True, exist_ok=True)
     place.chmod(0o755)
     port = free_port()
-    (place / "nginx.conf").write_text(_NGINX.format(folder=place, port=port, zeros="0" * 20).replace(":\n ", ": ").replace(",\n ", ", "))
+    text = _NGINX.format(folder=place, port=port, zeros="0" * 20)
+    (place / "nginx.conf").write_text(text.replace(":\n ", ": ").replace(",\n ", ", "))
     with (place / "output").open("wb") as output:
         process = subprocess.Popen([program, "-e", place / "nginx.log", "-p", place, "-c", place / "nginx.conf"], stdout=output,
                                    stderr=output)
