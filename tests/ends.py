@@ -14,7 +14,8 @@ from portal.dispatch import outcomes
 from portal.dispatch.models import Batch, OutcomePage
 
 #: Of a statement of one's own that reads pages, for `spread`.
-COLUMNS = "batch_id, at, status, code, carrier, outcome_page.size, outcome_page.recipients, audiences, carrier_ids"
+COLUMNS = ", ".join(f"outcome_page.{name}" for name in (
+    "batch_id", "at", "status", "code", "carrier", "size", "recipients", "audiences", "carrier_ids"))
 
 
 class End(NamedTuple):

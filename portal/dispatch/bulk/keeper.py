@@ -103,11 +103,8 @@ class Keeper:
             return False
 
         def told(answer: bytes | None) -> None:
-            good, value, child.silent = False, None, True
-            with contextlib.suppress(EOFError, pickle.UnpicklingError):
-                if answer is not None:
-                    good, value = pickle.loads(answer)  # noqa: S301  our own process's
-                    child.silent = False
+            child.silent = answer is None
+            good, value = pickle.loads(answer) if answer is not None else (False, None)  # noqa: S301  our own process's
             heard(value if good else None)
 
         return child.ask_soon(loop, WRITE, _to_record(results, again=False), told)
@@ -227,9 +224,11 @@ class _Child:
             self.process.kill()
             self.process.wait()
         for turn, here, way in zip(self._turns, self._sockets, self._ways, strict=True):
-            with turn:  # not while another thread still reads: the number may be another file's at once
+            # Not while another thread still reads: the number may be another file's at once.
+            if turn.acquire(timeout=END_SECONDS):
                 here.close()
                 way.close()
+                turn.release()
 
 
 @contextlib.contextmanager

@@ -78,18 +78,20 @@ class Writer:
             log.exception("outcomes of batches %s cannot be handed to the keeper", sorted(found))
             asked = False
         if not asked:
-            self._under_way = False
             self._hand_over(found)
+            self._under_way = False
 
     def _heard(self, found: dict[int, Results], began: float, lost: set[int] | None) -> None:
-        self._under_way = False
-        if lost is None:
-            self._hand_over(found)
-            return
-        self._settle(found, lost, began)
-        if any(row[1] != tallies.ACCEPTED for one in found.values() for row in one.rows):
-            self._refusals.append(list(found.values()))
-            self._rung.set()
+        try:
+            if lost is None:
+                self._hand_over(found)
+                return
+            if any(row[1] != tallies.ACCEPTED for one in found.values() for row in one.rows):
+                self._refusals.append(list(found.values()))
+                self._rung.set()
+            self._settle(found, lost, began)
+        finally:
+            self._under_way = False  # last: until then the thread knows that there is something left
         if self._more:
             self._begin()
 
