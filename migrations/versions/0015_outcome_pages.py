@@ -41,6 +41,7 @@ def upgrade() -> None:
     if op.get_bind().dialect.name == 'postgresql':  # packed numbers are hardly any shorter when compressed
         for column in LONG:
             op.execute(f'ALTER TABLE outcome_page ALTER COLUMN {column} SET STORAGE EXTERNAL')
+    _lock('outcome')
     for rows in _slices(outcome):
         op.bulk_insert(page, [_page(*alike, list(ends)) for alike, ends in groupby(rows, _alike)])
     op.drop_table('outcome')
@@ -58,9 +59,16 @@ def downgrade() -> None:
     sa.Column('audiences', sa.BigInteger(), server_default='0', nullable=False),
     sa.PrimaryKeyConstraint('batch_id', 'recipient_id', name=op.f('pk_outcome'))
     )
+    _lock('outcome_page')
     for rows in _slices(page):
         op.bulk_insert(outcome, [row for one in rows for row in _rows(one)])
     op.drop_table('outcome_page')
+
+
+def _lock(table: str) -> None:
+    """A process of another release that still writes outcomes fails; what it wrote behind our back would be dropped unseen."""
+    if op.get_bind().dialect.name == 'postgresql':
+        op.execute(f'LOCK TABLE {table} IN ACCESS EXCLUSIVE MODE')
 
 
 def _slices(table: sa.TableClause):

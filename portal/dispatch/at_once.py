@@ -62,7 +62,7 @@ class Ends(NamedTuple):
 def write(cursor: Any, ends: Sequence[Ends], now: datetime, until: datetime) -> tuple[set[int], set[uuid.UUID]]:
     """Write all of `ends`, whose leases are held until then, and close what is over. The batches whose lease is held, as nothing
     is written of others; and the dispatches of which the last batch seems to have ended. `cursor`: the driver's. Raises
-    IntegrityError where a recipient has an end already."""
+    IntegrityError where the same ends are there already."""
     ends = sorted(ends, key=lambda one: one.batch_id)
     pages, pieces, places, at = list[outcomes.Written](), list[bytes](), list[tuple[int, ...]](), 1
     for page in (page for one in ends if one.rows for page in outcomes.paged(one.batch_id, one.rows)):

@@ -33,17 +33,17 @@ def went_out(session: Session, told: Iterable[Any]) -> dict[tuple[int, int], int
     masks = audiences_of(sorted({r.recipient_id for r in told}))
     found: dict[tuple[int, int], int] = {}
     counts: dict[Any, Counter[tallies.Key]] = {}
-    rows = []
+    rows: dict[int, list[outcomes.Row]] = {}
     for r in told:
         key = _COUNTED_AS.get(states[r.dispatch_id])
         if key is None:
             continue
         mask = found[r.batch_id, r.recipient_id] = masks.get(r.recipient_id, 0)
-        rows.append((r.batch_id, [(r.recipient_id, tallies.UNCERTAIN, "", r.carrier_id, r.carrier, mask)]))
+        rows.setdefault(r.batch_id, []).append((r.recipient_id, tallies.UNCERTAIN, "", r.carrier_id, r.carrier, mask))
         counter = counts.setdefault(r.dispatch_id, Counter())
         counter[r.region_code, r.language, key, 0] -= 1  # as closing counted them
         counter[r.region_code, r.language, tallies.UNCERTAIN, mask] += 1
-    outcomes.append(session, rows, utcnow())
+    outcomes.append(session, rows.items(), utcnow())
     for dispatch_id in sorted(counts):
         tallies.add(session, dispatch_id, counts[dispatch_id])
     return found

@@ -86,7 +86,7 @@ class Batch(Base):
 class OutcomePage(Base):
     """The ends of hand-overs of one batch that were written together and are alike in status, code and carrier: append-only, each
     recipient of a batch once. `carrier`: who carried them, by the name that the settings give. The long columns are read and
-    made by :mod:`portal.dispatch.outcomes`: who they are, in the order in which they ended, of whom `first` is the first; the
+    made by :mod:`portal.dispatch.outcomes`: who they are, of whom `first` stands first; the
     audiences of each as they were then; the carrier's numbers of the messages, a line each, empty where none has one."""
 
     __tablename__ = "outcome_page"

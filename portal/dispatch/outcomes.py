@@ -46,7 +46,8 @@ class Written(NamedTuple):
 
 
 def paged(batch_id: int, rows: Sequence[Row]) -> Iterator[Written]:
-    """The pages of these ends of a batch."""
+    """The pages of these ends of a batch. The same ends make the same pages, which their key refuses; that a recipient has one
+    end is seen to by whoever writes: it holds the lease of the batch and looks, at a second try, for what is there."""
     for alike, theirs in _sorted(rows):
         status, code, carrier = alike
         recipients, _, _, numbers, _, audiences = zip(*theirs, strict=True)

@@ -25,20 +25,33 @@ class Exchange:
         self._left = memoryview(_HEAD.pack(len(question)) + question)
         self._got = bytearray()
         self._over = False
-        self._late = loop.call_later(seconds, self.end)
+        self._began = loop.time()
         loop.add_reader(here, self._read)
-        self._send()
+        self._late = loop.call_later(seconds, self.end)
+        try:
+            self._send()
+        except BaseException:
+            self._over = True  # whoever asks hears it as this
+            self._leave()
+            raise
 
     def end(self, answer: bytes | None = None) -> None:
         """Wait no longer."""
         if self._over:
             return
         self._over = True
+        self._leave()
+        self._heard(answer)
+
+    def lasts(self) -> float:
+        """For how many seconds an answer has been waited for."""
+        return self._loop.time() - self._began
+
+    def _leave(self) -> None:
         self._late.cancel()
         self._loop.remove_reader(self._here)
         self._loop.remove_writer(self._here)
         self._here.setblocking(True)  # as those want it who wait; the loop has changed it
-        self._heard(answer)
 
     def _send(self) -> None:
         try:

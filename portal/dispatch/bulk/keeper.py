@@ -103,16 +103,21 @@ class Keeper:
             return False
 
         def told(answer: bytes | None) -> None:
-            child.silent = answer is None
-            good, value = pickle.loads(answer) if answer is not None else (False, None)  # noqa: S301  our own process's
+            good, value, child.silent = False, None, answer is None
+            try:
+                if answer is not None:
+                    good, value = pickle.loads(answer)  # noqa: S301  our own process's
+            except Exception:
+                log.exception("what the keeper answered cannot be read")
+                child.silent = True
             heard(value if good else None)
 
         return child.ask_soon(loop, WRITE, _to_record(results, again=False), told)
 
-    def give_up(self) -> None:
-        """In the loop's thread: wait for no answer any longer."""
+    def give_up(self, after: float = 0.0) -> None:
+        """In the loop's thread: wait no longer for what was asked so many seconds ago, or before."""
         if child := self._child:
-            child.give_up()
+            child.give_up(after)
 
     def _ask(self, way: int, question: bytes) -> Any:
         child = self._living()
@@ -209,8 +214,8 @@ class _Child:
             raise
         return True
 
-    def give_up(self) -> None:
-        if self._exchange:
+    def give_up(self, after: float) -> None:
+        if self._exchange and self._exchange.lasts() >= after:
             self._exchange.end()
 
     def end(self, seconds: float) -> None:

@@ -11,7 +11,7 @@ import logging
 import threading
 import time
 import uuid
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection
 
 from flask import Flask
 
@@ -20,7 +20,7 @@ from portal.dispatch.bulk.feeder import SURE
 from portal.dispatch.bulk.keeper import AWAY
 from portal.dispatch.bulk.parcel import Parcel
 from portal.dispatch.bulk.pump import Pump
-from portal.dispatch.lease import Results
+from portal.dispatch.lease import Lease
 
 LOOK = 0.25  # seconds between looks
 
@@ -28,10 +28,11 @@ log = logging.getLogger(__name__)
 
 
 class Lookout:
-    """`stuck`: what the writer has in hand beside the pump."""
+    """`unwritten`: says what the writer has had in hand for long, beside the pump."""
 
-    def __init__(self, app: Flask, pump: Pump, loop: asyncio.AbstractEventLoop, stuck: Mapping[int, Results]) -> None:
-        self._app, self._pump, self._loop, self._stuck = app, pump, loop, stuck
+    def __init__(self, app: Flask, pump: Pump, loop: asyncio.AbstractEventLoop,
+                 unwritten: Callable[[], Collection[Lease]]) -> None:
+        self._app, self._pump, self._loop, self._unwritten = app, pump, loop, unwritten
         self._lease_seconds = app.extensions["anlan"].lease_seconds
         self._rung = threading.Event()
         self._told: dict[uuid.UUID, str] = {}
@@ -57,7 +58,7 @@ class Lookout:
 
     def look(self) -> None:
         """Halt what was stopped or is lost; hold for longer what is in hand. Needs an application context."""
-        parcels, stuck = list(self._pump.parcels.values()), list(self._stuck.values())
+        parcels, unwritten = list(self._pump.parcels.values()), self._unwritten()
         going = leases.going_on([parcel.lease for parcel in parcels]) if parcels else set()
         over = [parcel.lease.batch_id for parcel in parcels if parcel.lease.batch_id not in going]
         if over:
@@ -67,8 +68,8 @@ class Lookout:
         if due:
             until = time.monotonic() + self._lease_seconds * SURE
             self._loop.call_soon_threadsafe(self._pump.renewed, leases.renew_all(due), until)
-        if stuck:
-            leases.renew_all([one.lease for one in stuck])
+        if unwritten:
+            leases.renew_all(unwritten)
         self._tell_why(parcels)
 
     def _tell_why(self, parcels: Collection[Parcel]) -> None:

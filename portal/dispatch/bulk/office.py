@@ -31,6 +31,7 @@ from portal.dispatch.bulk.writer import Writer
 
 PATIENCE = 15.0  # seconds in which what is in flight is heard out and written when the process ends
 ASK_SECONDS = 5.0
+STILL_SECONDS = 5.0  # of PATIENCE, in which a keeper has to have written
 
 log = logging.getLogger(__name__)
 
@@ -75,7 +76,7 @@ class Office:
             self.books = Keeper(settings, owner, numbered) if keeper else Books(db.engine, owner, numbered)
         self.feeder = Feeder(app, self.pump, self._loop, self.books, self._ask, self._held)
         self.writer = Writer(app, self.pump, self._loop, self._inbox, self.books, self._held)
-        self.lookout = Lookout(app, self.pump, self._loop, self.writer.stuck)
+        self.lookout = Lookout(app, self.pump, self._loop, self.writer.long_in_hand)
         self._threads: dict[str, threading.Thread] = {}
 
     def start(self, *, feeding: bool = True) -> None:
@@ -106,6 +107,8 @@ class Office:
             log.error("the loop of text messages stands still")
         self.writer.give_up_at, self.writer.ending = until, True
         self.writer.wake()
+        if isinstance(self.books, Keeper):  # one that stands still by then: there is time enough for another to write
+            self._loop.call_soon_threadsafe(self._loop.call_later, STILL_SECONDS, self.books.give_up, STILL_SECONDS / 5)
         self._join("write", until + 1)
         self.lookout.stopping = True
         self.lookout.look_now()

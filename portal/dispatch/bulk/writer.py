@@ -24,11 +24,13 @@ from portal.dispatch.bulk.feeder import SURE
 from portal.dispatch.bulk.keeper import AWAY, Keeper
 from portal.dispatch.bulk.parcel import Parcel
 from portal.dispatch.bulk.pump import Pump
-from portal.dispatch.lease import Results
+from portal.dispatch.lease import Lease, Results
+from portal.dispatch.outcomes import Row
 from portal.subscribers import store
 
 LARGEST = 2000  # ends in one transaction
 PULSE = 0.1  # seconds after which few are written as well
+MOST_REFUSALS = 20  # pages of them that wait to be acted on
 AGAIN = 0.5  # seconds between tries while the database is away
 
 log = logging.getLogger(__name__)
@@ -47,7 +49,9 @@ class Writer:
         self._by_thread = self._keeper is None
         self._under_way = self._more = False
         self._handed: deque[dict[int, Results]] = deque()  # what the loop could not write
-        self._refusals: deque[list[Results]] = deque()
+        self._refusals: deque[list[Row]] = deque()  # ends to be acted on, of what the loop has had written
+        self._at_hand: dict[int, Results] = {}  # what is being written, and since when
+        self._since = 0.0
         self._tried = 0.0
         self.stuck: dict[int, Results] = {}  # what could not be written although the database is there
         self.wake = self._rung.set
@@ -70,9 +74,14 @@ class Writer:
         """Have written what is there, without waiting for it."""
         if self._by_thread or self._under_way or self._given_up() or self._keeper is None:
             return
+        if len(self._refusals) >= MOST_REFUSALS:  # the thread is behind with them: what is written waits for it
+            self._by_thread = True
+            self._rung.set()
+            return
         self._under_way, self._more, began = True, False, time.monotonic()  # before leases are held for longer
-        found = self._taken({})
+        found: dict[int, Results] = {}
         try:
+            self._at_hand, self._since = self._taken(found), began
             asked = bool(found) and self._keeper.record_soon(self._loop, list(found.values()), partial(self._heard, found, began))
         except Exception:
             log.exception("outcomes of batches %s cannot be handed to the keeper", sorted(found))
@@ -86,8 +95,8 @@ class Writer:
             if lost is None:
                 self._hand_over(found)
                 return
-            if any(row[1] != tallies.ACCEPTED for one in found.values() for row in one.rows):
-                self._refusals.append(list(found.values()))
+            if refused := _refused(found.values()):
+                self._refusals.append(refused)
                 self._rung.set()
             self._settle(found, lost, began)
         finally:
@@ -98,8 +107,8 @@ class Writer:
     def _hand_over(self, found: dict[int, Results]) -> None:
         """To the thread, which tries until it is written; the loop writes again when nothing is left of it."""
         if found:
-            self._by_thread = True
             self._handed.append(found)
+            self._by_thread = True
             self._rung.set()
 
     # -- in its own thread -----------------------------------------------------------------------------------
@@ -117,15 +126,15 @@ class Writer:
 
     def step(self) -> None:
         """Write what is there, once: what comes meanwhile waits for more, though not long. Needs an application context."""
-        while self._refusals:
+        while self._handed and not self._given_up():
+            self._write(self._handed[0], tried=True)
+            self._handed.popleft()
+        while self._refusals and not self._given_up():
             self._note_refusals(self._refusals.popleft())
         if not self._by_thread:
             if self._inbox:
                 self._loop.call_soon_threadsafe(self._begin)
             return
-        while self._handed and not self._given_up():
-            self._write(self._handed[0], tried=True)
-            self._handed.popleft()
         if self._inbox and not self._given_up():
             self._write(self._taken({}))
         if self.stuck and time.monotonic() - self._tried >= AGAIN:
@@ -133,6 +142,13 @@ class Writer:
             self._one_by_one(dict(self.stuck))
         if self._keeper and not self.stuck and not self._handed:
             self._by_thread = False
+
+    def long_in_hand(self) -> list[Lease]:
+        """The leases of what could not be written, or has been on its way so long that they may lapse."""
+        held = [*list(self.stuck.values()), *(one for found in list(self._handed) for one in found.values())]
+        if time.monotonic() - self._since > self._lease_seconds * SURE / 2:
+            held += self._at_hand.values()
+        return list({one.lease.batch_id: one.lease for one in held}.values())
 
     def _all_is_written(self) -> bool:
         at_work = self._under_way or self._handed or self._inbox or self.stuck or self._refusals
@@ -148,12 +164,8 @@ class Writer:
             parcel = self._inbox.popleft()
             rows, parting = parcel.take(room)
             room -= len(rows) + 1
-            if room <= 0:  # there may be more than goes into one transaction
+            if parcel.ends or (parcel.parting is not None and not parcel.parted):  # more than goes into one transaction
                 self._inbox.appendleft(parcel)
-                if self._by_thread:
-                    self.wake()
-                else:
-                    self._more = True
             if not rows and parting is None:
                 continue
             lease = parcel.lease
@@ -162,10 +174,14 @@ class Writer:
                 results = found[lease.batch_id] = Results(lease)
             results.rows += rows
             results.parting = parting or results.parting
+        if self._inbox:
+            self._more = True
+            self.wake()
         return found
 
     def _write(self, found: dict[int, Results], *, tried: bool = False) -> None:
         results = list(found.values())
+        self._at_hand, self._since = found, time.monotonic()
         while not self._given_up():
             began = time.monotonic()  # before the lease is held for longer: the database may take long
             try:
@@ -199,10 +215,12 @@ class Writer:
 
     def _written(self, found: dict[int, Results], lost: set[int], began: float) -> None:
         self._loop.call_soon_threadsafe(self._settle, found, lost, began)
-        self._note_refusals(found.values())
+        self._note_refusals(_refused(found.values()))
 
     def _settle(self, found: dict[int, Results], lost: set[int], began: float) -> None:
         self.away_since = None
+        if self._at_hand is found:
+            self._at_hand = {}
         if lost:
             self.lost += len(lost)
             log.warning("lost the leases of batches %s; other workers have them", sorted(lost))
@@ -212,11 +230,10 @@ class Writer:
         self._pump.renewed([i for i in found if i not in lost], began + self._lease_seconds * SURE)
         self._pump.written(n)
 
-    def _note_refusals(self, results: Collection[Results]) -> None:
+    def _note_refusals(self, refused: Collection[Row]) -> None:
         """Who told the carrier to stop, or has no such number, is told nothing more."""
-        others = [row for one in results for row in one.rows if row[1] != tallies.ACCEPTED]
-        left = [row[0] for row in others if row[1] == tallies.OPTED_OUT and row[4]]
-        unknown = [row[0] for row in others if row[1] == tallies.INVALID]
+        left = [row[0] for row in refused if row[1] == tallies.OPTED_OUT]
+        unknown = [row[0] for row in refused if row[1] == tallies.INVALID]
         try:
             if left:
                 store.opt_out(left, source="carrier")
@@ -231,3 +248,9 @@ class Writer:
             self.away_since = time.monotonic()
         log.exception("%s; once more in %s s", what, AGAIN)
         db.session.rollback()
+
+
+def _refused(results: Collection[Results]) -> list[Row]:
+    """The ends that a carrier told because it must not, or cannot, reach them."""
+    return [row for one in results for row in one.rows
+            if row[1] == tallies.INVALID or (row[1] == tallies.OPTED_OUT and row[4])]

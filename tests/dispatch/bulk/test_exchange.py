@@ -98,3 +98,16 @@ def test_an_end_without_an_answer_is_heard_once(ends, when):
 
 def test_who_waits_no_longer_hears_that_at_once(ends):
     assert ends.ask(b"?", meanwhile=lambda exchange: exchange.end()) == [None]
+
+
+def test_on_a_socket_that_is_closed_the_asking_fails_and_nothing_is_heard_later(ends):
+    ends.here.close()
+    heard: list[bytes | None] = []
+
+    async def asking() -> None:
+        with pytest.raises((OSError, ValueError)):
+            Exchange(asyncio.get_running_loop(), ends.here, b"?", 0.01, heard.append)
+        await asyncio.sleep(0.05)
+
+    uvloop.run(asking())
+    assert heard == []
