@@ -17,7 +17,7 @@ from portal.core.db import db
 from portal.site.course_pages import publish_courses
 from portal.site.publish import publish
 from tests import serving
-from tests.chromium import assert_accessible
+from tests.chromium import assert_accessible, comes_true
 from tests.training.conftest import SAMPLE, link_the_rest
 
 PAGES = ("/courses/", "/courses/sample/", "/courses/sample/smoke/")
@@ -54,7 +54,7 @@ def test_axe_finds_nothing_and_nothing_is_wider_than_the_screen(address: str, ch
                 if (language, width) in (("zh", 390), ("en", 1280)):  # each page in each window and in each language
                     assert_accessible(page, rules={})
                 assert page.evaluate("document.documentElement.scrollWidth") <= width, (language, path, width)
-                assert page.evaluate("[...document.images].every(one => one.complete && one.naturalWidth > 0)"), path
+                comes_true(page, "[...document.images].every(one => one.complete && one.naturalWidth > 0)")
         assert errors == []
         page.close()
 
