@@ -84,6 +84,6 @@ def test_a_read_guide_and_the_search_stay_when_the_network_is_gone(open_page):
     page.context.set_offline(True)
     page.goto("/zh/guides/lightning/")
     expect(page.get_by_role("heading", name="雷电和强对流")).to_be_visible()
-    assert page.evaluate("document.querySelector('.guide img').naturalWidth") > 0
+    comes_true(page, "document.querySelector('.guide img').naturalWidth > 0")
     page.goto("/zh/search/?q=" + "台风")
     expect(page.locator(".results a").first).to_have_attribute("href", "/zh/guides/typhoon/")

@@ -18,7 +18,7 @@ from portal.training import courses_store
 from portal.training.learners import door
 from portal.training.models import Learner, LessonProgress, PracticeAnswer
 from portal.training.offline import sync
-from tests.chromium import PHONE
+from tests.chromium import PHONE, comes_true
 from tests.training.conftest import SAMPLE, link_the_rest
 from tests.training.learners.test_browser import School, judged, sign_in  # noqa: F401  (a fixture)
 from tests.waiting import LONGEST
@@ -134,7 +134,7 @@ def test_a_course_is_learnt_without_a_network_and_everything_arrives_once(
     page.locator(".learn-lessons a").first.click()
     page.locator("article.lesson").wait_for()
     judged(page, seen)
-    assert page.evaluate("[...document.images].map(one => one.complete && one.naturalWidth > 0)") == [True]
+    comes_true(page, "document.images.length === 1 && document.images[0].complete && document.images[0].naturalWidth > 0")
     page.locator(".learn-mark button").click()
     page.wait_for_url("**/extinguisher/")
     page.goto(school.address + PRACTICE)
