@@ -9,6 +9,7 @@ import contextlib
 import glob
 import os
 import pwd
+import random
 import shutil
 import signal
 import socket
@@ -20,9 +21,13 @@ from pathlib import Path
 
 
 def free_port() -> int:
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        return sock.getsockname()[1]
+    """Below those that outgoing connections are given: what listens there may end and begin again, and finds it free."""
+    chance = random.SystemRandom()
+    for _ in range(1000):
+        with socket.socket() as sock, contextlib.suppress(OSError):
+            sock.bind(("127.0.0.1", chance.randrange(12_000, 32_000)))
+            return sock.getsockname()[1]
+    raise RuntimeError("no port is free between 12,000 and 32,000")
 
 
 def _binaries() -> Path:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, Route, expect
+from playwright.sync_api import Browser, BrowserContext, Error, Page, Route, expect
 from sqlalchemy import select
 
 from portal.core.clock import utcnow
@@ -71,6 +71,16 @@ def inside(school: School, act: Callable[[], Any]) -> Any:
 def kept(school: School, *wanted: Any) -> list[tuple]:
     """Rows of the portal's database."""
     return inside(school, lambda: [tuple(row) for row in db.session.execute(select(*wanted))])
+
+
+def goes(page: Page, address: str) -> None:
+    """Go there, once more where the page began anew by itself at that moment: it does when somebody else is signed in."""
+    try:
+        page.goto(address)
+    except Error as error:
+        if "ERR_ABORTED" not in str(error):
+            raise
+        page.goto(address)
 
 
 def enter(school: School, page: Page, number: str) -> None:
@@ -245,7 +255,7 @@ def test_what_one_did_waits_unseen_while_another_is_signed_in_and_arrives_when_h
     expect(page.locator("#shell h1")).to_have_text("You are signed out")
     context.set_offline(False)
     enter(school, page, "+8612900000085")
-    page.goto(school.address + "/learn/")
+    goes(page, school.address + "/learn/")
     says(page, "From another number: 1 not yet sent")
     assert page.evaluate(LEFT)[:3] == [0, 0, 1]
     page.goto(school.address + COURSE)
@@ -253,7 +263,7 @@ def test_what_one_did_waits_unseen_while_another_is_signed_in_and_arrives_when_h
     page.locator("form[action$='/sign-out'] button").click()
     page.locator("#phone").wait_for()
     enter(school, page, "+8612900000084")
-    page.goto(school.address + "/learn/")
+    goes(page, school.address + "/learn/")
     says(page, "Everything is sent")
     assert len(kept(school, PracticeAnswer.id)) == before + 1
 
@@ -318,7 +328,7 @@ def test_a_browser_that_cannot_keep_a_course_says_so_and_all_else_works(
     page, errors = context.new_page(), list[str]()
     page.on("pageerror", lambda error: errors.append(str(error)))
     enter(school, page, f"+86129000000{90 + len(words) % 9}")
-    page.goto(school.address + COURSE)
+    goes(page, school.address + COURSE)
     if kept_nothing is not None:
         page.locator("#take-button").click()
         expect(page.locator("#take-error")).to_contain_text(words)
