@@ -23,7 +23,7 @@ from portal.dispatch.lease import Lease, Parting, Results
 from portal.dispatch.models import DONE, READY, RUNNING, Batch, Dispatch, OutcomePage, Tally
 from portal.dispatch.recipients import pack
 from tests.dispatch.bulk.test_keeper import database_url  # noqa: F401  (a fixture)
-from tests.waiting import until
+from tests.waiting import until, until_somebody_waits_for_a_lock
 
 FENCE, OTHERS_FENCE = 3, 4
 NOW = utcnow().replace(microsecond=123456)
@@ -150,9 +150,7 @@ def test_a_second_try_waits_for_the_first_that_is_still_under_way_and_writes_wha
     with transaction() as session, driver_cursor(session) as cursor:
         at_once.write(cursor, ends, NOW, NOW)  # nobody has heard of it yet
         second.start()
-        with db.engine.connect() as connection:
-            waits = text("SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()")
-            until(lambda: connection.execute(waits).scalar(), "the second waits")
+        until_somebody_waits_for_a_lock(db.engine.url.render_as_string(hide_password=False))
     second.join(60)
     assert lost == [set()]
     assert of_batch(held.batch_id) == ([1, 0] if over else [1, 0, 2])
