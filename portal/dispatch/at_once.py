@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 from portal.dispatch import outcomes, tallies
 from portal.dispatch.holding import HOLD
 from portal.dispatch.models import READY
-from portal.dispatch.outcomes import Row
+from portal.dispatch.outcomes import Alike
 
 # The long values of all pages come as one, whose pieces lie one behind the other.
 _STATEMENT = f"""
@@ -54,7 +54,7 @@ class Ends(NamedTuple):
     batch_id: int
     fence: int
     dispatch_id: uuid.UUID
-    rows: Sequence[Row]
+    alike: Sequence[Alike]
     over: bool
     counts: Counter[tallies.Key]
 
@@ -65,7 +65,7 @@ def write(cursor: Any, ends: Sequence[Ends], now: datetime, until: datetime) -> 
     IntegrityError where the same ends are there already."""
     ends = sorted(ends, key=lambda one: one.batch_id)
     pages, pieces, places, at = list[outcomes.Written](), list[bytes](), list[tuple[int, ...]](), 1
-    for page in (page for one in ends if one.rows for page in outcomes.paged(one.batch_id, one.rows)):
+    for page in (page for one in ends for page in outcomes.paged(one.batch_id, one.alike)):
         three = page.recipients, page.audiences, page.carrier_ids.encode()
         pages.append(page)
         pieces += three
@@ -80,7 +80,7 @@ def write(cursor: Any, ends: Sequence[Ends], now: datetime, until: datetime) -> 
     values: dict[str, Any] = {
         "now": now, "until": until, "slot": os.getpid() % tallies.SLOTS,
         "ids": _plain(one.batch_id for one in ends), "fences": _plain(one.fence for one in ends),
-        "accepted": _plain(any(row[1] == tallies.ACCEPTED for row in one.rows) for one in ends),
+        "accepted": _plain(any(kind.status == tallies.ACCEPTED for kind in one.alike) for one in ends),
         "over": _plain(one.over for one in ends), "over_ids": _plain(one.batch_id for one in over),
         "ending": _plain({one.dispatch_id for one in over}),
         "long": b"".join(pieces), "page_ids": _plain(page.batch_id for page in pages),

@@ -14,7 +14,6 @@ from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from operator import itemgetter
 
 import numpy as np
 from sqlalchemy import func, literal, select, update
@@ -122,25 +121,29 @@ def claim_some(channel: str, owner: str, most: int, *, above_lane: int | None = 
     if db.session.execute(due.limit(1)).first() is None:  # a plain read first: an idle worker must not take the write lock
         db.session.rollback()
         return []
+    columns = (Batch.id, Batch.fence, Batch.lease_owner, Batch.dispatch_id, Batch.lane, Batch.region_code, Batch.language,
+               Batch.attempts, Batch.carrier, Batch.recipients, Dispatch.bulletin_id, Dispatch.expires_at)
     with transaction() as session:
         rows = session.execute(
-            due.with_only_columns(Batch, Dispatch.bulletin_id, Dispatch.expires_at).limit(most)
-            .with_for_update(skip_locked=True, of=Batch).execution_options(populate_existing=True)).all()
-        return [_leased(session, batch, bulletin_id, expires_at, owner, now) for batch, bulletin_id, expires_at in rows]
+            due.with_only_columns(*columns).limit(most).with_for_update(skip_locked=True, of=Batch)).all()
+        until = now + timedelta(seconds=current_settings().lease_seconds)
+        session.execute(update(Batch).where(Batch.id.in_([row.id for row in rows]))
+                        .values(fence=Batch.fence + 1, lease_owner=owner, due_at=until)
+                        .execution_options(synchronize_session=False))
+        return [
+            Lease(row.id, row.fence + 1, row.dispatch_id, row.bulletin_id, channel, row.lane, row.region_code, row.language,
+                  row.attempts, row.expires_at, _left(session, row.id, dead=row.lease_owner is not None) if row.fence
+                  else unpack(row.recipients), row.carrier)
+            for row in rows]
 
 
-def _leased(session: Session, batch: Batch, bulletin_id: uuid.UUID, expires_at: datetime, owner: str, now: datetime) -> Lease:
-    dead = batch.lease_owner is not None  # who lets go of a batch says so
-    batch.fence += 1
-    batch.lease_owner = owner
-    batch.due_at = now + timedelta(seconds=current_settings().lease_seconds)
-    recipients = unpack(batch.recipients)
-    if batch.fence > 1:
-        recipients = unrecorded(session, batch)
+def _left(session: Session, batch_id: int, *, dead: bool) -> np.ndarray:
+    """The recipients of a batch that was leased before who have no outcome. `dead`: whoever had it did not let go of it."""
+    batch = session.get_one(Batch, batch_id, populate_existing=True)
+    recipients = unrecorded(session, batch)
     if dead:
         add_unsure(batch, recipients)  # it may have handed over any of them
-    return Lease(batch.id, batch.fence, batch.dispatch_id, bulletin_id, batch.channel, batch.lane, batch.region_code,
-                 batch.language, batch.attempts, expires_at, recipients, batch.carrier)
+    return recipients
 
 
 def renew(lease: Lease) -> bool:
@@ -254,8 +257,10 @@ def _is_plain(results: Collection[Results], numbered: Collection[str], now: date
 
 
 def _record_at_once(results: Collection[Results], now: datetime, standing: Standing) -> set[int]:
-    ends = [at_once.Ends(one.lease.batch_id, one.lease.fence, one.lease.dispatch_id, one.rows, _at_its_end(one),
-                         _counts([one])[one.lease.dispatch_id]) for one in results]
+    ends = []
+    for one in results:
+        alike, lease = outcomes.alike(one.rows), one.lease
+        ends.append(at_once.Ends(lease.batch_id, lease.fence, lease.dispatch_id, alike, _at_its_end(one), _counted(lease, alike)))
     with standing.cursor() as cursor:
         mine, ended = at_once.write(cursor, ends, now, now + timedelta(seconds=current_settings().lease_seconds))
     if ended:
@@ -287,18 +292,22 @@ def _hold(session: Session, results: Iterable[Results], now: datetime) -> set[in
     return hold(session, holds, now, now + timedelta(seconds=current_settings().lease_seconds))
 
 
-_COUNTED = itemgetter(1, 2, 5)  # status, code, audiences
-
-
 def _counts(results: Iterable[Results]) -> dict[uuid.UUID, Counter[tallies.Key]]:
     counts: dict[uuid.UUID, Counter[tallies.Key]] = defaultdict(Counter)
     for one in results:
-        lease, found = one.lease, Counter(map(_COUNTED, one.rows))
-        for (status, code, audiences), n in found.items():
-            counts[lease.dispatch_id][lease.region_code, lease.language, status, audiences] += n
-            if code and status != tallies.ACCEPTED:
-                reason = f"{tallies.REASON}{status}:{code}"
-                counts[lease.dispatch_id][lease.region_code, lease.language, reason, audiences] += n
+        counts[one.lease.dispatch_id].update(_counted(one.lease, outcomes.alike(one.rows)))
+    return counts
+
+
+def _counted(lease: Lease, ends: Iterable[outcomes.Alike]) -> Counter[tallies.Key]:
+    counts = Counter[tallies.Key]()
+    for kind in ends:
+        keys = [kind.status]
+        if kind.code and kind.status != tallies.ACCEPTED:
+            keys.append(f"{tallies.REASON}{kind.status}:{kind.code}")
+        for audiences, n in Counter(kind.audiences).items():
+            for key in keys:
+                counts[lease.region_code, lease.language, key, audiences] += n
     return counts
 
 

@@ -24,7 +24,7 @@ LONGEST_CODE, LONGEST_CARRIER_ID = 40, 64
 #: Batches that are asked about in one statement.
 CHUNK = 1000
 _WIDTHS = ("<i1", "<i2", "<i4")
-_ALIKE = itemgetter(1, 2, 4)
+_KIND = itemgetter(1, 2, 4)
 
 #: The end of one hand-over: recipient, status, code, carrier's number, carrier, the recipient's audiences.
 Row = tuple[int, str, str, str, str, int]
@@ -45,29 +45,41 @@ class Written(NamedTuple):
     carrier_ids: str
 
 
-def paged(batch_id: int, rows: Sequence[Row]) -> Iterator[Written]:
-    """The pages of these ends of a batch. The same ends make the same pages, which their key refuses; that a recipient has one
-    end is seen to by whoever writes: it holds the lease of the batch and looks, at a second try, for what is there."""
-    for alike, theirs in _sorted(rows):
-        status, code, carrier = alike
-        recipients, _, _, numbers, _, audiences = zip(*theirs, strict=True)
-        yield Written(batch_id, recipients[0], status, _plain(code, LONGEST_CODE), carrier, len(theirs), packed(recipients),
-                      packed(audiences), _lines(numbers))
+class Alike(NamedTuple):
+    """Ends that are alike; of each its recipient, the carrier's number and the audiences, in columns of one length."""
+
+    status: str
+    code: str
+    carrier: str
+    recipients: Sequence[int]
+    numbers: Sequence[str]
+    audiences: Sequence[int]
 
 
-def _sorted(rows: Sequence[Row]) -> Iterable[tuple[tuple[str, str, str], Sequence[Row]]]:
-    kinds = set(map(_ALIKE, rows))
-    if len(kinds) == 1:  # as nearly always
-        return [(kinds.pop(), rows)]
+def alike(rows: Sequence[Row]) -> list[Alike]:
+    """The ends, those together that are alike."""
+    if not rows:
+        return []
+    recipients, statuses, codes, numbers, carriers, audiences = zip(*rows, strict=True)
+    if len(set(statuses)) == len(set(codes)) == len(set(carriers)) == 1:  # as nearly always
+        return [Alike(statuses[0], codes[0], carriers[0], recipients, numbers, audiences)]
     found: dict[tuple[str, str, str], list[Row]] = {}
     for row in rows:
-        found.setdefault(_ALIKE(row), []).append(row)
-    return found.items()
+        found.setdefault(_KIND(row), []).append(row)
+    return [one for theirs in found.values() for one in alike(theirs)]
+
+
+def paged(batch_id: int, ends: Iterable[Alike]) -> Iterator[Written]:
+    """The pages of these ends of a batch. The same ends make the same pages, which their key refuses; that a recipient has one
+    end is seen to by whoever writes: it holds the lease of the batch and looks, at a second try, for what is there."""
+    for status, code, carrier, recipients, numbers, audiences in ends:
+        yield Written(batch_id, recipients[0], status, _plain(code, LONGEST_CODE), carrier, len(recipients), packed(recipients),
+                      packed(audiences), _lines(numbers))
 
 
 def append(session: Session, rows: Iterable[tuple[int, Sequence[Row]]], at: datetime) -> None:
     """Append the ends of batches in the caller's transaction. Raises IntegrityError where the same ends are there already."""
-    values = [page._asdict() | {"at": at} for batch_id, ends in rows for page in paged(batch_id, ends)]
+    values = [page._asdict() | {"at": at} for batch_id, ends in rows for page in paged(batch_id, alike(ends))]
     if values:
         session.execute(insert(OutcomePage), values)
 

@@ -143,7 +143,7 @@ def test_what_is_written_twice_leaves_nothing_of_all(dispatches, standing):
 @pytest.mark.parametrize("over", [False, True])
 def test_a_second_try_waits_for_the_first_that_is_still_under_way_and_writes_what_that_did_not(dispatches, over):
     (held,) = begin(dispatches, [(0, 3, FENCE)])
-    ends = [at_once.Ends(held.batch_id, FENCE, held.dispatch_id, some(held, 1, 0).rows, over, Counter())]
+    ends = [at_once.Ends(held.batch_id, FENCE, held.dispatch_id, outcomes.alike(some(held, 1, 0).rows), over, Counter())]
     lost: list[set[int]] = []
     second = threading.Thread(target=in_a_context(
         lambda: lost.append(lease.record_many([some(held, 1, 0, *([] if over else [2]), over=True)], again=True))))
@@ -168,7 +168,7 @@ def test_what_ended_although_the_answer_was_lost_is_not_lost_and_what_another_ha
 
 def test_the_dispatch_ends_although_its_last_two_end_at_one_moment(dispatches, standing):
     one, two = begin(dispatches, [(0, 1, FENCE), (0, 1, FENCE)])
-    ends = [at_once.Ends(one.batch_id, FENCE, one.dispatch_id, some(one, 0).rows, True, lease._counts([])[one.dispatch_id])]
+    ends = [at_once.Ends(one.batch_id, FENCE, one.dispatch_id, outcomes.alike(some(one, 0).rows), True, Counter())]
     with transaction() as session, driver_cursor(session) as cursor:
         assert at_once.write(cursor, ends, NOW, NOW) == ({one.batch_id}, set())
         other = threading.Thread(target=in_a_context(lambda: lease.record_many([some(two, 0, over=True)], standing=standing)))
