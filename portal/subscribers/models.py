@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import JSON, BigInteger, Boolean, ForeignKey, Index, LargeBinary, SmallInteger, String
+from sqlalchemy import JSON, BigInteger, Boolean, ForeignKey, Index, LargeBinary, PrimaryKeyConstraint, SmallInteger, String
 from sqlalchemy.orm import Mapped, mapped_column
 
 from portal.core.db import Base, BigId, UtcDateTime
@@ -35,6 +35,9 @@ class Subscriber(Base):
     source: Mapped[str] = mapped_column(String(20))  # how consent came: demo, roster, web, sms
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
     changed_at: Mapped[datetime] = mapped_column(UtcDateTime)
+
+    # With all that a text needs of its person, so that PostgreSQL need not look at the table.
+    __table_args__ = (PrimaryKeyConstraint("id", postgresql_include=["status", "audiences", "phone_sealed"]),)
 
 
 class SubscriberRegion(Base):
