@@ -77,7 +77,7 @@ SECTIONS: dict[str, Callable[[Bench], list[Row]]] = {
     "plan": _plan,
     "recording": lambda b: recording.measure(b.rig, b.lite(), runs=b.runs),
     "whole": lambda b: whole.measure(b.rig, b.gateway, share=10, runs=b.runs)[:1],
-    "million": lambda b: whole.measure(b.rig, b.gateway, share=100, runs=1),
+    "million": lambda b: whole.measure(b.rig, b.gateway, share=100, runs=b.runs),
     "red": lambda b: whole.overtaking(b.rig, b.gateway),
     "callbacks": _callbacks,
     "scaling": lambda b: latency.scaling(b.rig, b.folder),

@@ -1,8 +1,9 @@
 """The gateways that are posted to, each a process of its own: one that answers at once and one that takes its time.
 
-What answers at once is nginx with one worker, which says yes to everything, reads no message, and draws no random numbers: those
-of its answers are numbers of the connection and of the request, no longer than a carrier's; where nginx is not installed,
-our own gateway without a delay, and then it may be what limits (`Gateway.kind` says which it is).
+What answers at once is nginx with one worker, which says yes to everything, takes each message with one call of the system, does
+not look at it, and draws no random numbers: those of its answers are numbers of the connection and of the request, no longer
+than a carrier's; where nginx is not installed, our own gateway without a delay, and then it may be what limits (`Gateway.kind`
+says which it is). It stands for a machine of the carrier's: what it costs this one is not the portal's.
 """
 
 from __future__ import annotations
@@ -42,6 +43,7 @@ http {{
   server_tokens off;
   keepalive_requests 1000000000;
   keepalive_timeout 600s;
+  client_header_buffer_size 4k;
   client_body_temp_path {folder}/body; proxy_temp_path {folder}/proxy; fastcgi_temp_path {folder}/fastcgi;
   uwsgi_temp_path {folder}/uwsgi; scgi_temp_path {folder}/scgi;
   default_type application/json;

@@ -41,8 +41,9 @@ class Bare:
 
 
 def measure(rig: Rig, gateway: Gateway, *, share: int, runs: int) -> list[Row]:
-    """The whole way for a share of the people, and what a worker's memory did meanwhile."""
-    ours, bare, watch = list[float](), list[Bare](), None
+    """The whole way for a share of the people, and what a worker's memory did the first time, after its start."""
+    ours, bare, memory = list[float](), list[Bare](), list[Row]()
+    many = rig.many(share)
     with rig.ringing() as woken, rig.workers(WORKERS, gateway.url, max_in_flight=IN_FLIGHT) as workers:
         for _ in range(runs):
             rig.settle()
@@ -54,13 +55,13 @@ def measure(rig: Rig, gateway: Gateway, *, share: int, runs: int) -> list[Row]:
             spent = each(used.since(), sent.accepted)
             check(rig, gateway, sent, share)
             ours.append(sent.seconds)
+            memory = memory or [_memory(watch, before, many)]
             bare.append(_bare(rig, gateway, workers, share, dispatch))
-    many = rig.many(share)
     parts = bare[[one.seconds for one in bare].index(sorted(one.seconds for one in bare)[len(bare) // 2])]
     row = compared(f"whole: issue → last outcome counted, {many:,} people, {WORKERS} workers", middle(ours), "s",
                    "bare plan + bare loops + bare fold", middle([one.seconds for one in bare]), AT_MOST, 1.3,
                    notes(f"bare: {parts}", woken, spent, spread(ours)))
-    return [row, _memory(watch, before, many)] if watch else [row]
+    return [row, *memory]
 
 
 def _bare(rig: Rig, gateway: Gateway, workers: list[Process], share: int, dispatch: uuid.UUID) -> Bare:
