@@ -118,7 +118,8 @@ def claim_some(channel: str, owner: str, most: int, *, above_lane: int | None = 
         due = due.where(Batch.lane < above_lane)
     if but:
         due = due.where(Batch.id.not_in(but))
-    if db.session.execute(due.limit(1)).first() is None:  # a plain read first: an idle worker must not take the write lock
+    # On SQLite a plain read first: an idle worker must not take the write lock.
+    if db.engine.dialect.name == "sqlite" and db.session.execute(due.limit(1)).first() is None:
         db.session.rollback()
         return []
     columns = (Batch.id, Batch.fence, Batch.lease_owner, Batch.dispatch_id, Batch.lane, Batch.region_code, Batch.language,
@@ -126,6 +127,8 @@ def claim_some(channel: str, owner: str, most: int, *, above_lane: int | None = 
     with transaction() as session:
         rows = session.execute(
             due.with_only_columns(*columns).limit(most).with_for_update(skip_locked=True, of=Batch)).all()
+        if not rows:
+            return []
         until = now + timedelta(seconds=current_settings().lease_seconds)
         session.execute(update(Batch).where(Batch.id.in_([row.id for row in rows]))
                         .values(fence=Batch.fence + 1, lease_owner=owner, due_at=until)

@@ -160,7 +160,7 @@ def test_looks_go_by_the_index_with_a_thousand_batches_to_send_and_more_that_wer
         assert len(lease.claim_some("sms", "test", 1)) == 1
         Lapses().look()
         event.remove(db.engine, "before_cursor_execute", note)
-    assert len(asked) == 3
+    assert len(asked) == (2 if postgresql else 3)
     for statement, parameters in asked:
         rows = db.session.connection().exec_driver_sql(f"EXPLAIN {'' if postgresql else 'QUERY PLAN '}{statement}", parameters)
         plan = "\n".join(row[-1] for row in rows)
