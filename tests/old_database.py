@@ -9,6 +9,7 @@ from pathlib import Path
 
 import psycopg
 import pytest
+import sqlalchemy as sa
 from flask import Flask
 
 from portal import create_app
@@ -36,3 +37,11 @@ def portal_at(revision: str, database_kind: str, request: pytest.FixtureRequest,
     with app.app_context():
         yield app
         db.engine.dispose()
+
+
+def run(sql: str, **values: object) -> list[tuple]:
+    """One statement in a transaction of its own, in the application's context; its rows, if it has any."""
+    with db.engine.begin() as connection:
+        connection.execution_options(writes=True)
+        found = connection.execute(sa.text(sql), values)
+        return [tuple(row) for row in found] if found.returns_rows else []

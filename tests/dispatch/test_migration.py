@@ -8,13 +8,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import sqlalchemy as sa
 from flask import Flask
 
 from portal.core import migrate
 from portal.core.db import db
 from portal.dispatch import outcomes
-from tests.old_database import portal_at
+from tests.old_database import portal_at, run
 
 _ADD = "INSERT INTO tally (dispatch_id, region_code, language, key, n) VALUES (:id, '440310001001', 'zh', :key, :n)"
 
@@ -33,29 +32,22 @@ def rows(database_kind: str, request: pytest.FixtureRequest, tmp_path: Path) -> 
         yield made
 
 
-def _run(sql: str, **values: object) -> list[tuple]:
-    with db.engine.begin() as connection:
-        connection.execution_options(writes=True)
-        found = connection.execute(sa.text(sql), values)
-        return [tuple(row) for row in found] if found.returns_rows else []
-
-
 def test_counts_go_on_and_are_added_up_where_one_goes_back(app: Flask) -> None:
     dispatch = uuid.uuid4().hex
     for key, n in (("planned", 10), ("accepted", 4)):
-        _run(_ADD, id=dispatch, key=key, n=n)
+        run(_ADD, id=dispatch, key=key, n=n)
     migrate.upgrade(app)
     assert migrate.differences(app) == []
-    assert sorted(_run("SELECT key, audiences, slot, n FROM tally")) == [("accepted", 0, 0, 4), ("planned", 0, 0, 10)]
+    assert sorted(run("SELECT key, audiences, slot, n FROM tally")) == [("accepted", 0, 0, 4), ("planned", 0, 0, 10)]
     for audiences, slot in ((1, 0), (1, 1), (5, 0)):
-        _run("INSERT INTO tally (dispatch_id, region_code, language, key, audiences, slot, n) SELECT dispatch_id, region_code,"
+        run("INSERT INTO tally (dispatch_id, region_code, language, key, audiences, slot, n) SELECT dispatch_id, region_code,"
              " language, key, :audiences, :slot, 3 FROM tally WHERE key = 'accepted' AND audiences = 0 AND slot = 0",
              audiences=audiences, slot=slot)
     migrate.downgrade(app, "0013")
-    assert sorted(_run("SELECT key, n FROM tally")) == [("accepted", 13), ("planned", 10)]
+    assert sorted(run("SELECT key, n FROM tally")) == [("accepted", 13), ("planned", 10)]
     migrate.upgrade(app)
     assert migrate.differences(app) == []
-    assert sorted(_run("SELECT key, n FROM tally")) == [("accepted", 13), ("planned", 10)]
+    assert sorted(run("SELECT key, n FROM tally")) == [("accepted", 13), ("planned", 10)]
 
 
 _COLUMNS = "batch_id, recipient_id, status, code, carrier_id, carrier, audiences, at"
@@ -66,11 +58,11 @@ _ALL = f"SELECT {_COLUMNS} FROM outcome ORDER BY batch_id, recipient_id"
 def test_outcomes_are_the_same_in_pages_and_in_rows_again(rows: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
     for batch in range(1, 131):  # more than are in memory at a time
         for recipient in range(batch % 4):
-            _run(_END, batch=batch, recipient=recipient * 2 ** (batch % 50), status=("accepted", "failed")[recipient % 2],
+            run(_END, batch=batch, recipient=recipient * 2 ** (batch % 50), status=("accepted", "failed")[recipient % 2],
                  code=("", "30003")[batch % 2], number=("", f"SM{batch}-{recipient}")[batch % 3 > 0],
                  carrier=("", "east")[batch % 2], audiences=2**recipient * (batch % 5),
                  at=f"2026-07-0{1 + recipient // 2} 08:00:00.123456")
-    before = _run(_ALL)
+    before = run(_ALL)
     migrate.upgrade(rows)
     assert migrate.differences(rows) == []
     session = db.session
@@ -81,6 +73,6 @@ def test_outcomes_are_the_same_in_pages_and_in_rows_again(rows: Flask, monkeypat
             for i, mask in zip(page.recipients.tolist(), page.audiences.tolist(), strict=True)} == {
                 (batch, i, status, code, carrier, mask) for batch, i, status, code, _number, carrier, mask, _at in before}
     migrate.downgrade(rows, "0014")
-    assert _run(_ALL) == before
+    assert run(_ALL) == before
     migrate.upgrade(rows)
     assert migrate.differences(rows) == []

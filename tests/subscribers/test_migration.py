@@ -10,8 +10,7 @@ import sqlalchemy as sa
 from flask import Flask
 
 from portal.core import migrate
-from portal.core.db import db
-from tests.old_database import portal_at
+from tests.old_database import portal_at, run
 
 _PERSON = """INSERT INTO subscriber (id, phone_sealed, phone_index, language, audiences, status, source, created_at, changed_at)
 VALUES (:id, :number, :index, 'zh', 1, 'active', 'roster', '2026-01-01 00:00:00', '2026-01-01 00:00:00')"""
@@ -26,33 +25,26 @@ def before(database_kind: str, request: pytest.FixtureRequest, tmp_path: Path) -
         yield made
 
 
-def _run(sql: str, **values: object) -> list[tuple]:
-    with db.engine.begin() as connection:
-        connection.execution_options(writes=True)
-        found = connection.execute(sa.text(sql), values)
-        return [tuple(row) for row in found] if found.returns_rows else []
-
-
 def _people() -> list[tuple[int, int, int]]:
-    return _run("SELECT id, (SELECT count(*) FROM subscriber_region WHERE subscriber_id = id),"
+    return run("SELECT id, (SELECT count(*) FROM subscriber_region WHERE subscriber_id = id),"
                 " (SELECT count(*) FROM subscriber_given WHERE subscriber_id = id) FROM subscriber ORDER BY id")
 
 
 def test_nobody_is_lost_up_and_down_and_who_goes_takes_all_along(before: Flask) -> None:
     for n in range(1, 5):
-        _run(_PERSON, id=n, number=bytes([n]) * 42, index=bytes([n]) * 16)
-        _run(_HOME, id=n)
-        _run(_GIVEN, id=n)
+        run(_PERSON, id=n, number=bytes([n]) * 42, index=bytes([n]) * 16)
+        run(_HOME, id=n)
+        run(_GIVEN, id=n)
     left = 4
     for go in (migrate.upgrade, lambda app: migrate.downgrade(app, "0015"), migrate.upgrade):
         go(before)
         assert _people() == [(n, 1, 1) for n in range(1, left + 1)]
-        _run("DELETE FROM subscriber WHERE id = :id", id=left)
+        run("DELETE FROM subscriber WHERE id = :id", id=left)
         left -= 1
         for child in ("subscriber_region", "subscriber_given"):
-            assert _run(f"SELECT count(*) FROM {child}") == [(left,)]
+            assert run(f"SELECT count(*) FROM {child}") == [(left,)]
         with pytest.raises(sa.exc.IntegrityError):  # of nobody
-            _run(_HOME, id=99)
+            run(_HOME, id=99)
         with pytest.raises(sa.exc.IntegrityError):  # twice the same
-            _run(_PERSON, id=1, number=b"x", index=b"x" * 16)
+            run(_PERSON, id=1, number=b"x", index=b"x" * 16)
     assert migrate.differences(before) == []
