@@ -51,4 +51,5 @@ def ends(*conditions: Any) -> list[End]:
 
 def put(session: Any, batch_id: int, *given: tuple[int, str] | outcomes.Row) -> None:
     """Ends as if a worker had written them: (recipient, status) and what else is known."""
-    outcomes.append(session, [(batch_id, [(*one, *("", "", "", 0)[len(one) - 2 :]) for one in given])], utcnow())  # type: ignore[misc]
+    rows = [(*one, *("", "", "", 0)[len(one) - 2 :]) for one in given]
+    outcomes.append(session, [(batch_id, outcomes.alike(rows))], utcnow())  # type: ignore[arg-type]

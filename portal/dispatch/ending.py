@@ -28,7 +28,7 @@ def close(session: Session, batch: Batch, state: str, now: datetime) -> Counter[
     uncertain = left[np.isin(left, unpack(batch.unsure))]
     masks = audiences_of(uncertain.tolist()) if len(uncertain) and batch.channel == SMS else {}
     ends = [(int(i), tallies.UNCERTAIN, "", "", "", masks.get(int(i), 0)) for i in uncertain]
-    outcomes.append(session, [(batch.id, ends)], now)
+    outcomes.append(session, [(batch.id, outcomes.alike(ends))], now)
     batch.state = BATCH_DONE
     key = tallies.STOPPED if state == STOPPED else tallies.EXPIRED
     place = (batch.region_code, batch.language)

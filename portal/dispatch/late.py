@@ -43,7 +43,7 @@ def went_out(session: Session, told: Iterable[Any]) -> dict[tuple[int, int], int
         counter = counts.setdefault(r.dispatch_id, Counter())
         counter[r.region_code, r.language, key, 0] -= 1  # as closing counted them
         counter[r.region_code, r.language, tallies.UNCERTAIN, mask] += 1
-    outcomes.append(session, rows.items(), utcnow())
+    outcomes.append(session, [(batch_id, outcomes.alike(theirs)) for batch_id, theirs in rows.items()], utcnow())
     for dispatch_id in sorted(counts):
         tallies.add(session, dispatch_id, counts[dispatch_id])
     return found

@@ -231,11 +231,12 @@ def record_many(results: Collection[Results], *, numbered: Collection[str] = (),
         lost = {one.lease.batch_id for one in ordered if not (again and one.parting is not None and not one.rows)} - mine
         if not held:
             return lost
-        outcomes.append(session, [(one.lease.batch_id, one.rows) for one in held], now)
+        ends = [(one.lease, outcomes.alike(one.rows)) for one in held]
+        outcomes.append(session, [(lease.batch_id, alike) for lease, alike in ends], now)
         if numbered:
             theirs = ((row[4], row[3], one.lease.batch_id, row[0]) for one in held for row in one.rows if row[4] in numbered)
             outcomes.remember_numbers(session, theirs, now)
-        counts = _counts(held)
+        counts = _counts(ends)
         errors: dict[uuid.UUID, str] = {}
         for one in held:
             if one.parting is not None and not _at_its_end(one):
@@ -295,10 +296,10 @@ def _hold(session: Session, results: Iterable[Results], now: datetime) -> set[in
     return hold(session, holds, now, now + timedelta(seconds=current_settings().lease_seconds))
 
 
-def _counts(results: Iterable[Results]) -> dict[uuid.UUID, Counter[tallies.Key]]:
+def _counts(ends: Iterable[tuple[Lease, Iterable[outcomes.Alike]]]) -> dict[uuid.UUID, Counter[tallies.Key]]:
     counts: dict[uuid.UUID, Counter[tallies.Key]] = defaultdict(Counter)
-    for one in results:
-        counts[one.lease.dispatch_id].update(_counted(one.lease, outcomes.alike(one.rows)))
+    for lease, alike in ends:
+        counts[lease.dispatch_id].update(_counted(lease, alike))
     return counts
 
 

@@ -77,9 +77,9 @@ def paged(batch_id: int, ends: Iterable[Alike]) -> Iterator[Written]:
                       packed(audiences), _lines(numbers))
 
 
-def append(session: Session, rows: Iterable[tuple[int, Sequence[Row]]], at: datetime) -> None:
+def append(session: Session, ends: Iterable[tuple[int, Iterable[Alike]]], at: datetime) -> None:
     """Append the ends of batches in the caller's transaction. Raises IntegrityError where the same ends are there already."""
-    values = [page._asdict() | {"at": at} for batch_id, ends in rows for page in paged(batch_id, alike(ends))]
+    values = [page._asdict() | {"at": at} for batch_id, theirs in ends for page in paged(batch_id, theirs)]
     if values:
         session.execute(insert(OutcomePage), values)
 

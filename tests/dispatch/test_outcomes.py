@@ -38,8 +38,8 @@ def test_each_end_is_read_as_it_was_written_and_found_by_its_recipient(context, 
     more = [row for row in more if row[0] not in {one[0] for one in given_rows}]
     with transaction() as session:
         session.execute(OutcomePage.__table__.delete())
-        outcomes.append(session, [(1, given_rows), (2, given_rows)], now)
-        outcomes.append(session, [(1, more)], now + timedelta(seconds=1))
+        outcomes.append(session, [(1, outcomes.alike(given_rows)), (2, outcomes.alike(given_rows))], now)
+        outcomes.append(session, [(1, outcomes.alike(more))], now + timedelta(seconds=1))
     wanted = {row[0]: row for row in (*given_rows, *more)}
     assert sorted(outcomes.recorded(db.session, 1).tolist()) == sorted(wanted)
     found = outcomes.ends_of(db.session, {1: wanted.keys(), 3: {1}})
@@ -61,9 +61,9 @@ def test_each_end_is_read_as_it_was_written_and_found_by_its_recipient(context, 
 def test_the_same_ends_are_refused_a_second_time(context):
     ends = [(5, "accepted", "", "N5", "a", 1), (6, "failed", "x", "", "a", 1)]
     with transaction() as session:
-        outcomes.append(session, [(7, ends)], utcnow())
+        outcomes.append(session, [(7, outcomes.alike(ends))], utcnow())
     with pytest.raises(Exception, match=r"(?i)unique|duplicate"), transaction() as session:
-        outcomes.append(session, [(7, ends)], utcnow())
+        outcomes.append(session, [(7, outcomes.alike(ends))], utcnow())
     db.session.rollback()
     assert np.array_equal(np.sort(outcomes.recorded(db.session, 7)), [5, 6])
     db.session.rollback()

@@ -45,7 +45,7 @@ def went_out(bulletin) -> dict[int, tuple[str, str, str, int]]:
                 reached[i] = (batch.region_code, batch.language, carrier, masks[i])
     with transaction() as session:
         mine = dispatch_of(bulletin).id
-        outcomes.append(session, rows, utcnow())
+        outcomes.append(session, [(batch_id, outcomes.alike(theirs)) for batch_id, theirs in rows], utcnow())
         session.execute(update(Batch).where(Batch.dispatch_id == mine).values(state=BATCH_DONE))
         session.execute(update(Dispatch).where(Dispatch.id == mine).values(state=DONE, ended_at=utcnow()))
     return reached
