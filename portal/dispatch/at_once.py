@@ -1,4 +1,4 @@
-"""On PostgreSQL: holding leases, appending outcomes and adding to the counts by one statement.
+"""On PostgreSQL: holding leases, appending outcomes, noting that dispatches move and adding to the counts by one statement.
 
 Each question to the database costs a turn of both processes, whatever it asks; with a few hundred outcomes in a transaction, that
 is most of what they cost. Rows are locked in the order of :mod:`lease`: the counts are sorted before the first is written, for
@@ -32,12 +32,23 @@ WITH {HOLD}, written AS (
     %(at_numbers)s::integer[], %(untils)s::integer[])
     AS p(batch_id, first, status, code, carrier, size, ids, masks, numbers, until)
   WHERE p.batch_id IN (SELECT id FROM mine)
+), moving AS (
+  SELECT d.id, m.accepted FROM dispatch d JOIN (
+    SELECT w.id, bool_or(w.accepted) AS accepted
+    FROM unnest(%(moved_by)s::bigint[], %(moved)s::uuid[], %(moved_on)s::boolean[]) AS w(batch_id, id, accepted)
+    WHERE w.batch_id IN (SELECT id FROM mine) GROUP BY w.id) AS m ON m.id = d.id
+  ORDER BY d.id FOR NO KEY UPDATE OF d
+), moved AS (
+  UPDATE dispatch SET moved_at = %(now)s,
+    first_at = CASE WHEN moving.accepted THEN coalesce(dispatch.first_at, %(now)s) ELSE dispatch.first_at END,
+    last_at = CASE WHEN moving.accepted THEN %(now)s ELSE dispatch.last_at END
+  FROM moving WHERE dispatch.id = moving.id RETURNING dispatch.id
 ), counted AS (
   INSERT INTO tally (dispatch_id, region_code, language, key, audiences, slot, n)
   SELECT w.dispatch_id, w.region_code, w.language, w.key, w.audiences, %(slot)s, sum(w.n)
   FROM unnest(%(count_ids)s::bigint[], %(dispatches)s::uuid[], %(regions)s::text[], %(languages)s::text[], %(keys)s::text[],
     %(count_audiences)s::bigint[], %(counts)s::integer[]) AS w(batch_id, dispatch_id, region_code, language, key, audiences, n)
-  WHERE w.batch_id IN (SELECT id FROM mine)
+  WHERE w.batch_id IN (SELECT id FROM mine) AND (SELECT count(*) FROM moved) >= 0
   GROUP BY w.dispatch_id, w.region_code, w.language, w.key, w.audiences
   ORDER BY w.dispatch_id, w.region_code COLLATE "C", w.language COLLATE "C", w.key COLLATE "C", w.audiences
   ON CONFLICT (dispatch_id, region_code, language, key, audiences, slot) DO UPDATE SET n = tally.n + excluded.n
@@ -49,7 +60,7 @@ SELECT ARRAY(SELECT id FROM mine), ARRAY(
 
 
 class Ends(NamedTuple):
-    """What became of one batch. `over`: nobody of it is left."""
+    """What became of one batch. `over`: nobody of it is left; `moves`: its dispatch is to be noted as moving."""
 
     batch_id: int
     fence: int
@@ -57,6 +68,12 @@ class Ends(NamedTuple):
     alike: Sequence[Alike]
     over: bool
     counts: Counter[tallies.Key]
+    moves: bool = False
+
+    @property
+    def accepted(self) -> bool:
+        """Whether somebody was."""
+        return any(kind.status == tallies.ACCEPTED for kind in self.alike)
 
 
 def write(cursor: Any, ends: Sequence[Ends], now: datetime, until: datetime) -> tuple[set[int], set[uuid.UUID]]:
@@ -74,13 +91,16 @@ def write(cursor: Any, ends: Sequence[Ends], now: datetime, until: datetime) -> 
         at = place[-1]
     counts = [(one.batch_id, one.dispatch_id, *key, n) for one in ends for key, n in one.counts.items() if n]
     over = [one for one in ends if one.over]
+    moves = [one for one in ends if one.moves and one.alike]
     at_ids, at_masks, at_numbers, untils = zip(*places, strict=True) if places else ((), (), (), ())
     count_ids, dispatches, regions, languages, keys, count_audiences, ns = (
         zip(*counts, strict=True) if counts else ((), (), (), (), (), (), ()))
     values: dict[str, Any] = {
         "now": now, "until": until, "slot": os.getpid() % tallies.SLOTS,
         "ids": _plain(one.batch_id for one in ends), "fences": _plain(one.fence for one in ends),
-        "accepted": _plain(any(kind.status == tallies.ACCEPTED for kind in one.alike) for one in ends),
+        "accepted": _plain(one.accepted for one in ends),
+        "moved_by": _plain(one.batch_id for one in moves), "moved": _plain(one.dispatch_id for one in moves),
+        "moved_on": _plain(one.accepted for one in moves),
         "over": _plain(one.over for one in ends), "over_ids": _plain(one.batch_id for one in over),
         "ending": _plain({one.dispatch_id for one in over}),
         "long": b"".join(pieces), "page_ids": _plain(page.batch_id for page in pages),

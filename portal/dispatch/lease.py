@@ -14,6 +14,7 @@ from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import Any
 
 import numpy as np
 from sqlalchemy import func, literal, select, update
@@ -22,7 +23,7 @@ from sqlalchemy.orm import Session
 from portal import current_settings
 from portal.core.clock import utcnow
 from portal.core.db import Standing, UtcDateTime, db, transaction
-from portal.dispatch import at_once, outcomes, tallies
+from portal.dispatch import at_once, lease_at_once, outcomes, tallies
 from portal.dispatch.due import CHANCE, LONGEST_PAUSE, LONGEST_WAIT, may_go
 from portal.dispatch.ending import add_unsure, close, complete, unrecorded
 from portal.dispatch.holding import Hold, hold
@@ -97,11 +98,16 @@ def claim(channel: str, owner: str) -> Lease | None:
     return next(iter(claim_some(channel, owner, 1)), None)
 
 
-def claim_some(channel: str, owner: str, most: int, *, above_lane: int | None = None,
-               but: Collection[int] = ()) -> list[Lease]:
+def claim_some(channel: str, owner: str, most: int, *, above_lane: int | None = None, but: Collection[int] = (),
+               standing: Standing | None = None) -> list[Lease]:
     """Lease the most urgent due batches of a channel, `most` at most; only of lanes more urgent than `above_lane`, and none of
-    `but`."""
+    `but`. `standing`: a connection to PostgreSQL on which one statement does it, where none of them was leased before."""
     now = utcnow()
+    until = now + timedelta(seconds=current_settings().lease_seconds)
+    if standing is not None:
+        found = lease_at_once.lease(standing, channel, owner, most, now=now, until=until, above_lane=above_lane, but=but)
+        if found is not None:
+            return [_leased(row, channel, row.fence, unpack(row.recipients)) for row in found]
     due = (
         select(Batch.id)
         .join(Dispatch, Dispatch.id == Batch.dispatch_id)
@@ -129,15 +135,16 @@ def claim_some(channel: str, owner: str, most: int, *, above_lane: int | None = 
             due.with_only_columns(*columns).limit(most).with_for_update(skip_locked=True, of=Batch)).all()
         if not rows:
             return []
-        until = now + timedelta(seconds=current_settings().lease_seconds)
         session.execute(update(Batch).where(Batch.id.in_([row.id for row in rows]))
                         .values(fence=Batch.fence + 1, lease_owner=owner, due_at=until)
                         .execution_options(synchronize_session=False))
-        return [
-            Lease(row.id, row.fence + 1, row.dispatch_id, row.bulletin_id, channel, row.lane, row.region_code, row.language,
-                  row.attempts, row.expires_at, _left(session, row.id, dead=row.lease_owner is not None) if row.fence
-                  else unpack(row.recipients), row.carrier)
-            for row in rows]
+        return [_leased(row, channel, row.fence + 1, _left(session, row.id, dead=row.lease_owner is not None) if row.fence
+                        else unpack(row.recipients)) for row in rows]
+
+
+def _leased(row: Any, channel: str, fence: int, pending: np.ndarray) -> Lease:
+    return Lease(row.id, fence, row.dispatch_id, row.bulletin_id, channel, row.lane, row.region_code, row.language, row.attempts,
+                 row.expires_at, pending, row.carrier)
 
 
 def _left(session: Session, batch_id: int, *, dead: bool) -> np.ndarray:
@@ -166,9 +173,11 @@ def renew_all(leases: Iterable[Lease]) -> set[int]:
     return {lease.batch_id for lease in held if lease.dispatch_id in going}
 
 
-def going_on(leases: Collection[Lease]) -> set[int]:
-    """As :func:`renew_all`, without holding anything for longer: a reading."""
+def going_on(leases: Collection[Lease], standing: Standing | None = None) -> set[int]:
+    """As :func:`renew_all`, without holding anything for longer: a reading, over `standing` where there is one."""
     fences = {lease.batch_id: lease.fence for lease in leases}
+    if standing is not None:
+        return lease_at_once.going_on(standing, fences)
     rows = db.session.execute(
         select(Batch.id, Batch.fence).join(Dispatch, Dispatch.id == Batch.dispatch_id)
         .where(Batch.id.in_(fences), Batch.state == READY, Dispatch.state.in_(ACTIVE))).all()
@@ -219,7 +228,7 @@ def record_many(results: Collection[Results], *, numbered: Collection[str] = (),
     are kept, see :class:`portal.dispatch.models.Carried`. `standing`: a connection to PostgreSQL on which one statement does it
     all, where there is nothing unusual. `again`: it was tried before, and a part of it may be in the database already."""
     now = utcnow()
-    if standing is not None and not again and _is_plain(results, numbered, now):
+    if standing is not None and not again and _is_plain(results, numbered):
         return _record_at_once(results, now, standing)
     with transaction() as session:
         ordered = sorted(results, key=lambda one: one.lease.batch_id)
@@ -254,23 +263,25 @@ def record_many(results: Collection[Results], *, numbered: Collection[str] = (),
     return lost
 
 
-def _is_plain(results: Collection[Results], numbered: Collection[str], now: datetime) -> bool:
-    """Whether there is nothing to write but ends and counts."""
-    return (all(one.parting is None or _at_its_end(one) for one in results) and not _touches_of(results, now)
+def _is_plain(results: Collection[Results], numbered: Collection[str]) -> bool:
+    """Whether there is nothing to write but ends, counts and that dispatches move."""
+    return (all(one.parting is None or _at_its_end(one) for one in results)
             and not (numbered and any(row[4] in numbered for one in results for row in one.rows)))
 
 
 def _record_at_once(results: Collection[Results], now: datetime, standing: Standing) -> set[int]:
-    ends = []
+    ends, touched = [], _touches_of(results, now)
     for one in results:
         alike, lease = outcomes.alike(one.rows), one.lease
-        ends.append(at_once.Ends(lease.batch_id, lease.fence, lease.dispatch_id, alike, _at_its_end(one), _counted(lease, alike)))
+        ends.append(at_once.Ends(lease.batch_id, lease.fence, lease.dispatch_id, alike, _at_its_end(one), _counted(lease, alike),
+                                 lease.dispatch_id in touched))
     with standing.cursor() as cursor:
         mine, ended = at_once.write(cursor, ends, now, now + timedelta(seconds=current_settings().lease_seconds))
     if ended:
         with transaction() as session:
             for dispatch_id in sorted(ended):
                 complete(session, dispatch_id, now)
+    _touches.update({one.dispatch_id: now for one in ends if one.moves and one.alike and one.batch_id in mine})
     return {one.lease.batch_id for one in results} - mine
 
 

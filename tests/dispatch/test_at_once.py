@@ -27,6 +27,7 @@ from tests.waiting import until, until_somebody_waits_for_a_lock
 
 FENCE, OTHERS_FENCE = 3, 4
 NOW = utcnow().replace(microsecond=123456)
+EARLIER = NOW - timedelta(minutes=1)
 _HARD = ["", "NULL", "null", '"', "\\", "\\.", "{}", ",", "a,b", "\0", "\t\r\n", "'", "短信", "🚨", "a" * 70,
          "ß" * 40 + "x", "ß" * 40 + "y"]
 words = st.sampled_from(_HARD) | st.text(st.characters(exclude_categories=["Cs"]), max_size=70)
@@ -84,18 +85,23 @@ batches = st.lists(
 
 
 @settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
-@given(batches=batches, turned=st.booleans())
-def test_one_statement_leaves_what_the_many_leave(dispatches, standing, batches, turned):
+@given(batches=batches, turned=st.booleans(), unnoted=st.sets(st.integers(0, 1)), moved_before=st.booleans())
+def test_one_statement_leaves_what_the_many_leave(dispatches, standing, batches, turned, unnoted, moved_before):
     lease.utcnow, before = (lambda: NOW), lease.utcnow
     try:
         seen = []
         for over in (standing, None):
             held = begin(dispatches, [(place, len(rows), fence) for place, fence, _over, rows in batches])
+            for place in unnoted:
+                del lease._touches[dispatches[place]]
+            if moved_before:
+                with transaction() as session:
+                    session.execute(update(Dispatch).values(moved_at=EARLIER, first_at=EARLIER, last_at=EARLIER))
             results = [Results(one, [(n, *row) for n, row in enumerate(rows)], Parting() if closed else None)
                        for one, (_place, _fence, closed, rows) in zip(held, batches, strict=True)]
             lost = lease.record_many(results[::-1] if turned else results, standing=over)
             assert lost == {one.batch_id for one, batch in zip(held, batches, strict=True) if batch[1] == OTHERS_FENCE}
-            seen.append(left())
+            seen.append((left(), dict(lease._touches)))
         assert seen[0] == seen[1]
         closed = {place for place in (0, 1) if all(b[2] and b[1] == FENCE for b in batches if b[0] == place)
                   and any(b[0] == place for b in batches)}

@@ -3,7 +3,10 @@
 What answers at once is nginx with one worker, which says yes to everything, takes each message with one call of the system, does
 not look at it, and draws no random numbers: those of its answers are numbers of the connection and of the request, no longer
 than a carrier's; where nginx is not installed, our own gateway without a delay, and then it may be what limits (`Gateway.kind`
-says which it is). It stands for a machine of the carrier's: what it costs this one is not the portal's.
+says which it is).
+
+Each stands for a machine of the carrier's: what it costs this one is not the portal's. So it waits for its turn of the processor
+(SCHED_BATCH) instead of putting aside whoever has just written to it, be that a worker or a bare client.
 """
 
 from __future__ import annotations
@@ -12,6 +15,7 @@ import contextlib
 import datetime
 import ipaddress
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -112,7 +116,7 @@ def at_once(folder: Path) -> Iterator[Gateway]:
     port = free_port()
     text = _NGINX.format(folder=place, port=port, zeros="0" * 20)
     (place / "nginx.conf").write_text(text.replace(":\n ", ": ").replace(",\n ", ", "))
-    with (place / "output").open("wb") as output:
+    with (place / "output").open("wb") as output, waiting_for_turns():
         process = subprocess.Popen([program, "-e", place / "nginx.log", "-p", place, "-c", place / "nginx.conf"], stdout=output,
                                    stderr=output)
     gateway = Gateway("nginx", f"http://127.0.0.1:{port}", pid=process.pid)
@@ -144,13 +148,28 @@ def slow(folder: Path, *, delay: float = 0.05, rate: float = 0, safe: bool = Fal
     if safe:
         authority, key = certificate(folder)
         command += ["--certificate", authority, "--key", key]
-    process = subprocess.Popen(command, cwd=ROOT, text=True, stdout=subprocess.PIPE)
+    with waiting_for_turns():
+        process = subprocess.Popen(command, cwd=ROOT, text=True, stdout=subprocess.PIPE)
     try:
         port = _said(process)
         safe_url = f"https://127.0.0.1:{_said(process)}" if safe else ""
         yield Gateway("ours", f"http://127.0.0.1:{port}", safe_url, authority, process.pid)
     finally:
         _end(process)
+
+
+@contextlib.contextmanager
+def waiting_for_turns() -> Iterator[None]:
+    """Processes that are begun within put nobody aside when they wake, where the system knows of it."""
+    if not hasattr(os, "SCHED_BATCH"):
+        yield
+        return
+    before = os.sched_getscheduler(0)
+    os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
+    try:
+        yield
+    finally:
+        os.sched_setscheduler(0, before, os.sched_param(0))
 
 
 def _said(process: subprocess.Popen) -> str:

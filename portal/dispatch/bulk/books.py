@@ -6,6 +6,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Collection
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 from sqlalchemy import select, update
@@ -66,8 +67,14 @@ class Books:
         was never begun, and nobody need wait until it lapses."""
         if again:
             _give_back_unheard(self._owner, but)
+        claim = partial(leases.claim_some, SMS, self._owner, most, above_lane=above_lane, but=but, standing=self._reading)
+        try:
+            leased = claim()
+        except OperationalError:  # the kept connection was lost, as by a restart, and perhaps the answer with it
+            _give_back_unheard(self._owner, but)
+            leased = claim()
         found, fault = list[Opened](), ""
-        for lease in leases.claim_some(SMS, self._owner, most, above_lane=above_lane, but=but):
+        for lease in leased:
             try:
                 found.append(_opened(lease, self._reading))
             except Exception as error:

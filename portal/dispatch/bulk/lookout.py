@@ -15,6 +15,7 @@ from collections.abc import Callable, Collection
 
 from flask import Flask
 
+from portal.core.db import Standing, db
 from portal.dispatch import lease as leases
 from portal.dispatch.bulk.feeder import SURE
 from portal.dispatch.bulk.keeper import AWAY
@@ -33,6 +34,8 @@ class Lookout:
     def __init__(self, app: Flask, pump: Pump, loop: asyncio.AbstractEventLoop,
                  unwritten: Callable[[], Collection[Lease]]) -> None:
         self._app, self._pump, self._loop, self._unwritten = app, pump, loop, unwritten
+        with app.app_context():
+            self._standing = Standing(db.engine) if db.engine.dialect.name == "postgresql" else None
         self._lease_seconds = app.extensions["anlan"].lease_seconds
         self._rung = threading.Event()
         self._told: dict[uuid.UUID, str] = {}
@@ -55,11 +58,13 @@ class Lookout:
                     log.exception("leases cannot be looked at; again and again until they can")
             except Exception:  # without it nothing would be held or stopped any more
                 log.exception("the lookout failed; once more in %s s", LOOK)
+        if self._standing:
+            self._standing.close()
 
     def look(self) -> None:
         """Halt what was stopped or is lost; hold for longer what is in hand. Needs an application context."""
         parcels, unwritten = list(self._pump.parcels.values()), self._unwritten()
-        going = leases.going_on([parcel.lease for parcel in parcels]) if parcels else set()
+        going = leases.going_on([parcel.lease for parcel in parcels], self._standing) if parcels else set()
         over = [parcel.lease.batch_id for parcel in parcels if parcel.lease.batch_id not in going]
         if over:
             self._loop.call_soon_threadsafe(self._pump.halt, over)

@@ -66,10 +66,10 @@ def test_the_writer_outlives_what_nobody_thought_of(workshop, issued, monkeypatc
     workshop.plan_all()
     real, faults = lease.going_on, iter([True])
 
-    def faulty(given):
+    def faulty(*given):
         if next(faults, None):
             raise ValueError("a defect")
-        return real(given)
+        return real(*given)
 
     monkeypatch.setattr(lease, "going_on", faulty)
     line = ToldLine(lambda to, ref: None)
