@@ -50,8 +50,9 @@ class Engine:
     ) -> None:
         self.app, self.channels, self.office, self.box, self.alone = app, channels, office, box, alone
         self.stopping = threading.Event()
-        self._wake = threading.Condition()
-        self._signals: Counter[str] = Counter()  # by what a thread does
+        # By what a thread does: whoever is woken for nothing takes its turn from who sends.
+        self._wakes = {what: threading.Condition() for what in (PLAN, FOLD, *channels)}
+        self._signals: Counter[str] = Counter()
         self._threads: list[threading.Thread] = []
         self._lapses = Lapses()
         self._owner = f"{socket.gethostname()[:40]}:{os.getpid()}"
@@ -95,9 +96,11 @@ class Engine:
             concerned = {PLAN, FOLD, SMS, *self.channels}
         if self.office and SMS in concerned:
             self.office.wake(stopped=work.what != "planned")
-        with self._wake:
-            self._signals.update(concerned)
-            self._wake.notify_all()
+        for what in self._wakes:
+            if what in concerned:
+                with self._wakes[what]:
+                    self._signals[what] += 1
+                    self._wakes[what].notify_all()
 
     def _spawn(self, name: str, what: str, step: Callable[[], float]) -> None:
         thread = threading.Thread(target=self._loop, args=(what, step), name=f"dispatch-{name}", daemon=True)
@@ -106,8 +109,9 @@ class Engine:
 
     def _loop(self, what: str, step: Callable[[], float]) -> None:
         """Call `step` until the engine stops; it says how many seconds to wait for a signal before the next call."""
+        wake = self._wakes[what]
         while not self.stopping.is_set():
-            with self._wake:
+            with wake:
                 seen = self._signals[what]
             try:
                 with self.app.app_context():
@@ -117,8 +121,8 @@ class Engine:
                 self.stopping.wait(BROKEN)
                 continue
             if pause:
-                with self._wake:
-                    self._wake.wait_for(lambda: self._signals[what] != seen or self.stopping.is_set(), pause)  # noqa: B023
+                with wake:
+                    wake.wait_for(lambda: self._signals[what] != seen or self.stopping.is_set(), pause)  # noqa: B023
 
     def _sender(self, name: str, channel: Channel, owner: str) -> Callable[[], float]:
         return lambda: 0.0 if deliver_next(name, channel, owner, self.stopping) else IDLE

@@ -21,8 +21,9 @@ from portal.dispatch.many import broker
 
 log = logging.getLogger(__name__)
 
-#: Rings of one kind, lane and channel at once. Whoever is awake goes on by itself, and the others look each second.
-MOST_AT_ONCE = 16
+#: Rings of one kind, lane and channel at once. Whoever is awake goes on by itself, and the others look each second: each ring is
+#: work for the broker, for us, and for whoever hears it while at it already.
+MOST_AT_ONCE = 4
 #: Seconds between rings for what was planned: while a million are, there is always more.
 GATHERING_SECONDS = 0.2
 #: Seconds without a ring after which the connection is closed. Nobody speaks on it meanwhile, and firewalls forget such ones.
