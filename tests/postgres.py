@@ -79,7 +79,7 @@ def postgres_server(*, durable: bool = False) -> Iterator[str]:
                 "-c",
                 "max_connections=200",
                 "-c",
-                "shared_buffers=128MB",
+                f"shared_buffers={1024 if durable else 128}MB",
             ],
             stdout=log,
             stderr=log,

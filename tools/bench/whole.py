@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import time
 import uuid
+from contextlib import nullcontext
 from dataclasses import dataclass
 
 import psycopg
@@ -49,13 +50,14 @@ def measure(rig: Rig, gateway: Gateway, *, share: int, runs: int) -> list[Row]:
             rig.settle()
             gateway.reset()
             before, used = [worker.memory() for worker in workers], Used(rig, gateway, workers)
-            with Watch(workers) as watch:
+            with nullcontext() if memory else Watch(workers) as watch:  # once: the look takes time, too
                 dispatch = rig.issue(share, drill=True)
                 sent = rig.ended(dispatch, workers)
             spent = each(used.since(), sent.accepted)
             check(rig, gateway, sent, share)
             ours.append(sent.seconds)
-            memory = memory or [_memory(watch, before, many)]
+            if watch:
+                memory = [_memory(watch, before, many)]
             bare.append(_bare(rig, gateway, workers, share, dispatch))
     parts = bare[[one.seconds for one in bare].index(sorted(one.seconds for one in bare)[len(bare) // 2])]
     row = compared(f"whole: issue → last outcome counted, {many:,} people, {WORKERS} workers", middle(ours), "s",

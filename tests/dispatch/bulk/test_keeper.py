@@ -228,6 +228,16 @@ def test_it_hears_no_signal_tells_no_secret_and_leaves_nothing_behind(app, make_
     assert made.pid is None
 
 
+@pytest.mark.skipif(not hasattr(os, "SCHED_BATCH"), reason="this system's scheduler knows no such policy")
+def test_it_puts_nobody_aside_when_it_wakes(app, make_settings):
+    made = Keeper(make_settings(), "test", ())
+    made.start()
+    assert made.record([]) == set()  # it is ready
+    threads = [int(one.name) for one in Path(f"/proc/{made.pid}/task").iterdir()]
+    assert sum(os.sched_getscheduler(one) == os.SCHED_BATCH for one in threads) == 3  # its own: begin, read, write
+    made.close()
+
+
 def test_it_ends_when_its_worker_does(make_settings):
     settings = make_settings()
     given = {"ANLAN_DATABASE_URL": settings.database_url, "ANLAN_INSTANCE": str(settings.instance),
