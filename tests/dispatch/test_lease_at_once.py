@@ -10,10 +10,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import delete, insert, select, text, update
+from sqlalchemy.exc import OperationalError
 
 from portal.core.clock import utcnow
 from portal.core.db import Standing, db, transaction
-from portal.dispatch import lease
+from portal.dispatch import lease, lease_at_once
+from portal.dispatch.bulk import books
+from portal.dispatch.bulk.books import Books
 from portal.dispatch.models import BATCH_DONE, PLANNING, READY, RUNNING, STOPPED, Batch, Dispatch, OutcomePage, Tally
 from portal.dispatch.recipients import pack
 from tests.dispatch.bulk.test_keeper import database_url  # noqa: F401  (a fixture)
@@ -38,7 +41,8 @@ def standing(workshop) -> Iterator[Standing]:
 
 @pytest.fixture(autouse=True)
 def _now(monkeypatch) -> None:
-    monkeypatch.setattr(lease, "utcnow", lambda: NOW)
+    for module in (lease, books):
+        monkeypatch.setattr(module, "utcnow", lambda: NOW)
 
 
 #: One batch: place of its dispatch, what is unlike the usual one.
@@ -104,6 +108,26 @@ def test_who_has_an_outcome_of_a_batch_that_was_leased_before_is_not_told_again(
             carrier_ids=""))
     found = lease.claim_some("sms", "one", 3, standing=standing)
     assert [one.pending.tolist() for one in found] == [[1, 2, 3], [2, 4], [3, 4, 5]]
+
+
+def test_what_was_leased_while_the_answer_was_lost_is_leased_anew_at_once_and_others_keep_theirs(dispatches, monkeypatch):
+    a_few(dispatches)
+    mine, theirs = Books(db.engine, "one", ()), Books(db.engine, "two", ())
+    kept = lease.claim_some("sms", "two", 1)
+    real, lost = lease_at_once.lease, iter([True])
+
+    def leases_unheard(*given, **more):
+        found = real(*given, **more)
+        if next(lost, None):
+            raise OperationalError("", None, Exception("the connection is gone"))
+        return found
+
+    monkeypatch.setattr(lease_at_once, "lease", leases_unheard)
+    found, fault = mine.claim(3, None, ())
+    assert (fault, [one.lease.batch_id for one in found]) == ("", [2, 3])
+    assert theirs.claim(3, None, ()) == ([], "")
+    assert lease.going_on([*kept, *(one.lease for one in found)]) == {1, 2, 3}
+    mine.close(), theirs.close()
 
 
 def test_only_leases_go_on_that_were_not_lost_and_whose_dispatch_goes_on(dispatches, standing):

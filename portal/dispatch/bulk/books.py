@@ -41,8 +41,8 @@ class Opened:
 
 
 class Books:
-    """Asks in the caller's thread, which needs an application context; `claim` in one and `record` in another. `owner` stands in
-    leases; `numbered`: names of the lines whose receipts name messages by the carrier's number alone."""
+    """Asks in the caller's thread, which needs an application context; `claim` in one and `record` in another. `owner`, nobody
+    else's name, stands in leases; `numbered`: names of the lines whose receipts name messages by the carrier's number alone."""
 
     begun = 0  # no process of its own
 

@@ -15,7 +15,6 @@ import logging
 import marshal
 import os
 import pickle
-import secrets
 import signal
 import socket
 import struct
@@ -63,7 +62,7 @@ class Keeper:
 
     def __init__(self, settings: Settings, owner: str, numbered: Collection[str]) -> None:
         self._settings, self._numbered = settings, sorted(numbered)
-        self._owner = f"{owner[:60]}:{secrets.token_hex(4)}"  # nobody else's: what it holds may be given back
+        self._owner = owner
         self._unheard = False  # whether batches may have been leased of which nobody here knows
         self._guard = threading.Lock()
         self._child: _Child | None = None

@@ -7,6 +7,7 @@ import asyncio
 import concurrent.futures
 import logging
 import os
+import secrets
 import socket
 import sys
 import threading
@@ -70,7 +71,8 @@ class Office:
         self._held: set[int] = set()
         self.pump = Pump(Switch(self.lines), most=settings.most_doubled, page=settings.flush_size, inbox=self._inbox,
                          ring=lambda: self.writer.ring(), hungry=lambda: self.feeder.fetch())
-        owner = owner or f"{socket.gethostname()[:40]}:{os.getpid()}:sms"
+        # Nobody else's, not even of a container of the same name: what it holds unheard is given back.
+        owner = f"{owner or f'{socket.gethostname()[:40]}:{os.getpid()}:sms'}:{secrets.token_hex(4)}"
         numbered = {line.name for line in self.lines if line.by_number}
         with app.app_context():
             self.books = Keeper(settings, owner, numbered) if keeper else Books(db.engine, owner, numbered)
