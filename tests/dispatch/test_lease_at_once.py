@@ -86,6 +86,10 @@ def test_one_statement_leases_what_the_many_lease(dispatches, standing, of_dispa
     assert found[0] == found[1]
 
 
+def gone(*_given) -> None:
+    raise OperationalError("", None, Exception("the connection is gone"))
+
+
 def a_few(ids: Sequence[uuid.UUID], *, fences: Sequence[int] = (0, 0, 0)) -> None:
     usual = {"channel": "sms", "state": READY, "lane": 0, "due_at": AGO, "quiet_until": None, "lease_owner": None}
     begin(ids, [(RUNNING, BEYOND)] * 2, [(0, usual | {"fence": fence}) for fence in fences])
@@ -110,7 +114,8 @@ def test_who_has_an_outcome_of_a_batch_that_was_leased_before_is_not_told_again(
     assert [one.pending.tolist() for one in found] == [[1, 2, 3], [2, 4], [3, 4, 5]]
 
 
-def test_what_was_leased_while_the_answer_was_lost_is_leased_anew_at_once_and_others_keep_theirs(dispatches, monkeypatch):
+@pytest.mark.parametrize("stays_away", [False, True])
+def test_what_was_leased_while_the_answer_was_lost_is_leased_anew_and_others_keep_theirs(dispatches, monkeypatch, stays_away):
     a_few(dispatches)
     mine, theirs = Books(db.engine, "one", ()), Books(db.engine, "two", ())
     kept = lease.claim_some("sms", "two", 1)
@@ -118,11 +123,14 @@ def test_what_was_leased_while_the_answer_was_lost_is_leased_anew_at_once_and_ot
 
     def leases_unheard(*given, **more):
         found = real(*given, **more)
-        if next(lost, None):
-            raise OperationalError("", None, Exception("the connection is gone"))
-        return found
+        return gone() if next(lost, None) else found
 
     monkeypatch.setattr(lease_at_once, "lease", leases_unheard)
+    if stays_away:
+        with monkeypatch.context() as patched:
+            patched.setattr(books, "_give_back_unheard", gone)
+            with pytest.raises(OperationalError):
+                mine.claim(3, None, ())
     found, fault = mine.claim(3, None, ())
     assert (fault, [one.lease.batch_id for one in found]) == ("", [2, 3])
     assert theirs.claim(3, None, ()) == ([], "")

@@ -48,6 +48,7 @@ class Books:
 
     def __init__(self, engine: Engine, owner: str, numbered: Collection[str]) -> None:
         self._owner, self._numbered = owner, frozenset(numbered)
+        self._unheard = False  # whether batches may have been leased of which nobody here knows
         on_postgresql = engine.dialect.name == "postgresql"
         self._reading = Standing(engine) if on_postgresql else None
         self._writing = Standing(engine) if on_postgresql else None
@@ -65,6 +66,7 @@ class Books:
         back, to be tried again: a fault of ours must not end a warning. What was wrong with it is the second value, empty where
         nothing was. `again`: an earlier answer was lost; what this owner, who is the only one of that name, holds beside `but`
         was never begun, and nobody need wait until it lapses."""
+        again, self._unheard = again or self._unheard, True
         if again:
             _give_back_unheard(self._owner, but)
         claim = partial(leases.claim_some, SMS, self._owner, most, above_lane=above_lane, but=but, standing=self._reading)
@@ -73,6 +75,7 @@ class Books:
         except OperationalError:  # the kept connection was lost, as by a restart, and perhaps the answer with it
             _give_back_unheard(self._owner, but)
             leased = claim()
+        self._unheard = False
         found, fault = list[Opened](), ""
         for lease in leased:
             try:
