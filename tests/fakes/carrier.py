@@ -179,6 +179,7 @@ class Connection(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport: asyncio.Transport = transport  # type: ignore[assignment]
+        self.port = (transport.get_extra_info("peername") or (None, 0))[1]
         self.carrier.counts["connections"] += 1
 
     def connection_lost(self, error: Exception | None) -> None:
@@ -194,6 +195,7 @@ class Connection(asyncio.Protocol):
     def take(self, form: dict[str, str]) -> dict[str, Any]:
         answer = self.carrier.take(form)
         self.last = self.carrier.taken[-1]
+        self.last["port"] = self.port
         if self.gone:
             self.settle("unheard")
         return answer

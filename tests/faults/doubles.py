@@ -21,27 +21,30 @@ UNWRITTEN = "answered, and struck before it was written"
 
 @dataclass(frozen=True, order=True)
 class Copy:
-    """A message as the carrier took it. `lost`: why nobody can have known that it was taken; empty where it was heard."""
+    """A message as the carrier took it. `lost`: why nobody can have known that it was taken; empty where it was heard; `port`:
+    where its connection began, 0 where that is not known."""
 
     at: float
     lost: str = ""
+    port: int = 0
 
 
 def copy_of(message: dict[str, Any]) -> Copy:
-    return Copy(message["at"], LOST.get(message["answer"], ""))
+    return Copy(message["at"], LOST.get(message["answer"], ""), message.get("port", 0))
 
 
 @dataclass
 class Blow:
     """One crash. `at`: unix time, when the carrier had taken what was on its way; `doubled`: who was sent to again because of it,
     found afterwards; `comes_back`: who was struck goes on later; `most`: how many it may double, 0 of one that only rings, keeps
-    the time or answers browsers."""
+    the time or answers browsers; `ports`: where the connections began that the struck process had to the carrier."""
 
     what: str
     at: float
     doubled: int = 0
     comes_back: bool = False
     most: int = MOST_DOUBLED
+    ports: frozenset[int] = frozenset()
 
 
 @dataclass
@@ -81,13 +84,16 @@ def of_a_day(all_taken: Iterable[dict[str, list[Copy]]], *, most: int = 0) -> Ac
 
 def of_blows(all_taken: Iterable[dict[str, list[Copy]]], blows: Sequence[Blow]) -> Account:
     """Counts each repeat for the first blow after the time before, since whoever lives writes what he has sent; where there is
-    none, for the last one before, when that is near or was of one that came back. Without any, the answer must have been lost."""
+    none, for the last one before, when that is near or was of one that came back. Without any, the answer must have been lost.
+    Where a blow struck soon after was of the very process that had sent the message, it is counted for that: two that are struck
+    one right after the other each have their own unwritten."""
     account, left = Account(), 0
     ordered = [Blow("nothing at all", 0.0), *sorted((b for b in blows if b.most), key=lambda b: b.at)]
     times = np.array([b.at for b in ordered])
     for first, again in _repeats(all_taken):
         after = int(np.searchsorted(times, first.at))
         blow, last = ordered[min(after, len(times) - 1)], ordered[after - 1]
+        blow = next((b for b in ordered[after:] if first.port in b.ports and b.at - first.at < NEAR), blow)
         if blow.at >= again.at or after == len(times):
             blow = last if last.comes_back or first.at - last.at < NEAR else ordered[0]
         if blow is not ordered[0]:

@@ -44,7 +44,7 @@ class Report:
     wrong: list[str] = field(default_factory=list)
 
     def row(self) -> dict[str, Any]:
-        return asdict(self)
+        return asdict(self) | {"blows": [asdict(blow) | {"ports": sorted(blow.ports)} for blow in self.blows]}
 
 
 def drill(ground: Ground, kind: str, seed: str, number: int, most: int, *, story: str = "",

@@ -338,6 +338,16 @@ class Process:
         """The process that asks the database for a worker; 0 while there is none."""
         return next((pid for pid, parent, _session in processes() if parent == self.pid and _is_keeper(pid)), 0)
 
+    def ports(self) -> frozenset[int]:
+        """Where the connections begin that it has at this moment."""
+        place, ours, rows = Path(f"/proc/{self.pid}"), set[str](), list[list[str]]()
+        with contextlib.suppress(OSError):  # it has just ended
+            for file in (place / "fd").iterdir():
+                with contextlib.suppress(OSError):  # closed meanwhile
+                    ours.add(os.readlink(file))
+            rows = [line.split() for line in (place / "net" / "tcp").read_text().splitlines()[1:]]
+        return frozenset(int(row[1].rpartition(":")[2], 16) for row in rows if f"socket:[{row[9]}]" in ours)
+
     def kill(self) -> None:
         """`kill -9`. What it began itself hears that it is gone, and ends."""
         self.struck = True

@@ -32,9 +32,10 @@ class Stage:
 
     def strike(self, process: Process, what: str, linger: float = 0.1, most: int = MOST_DOUBLED) -> None:
         """`linger`: seconds that the carrier takes for what is on its way; `most`: see the blow's."""
+        ports = process.ports()
         process.kill()
         time.sleep(linger + self.delay_ms / 1000)
-        self.blows.append(Blow(what, time.time(), most=most))
+        self.blows.append(Blow(what, time.time(), most=most, ports=ports))
 
     def over(self) -> bool:
         return self.house.dispatches_open() == 0

@@ -42,6 +42,20 @@ def test_a_double_counts_for_the_blow_that_may_have_caused_it_and_never_for_one_
     assert account.unexplained == 2
 
 
+def test_two_that_are_struck_one_right_after_the_other_each_have_their_own_unwritten():
+    mine, other = frozenset({1}), frozenset({2})
+    first, second = Blow("worker", 5.0, ports=mine), Blow("worker", 6.3, ports=other)
+    sent = [{f"+{port}{n}": [Copy(4.9, "", port), Copy(9)] for n in range(MOST_DOUBLED)} for port in (1, 2)]
+    account = of_blows(sent, [first, second])
+    assert (first.doubled, second.doubled, account.wrong) == (MOST_DOUBLED, MOST_DOUBLED, [])
+    sent[1]["+one"] = [Copy(4.9, "", 2), Copy(9)]
+    account = of_blows(sent, [Blow("worker", 5.0, ports=mine), Blow("worker", 6.3, ports=other)])
+    assert account.unexplained == 1
+    late = Blow("worker", 8.0, ports=other)  # until then it has written what it sent
+    of_blows(sent, [Blow("worker", 5.0, ports=mine), late])
+    assert late.doubled == 0
+
+
 def test_the_carrier_knows_whose_answer_was_heard(carrier):  # noqa: F811
     first = _Phone(carrier.url)
     for _ in range(2):
