@@ -2,7 +2,7 @@
 
 Each question to the database costs a turn of both processes, whatever it asks; with a few hundred outcomes in a transaction, that
 is most of what they cost. Rows are locked in the order of :mod:`lease`: the counts are sorted before the first is written, for
-which all batches must have been held.
+which all batches must have been held, and dispatches be noted, which is what the counts ask `moved` for.
 """
 
 from __future__ import annotations

@@ -114,9 +114,8 @@ def test_gateways_count_each_message(make, tmp_path):
             assert gateway.taken() == n
         gateway.reset()
         assert gateway.taken() == 0
-        if hasattr(os, "SCHED_BATCH"):  # it stands for another machine, and puts nobody aside on this one
-            assert os.sched_getscheduler(gateway.pid) == os.SCHED_BATCH
-            assert os.sched_getscheduler(0) == os.SCHED_OTHER
+        assert os.sched_getscheduler(gateway.pid) == os.SCHED_BATCH  # as another machine, it puts nobody aside on this one
+        assert os.sched_getscheduler(0) == os.SCHED_OTHER
 
 
 def test_the_rate_between_two_moments_leaves_out_what_lies_outside():

@@ -186,6 +186,20 @@ def test_the_dispatch_ends_although_its_last_two_end_at_one_moment(dispatches, s
     assert db.session.scalar(states) == DONE
 
 
+def test_who_waits_for_a_dispatch_holds_no_count_that_whoever_has_it_needs(dispatches, standing):
+    (held,) = begin(dispatches, [(0, 3, FENCE)])
+    lease.record_many([some(held, 0)], standing=standing)
+    lease._touches.clear()  # so that it is to be noted that it moves
+    writer = threading.Thread(target=in_a_context(lambda: lease.record_many([some(held, 1)], standing=standing)))
+    with transaction() as session:
+        session.execute(select(Dispatch.id).where(Dispatch.id == held.dispatch_id).with_for_update())
+        writer.start()
+        until_somebody_waits_for_a_lock(db.engine.url.render_as_string(hide_password=False))
+        assert session.execute(select(Tally.n).with_for_update(nowait=True)).scalars().all() == [1]
+    writer.join(60)
+    assert of_batch(held.batch_id) == [0, 1]
+
+
 def in_a_context(what):
     from flask import current_app
     app = current_app._get_current_object()

@@ -228,7 +228,6 @@ def test_it_hears_no_signal_tells_no_secret_and_leaves_nothing_behind(app, make_
     assert made.pid is None
 
 
-@pytest.mark.skipif(not hasattr(os, "SCHED_BATCH"), reason="this system's scheduler knows no such policy")
 def test_it_puts_nobody_aside_when_it_wakes(app, make_settings):
     made = Keeper(make_settings(), "test", ())
     made.start()
