@@ -91,6 +91,14 @@ def insert_into(session: Session, table: Any) -> postgresql.Insert | sqlite.Inse
     return postgresql.insert(table) if postgres else sqlite.insert(table)
 
 
+def many_came(session: Session, *tables: Any) -> None:
+    """Tell PostgreSQL's planner how these tables look now. Its own daemon looks once a minute, and until then a table that was
+    just filled is planned for as if it were empty."""
+    if session.get_bind().dialect.name == "postgresql":
+        for table in tables:
+            session.execute(text(f"ANALYZE {table.__tablename__}"))
+
+
 @contextmanager
 def driver_cursor(session: Session, **options: Any) -> Iterator[Any]:
     """The driver's own cursor in the session's transaction, where what lies between costs more than the statement. Its errors are

@@ -21,7 +21,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
 from portal.core.clock import utcnow
-from portal.core.db import db, transaction
+from portal.core.db import db, many_came, transaction
 from portal.core.errors import Invalid
 from portal.core.i18n import LANGUAGES
 from portal.core.phones import PhoneBook
@@ -71,6 +71,9 @@ def add_many(rows: Iterable[NewSubscriber]) -> Added:
             _check(row, number)
         position += len(chunk)
         total += _add(chunk)
+    if total.new > CHUNK:
+        with transaction() as session:
+            many_came(session, Subscriber, SubscriberRegion)
     return total
 
 
@@ -79,11 +82,9 @@ def count_in(region_codes: Iterable[str], audience_mask: int = 0) -> dict[str, i
     wanted = lookup.topmost(region_codes)
     if not wanted:
         return {}
-    inside = select(SubscriberRegion.subscriber_id).where(_in_regions(wanted)).distinct().subquery()
     rows = db.session.execute(
         select(Subscriber.language, func.count())
-        .join(inside, inside.c.subscriber_id == Subscriber.id)
-        .where(Subscriber.status == ACTIVE, matches(audience_mask))
+        .where(_within_regions(wanted), Subscriber.status == ACTIVE, matches(audience_mask))
         .group_by(Subscriber.language)
     )
     return dict(rows.all())
@@ -95,11 +96,9 @@ def count_told(region_codes: Iterable[str], audience_mask: int, matter: Matter) 
     wanted = lookup.topmost(region_codes)
     if not wanted:
         return {}, 0
-    inside = select(SubscriberRegion.subscriber_id).where(_in_regions(wanted)).distinct().subquery()
     rows = db.session.execute(
         select(Subscriber.language, func.count(), func.sum(case((matter.quiet(), 1), else_=0)))
-        .join(inside, inside.c.subscriber_id == Subscriber.id)
-        .where(Subscriber.status == ACTIVE, matches(audience_mask), matter.wanted())
+        .where(_within_regions(wanted), Subscriber.status == ACTIVE, matches(audience_mask), matter.wanted())
         .group_by(Subscriber.language)
     ).all()
     return {language: n for language, n, _quiet in rows}, sum(int(quiet) for _language, _n, quiet in rows)
@@ -316,6 +315,12 @@ def _within(session: Session | None) -> Iterator[Session]:
 def matches(mask: int) -> ColumnElement[bool]:
     """Who belongs to one of the audiences of `mask`."""
     return Subscriber.audiences.bitwise_and(mask) != 0 if mask else true()
+
+
+def _within_regions(region_codes: Sequence[str]) -> ColumnElement[bool]:
+    """Who wants to hear about one of the regions. Not a join with the list of all who do: where PostgreSQL expects few
+    subscribers, it reads that list to its end for each of them, but answers this by the index."""
+    return Subscriber.id.in_(select(SubscriberRegion.subscriber_id).where(_in_regions(region_codes)))
 
 
 def _in_regions(region_codes: Sequence[str]) -> ColumnElement[bool]:

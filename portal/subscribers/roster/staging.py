@@ -10,11 +10,11 @@ from collections.abc import Callable, Iterator
 from typing import Any, BinaryIO
 
 from flask import current_app
-from sqlalchemy import delete, insert, select, text
+from sqlalchemy import delete, insert, select
 from sqlalchemy.orm import Session
 
 from portal.core.clock import utcnow
-from portal.core.db import db, transaction
+from portal.core.db import db, many_came, transaction
 from portal.core.phones import PhoneBook
 from portal.regions import lookup
 from portal.subscribers.models import RosterFault, RosterImport, RosterRow
@@ -75,8 +75,7 @@ def _stage(batch_id: str, file: BinaryIO, said: Said, heard: Heard | None) -> No
     if not rows:
         raise Unreadable("no_rows")
     with transaction() as session:
-        if session.get_bind().dialect.name == "postgresql":
-            session.execute(text("ANALYZE roster_row"))  # or the planner takes it for empty
+        many_came(session, RosterRow)
     counts = survey(batch_id)
     with transaction() as session:
         held = _still_reading(session, batch_id)

@@ -18,7 +18,7 @@ from sqlalchemy.orm import Session
 from portal import current_settings
 from portal.core import audit
 from portal.core.clock import utcnow
-from portal.core.db import UtcDateTime, db, insert_into, transaction
+from portal.core.db import UtcDateTime, db, insert_into, many_came, transaction
 from portal.core.errors import Conflict
 from portal.identity.models import Account
 from portal.identity.rights import SUBSCRIBERS, require_in
@@ -76,6 +76,7 @@ def take_in(batch_id: str) -> RosterImport:
         total, new, left = session.execute(_standing(batch_id, now)).one()
         batch.new, batch.gained, batch.left, batch.same = new, gained, left, total - new - gained - left
         batch.state, batch.people, batch.written_at, batch.ended_at, batch.beat_at = batches.DONE, total, now, utcnow(), utcnow()
+        many_came(session, Subscriber, SubscriberRegion)
     tell(batch_id)
     staging.clear(batch_id)
     found = batches.get(batch_id)

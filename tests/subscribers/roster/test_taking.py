@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from flask import Flask
-from sqlalchemy import func, select
+from sqlalchemy import func, select, text
 
 from portal.core import audit
 from portal.core.db import db, transaction
@@ -133,6 +133,17 @@ def test_bad_rows_keep_a_list_out_until_somebody_says_to_leave_them_out(staged: 
     with pytest.raises(Conflict):
         taking.take_in(batch.id)
     assert len(people()) == 1
+
+
+def test_the_planner_knows_who_came_in_before_its_daemon_looks(taken):
+    if db.engine.dialect.name == "sqlite":
+        pytest.skip("SQLite has no daemon that looks at tables")
+    with transaction() as session:
+        session.execute(text("DELETE FROM pg_statistic WHERE starelid IN (CAST('subscriber' AS regclass),"
+                             " CAST('subscriber_region' AS regclass))"))
+    taken(rows_of(f"{PHONE(1)},{KENGZI},,"))
+    known = text("SELECT DISTINCT tablename FROM pg_stats WHERE tablename IN ('subscriber', 'subscriber_region') ORDER BY 1")
+    assert db.session.execute(known).scalars().all() == ["subscriber", "subscriber_region"]
 
 
 def test_what_fails_or_is_killed_on_the_way_leaves_nothing_and_is_said(

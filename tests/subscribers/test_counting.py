@@ -1,0 +1,87 @@
+"""How many will be told is asked before a warning goes out, perhaps a minute after a list came in: PostgreSQL's planner, which
+has not looked at the tables yet, must not turn it into a question that grows with the square of the people."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from sqlalchemy import event, text
+
+from portal.core.db import db
+from portal.regions import lookup
+from portal.subscribers import store
+from portal.subscribers.matter import Matter
+from tests import district
+from tests.dispatch.bulk.test_keeper import database_url  # noqa: F401  (a fixture: PostgreSQL)
+from tests.subscribers.conftest import DISTRICT, FIRST, STREET
+from tests.subscribers.test_store import person
+
+PEOPLE = 5000
+MANY = f"""INSERT INTO subscriber (id, phone_sealed, phone_index, language, audiences, muted_kinds, lowest_tier, status, source,
+  created_at, changed_at)
+SELECT n, sha256(n::text::bytea), decode(md5(n::text), 'hex'), 'zh', 1, CASE WHEN n % 50 = 0 THEN 4 ELSE 0 END, 0, 'active',
+  'roster', now(), now() FROM generate_series(1, {PEOPLE}) AS n"""
+BELONG = f"""INSERT INTO subscriber_region (region_code, subscriber_id)
+SELECT (CAST(:places AS text[]))[1 + n % 20], n FROM generate_series(1, {PEOPLE}) AS n"""
+TABLES = ("subscriber", "subscriber_region")
+
+
+@pytest.fixture
+def unseen(context) -> Iterator[None]:
+    """What PostgreSQL's planner knew of subscribers is forgotten, and its daemon does not look again."""
+    with db.engine.begin() as server:
+        for table in TABLES:
+            server.execute(text(f"ALTER TABLE {table} SET (autovacuum_enabled = false)"))
+            server.execute(text(f"DELETE FROM pg_statistic WHERE starelid = '{table}'::regclass"))
+    yield
+    db.session.rollback()
+    with db.engine.begin() as server:
+        for table in TABLES:
+            server.execute(text(f"ALTER TABLE {table} RESET (autovacuum_enabled)"))
+
+
+def rows_met(question: str, values: Any) -> int:
+    """Rows that all steps of the plan had in hand together."""
+    with db.engine.connect() as server:
+        tree = server.exec_driver_sql("EXPLAIN (ANALYZE, FORMAT JSON) " + question, values).scalar_one()
+    met, nodes = 0, [tree[0]["Plan"]]
+    while nodes:
+        node = nodes.pop()
+        nodes += node.get("Plans", [])
+        thrown = node.get("Rows Removed by Filter", 0) + node.get("Rows Removed by Join Filter", 0)
+        met += node["Actual Loops"] * (node["Actual Rows"] + thrown)
+    return met
+
+
+@pytest.mark.parametrize("aimed", [[FIRST], "five communities", [STREET], [DISTRICT]])
+def test_whoever_is_told_is_counted_in_few_steps_before_the_planner_has_looked(unseen, aimed):
+    district.settle_regions()
+    places = sorted(lookup.communities_under([DISTRICT]))[:20]
+    where = places[:5] if aimed == "five communities" else aimed
+    with db.engine.begin() as server:
+        server.execute(text(MANY))
+        server.execute(text(BELONG), {"places": places})
+    asked: list[tuple[str, Any]] = []
+    listen = (db.engine, "before_cursor_execute", lambda _c, _k, sql, values, *_: asked.append((sql, values)))
+    event.listen(*listen)
+    try:
+        told, _quiet = store.count_told(where, 1, Matter(4, 4, 3))
+        store.count_in(where, 1)
+    finally:
+        event.remove(*listen)
+    questions = [one for one in asked if "count(*)" in one[0] and "subscriber_region" in one[0]]
+    assert len(questions) == 2
+    assert sum(told.values()) > 0
+    for sql, values in questions:
+        assert rows_met(sql, values) <= 10 * PEOPLE, sql
+
+
+def known_columns(table: str) -> int:
+    return db.session.execute(text("SELECT count(*) FROM pg_stats WHERE tablename = :name"), {"name": table}).scalar_one()
+
+
+def test_the_planner_is_told_when_many_came_in(unseen):
+    store.add_many(person(n) for n in range(store.CHUNK + 1))
+    assert all(known_columns(table) for table in TABLES)
