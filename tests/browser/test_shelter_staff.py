@@ -174,6 +174,41 @@ def test_a_status_that_changed_meanwhile_is_shown_to_both_and_settled_by_a_new_r
     expect(page.locator("#now [role=alert]")).to_have_count(0)
 
 
+HOLD = """(bad) => { const real = window.fetch, cut = () => Promise.reject(new TypeError("cut"));
+    let asked = 0;
+    window.fetch = (url, options) => {
+        if (!options?.headers?.["X-Anlan-Fresh"]) return real(url, options);
+        asked += 1;
+        if (asked === 1) return new Promise((done) => { window.letGo = () => done(bad ? cut() : real(url, options)); });
+        return asked <= bad ? cut() : real(url, options);
+    }; }"""  # the first attempt hangs until it is let go; of the first `bad` nothing comes
+#: The page looks by itself every half minute; so soon means that it did not wait for that.
+SOON = 20_000
+
+
+def test_a_network_that_comes_back_while_an_attempt_hangs_or_carries_nothing_yet_is_tried_again_soon(staff, window):
+    page = window(PHONE, language="en")
+    sign_in(page, staff)
+    page.evaluate(HOLD, 3)
+    page.locator("button[name=status][value=open]").click()
+    expect(page.locator("#outbox-list")).to_contain_text("not sent yet")
+    page.evaluate("() => { window.dispatchEvent(new Event('online')); window.letGo(); }")
+    expect(page.locator("#outbox-list")).to_contain_text(re.compile(r"· sent \d"), timeout=SOON)
+    assert [one.status for one in staff.reports()] == ["open"]
+
+
+def test_what_is_pressed_while_a_report_is_on_its_way_goes_right_after_it(staff, window):
+    page = window(PHONE, language="en")
+    sign_in(page, staff)
+    page.evaluate(HOLD, 0)
+    page.locator("button[name=status][value=open]").click()
+    page.locator("button[name=status][value=full]").click()
+    expect(page.locator("#outbox-list li")).to_have_count(2)
+    page.evaluate("() => window.letGo()")
+    expect(page.locator("#outbox-list")).not_to_contain_text("not sent yet", timeout=SOON)
+    assert [one.status for one in staff.reports()] == ["open", "full"]
+
+
 def test_more_people_than_places_are_asked_for_and_what_waits_outlives_the_session(staff, window):
     page = window(PHONE, language="en")
     sign_in(page, staff)

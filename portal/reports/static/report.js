@@ -2,7 +2,7 @@
 // where there is no network. Without this file the form is sent as it is.
 "use strict";
 (() => {
-  const panel = document.getElementById("outbox"), box = window.AnlanReports;
+  const SOONEST = 2000, LATEST = 60000, panel = document.getElementById("outbox"), box = window.AnlanReports;
   if (!panel || !box) return;
   const words = JSON.parse(panel.dataset.words), urls = { token: panel.dataset.token, send: panel.dataset.send };
   const say = (key, values = {}) => Object.entries(values).reduce((text, [k, v]) => text.replaceAll(`{${k}}`, v), words[key]);
@@ -39,12 +39,15 @@
     document.getElementById("outbox-list").replaceChildren(...items.reverse().map(line), ...(busy ? [make("li", busy)] : []));
     panel.setAttribute("aria-live", "polite");
   }
-  let again = 0;
+  let again = 0, pause = SOONEST;
   async function flush() {
     clearTimeout(again);
     const outcome = await box.flush(urls, () => show()).catch(() => "offline");
     if (outcome === "later") again = setTimeout(flush, 600000);
-    else if (outcome === "offline") again = setTimeout(flush, 60000);
+    if (outcome === "offline") {  // a network that has just come back often carries nothing yet
+      again = setTimeout(flush, pause);
+      pause = Math.min(2 * pause, LATEST);
+    } else pause = SOONEST;
     await show();
     return outcome;
   }

@@ -149,26 +149,32 @@ def test_what_the_keeper_could_not_write_is_written_by_a_second_try_and_then_the
     bulletin = issued()
     workshop.plan_all()
     soon, tried, faults = _Child.ask_soon, _Child.ask, iter([True])
-    asked = {"soon": 0, "by the thread": 0}
+    asked: list[str] = []
 
     def asks_soon(child: _Child, loop, way: int, request: bytes, told):
-        asked["soon"] += 1
+        asked.append("by the loop")
         if next(faults, None):
             request = pickle.dumps(("record", ("nonsense", False)))
         return soon(child, loop, way, request, told)
 
     def asks(child: _Child, way: int, request: bytes):
-        asked["by the thread"] += way == WRITE
+        asked.extend(["by the thread"] * (way == WRITE))
         return tried(child, way, request)
 
     monkeypatch.setattr(_Child, "ask_soon", asks_soon)
     monkeypatch.setattr(_Child, "ask", asks)
-    line = ToldLine(most=2, seconds=0.005)
+    line = ToldLine(lambda to, ref: (ACCEPTED, "", f"N{ref}", False) if len(line.taken) <= 30 else None, most=10)
     office = make_office(line)
+    until(lambda: len(ends()) == 30, "what was answered is written")
+    until(lambda: len(line.taken) == 40, "the line holds ten")
+    until(lambda: not office.writer._by_thread, "the thread has nothing left")
+    written = list(asked)
+    line.release()
     until(lambda: counts(bulletin).dispatch.ended_at or stop.sweep(), "all is done")
     assert counts(bulletin).ends == {"accepted": 60}
     assert Counter(Counter(line.taken).values()) == {1: 60}
-    assert 1 <= asked["by the thread"] < asked["soon"] / 2
+    assert written[:2] == ["by the loop", "by the thread"]
+    assert set(asked[len(written):]) == {"by the loop"}
     assert office.books.begun == 1
     assert "could not be done" in capfd.readouterr().err
 

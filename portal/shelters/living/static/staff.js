@@ -2,7 +2,7 @@
 // a network. Without this file the forms are sent as they are.
 "use strict";
 (() => {
-  const CACHE = "anlan-staff-1", EVERY = 30000, box = window.AnlanOutbox;
+  const CACHE = "anlan-staff-1", EVERY = 30000, SOONEST = 2000, box = window.AnlanOutbox;
   const root = document.querySelector("[data-staff]"), panel = document.getElementById("outbox");
   if (document.querySelector("[data-door]") && "caches" in window) caches.delete(CACHE);  // nobody is signed in here
   if (!root || !panel) return;
@@ -45,11 +45,20 @@
     document.getElementById("outbox-state").textContent = message || (waiting ? say("waiting", { n: waiting }) : items.length ? words.all_sent : "");
   }
 
+  let asked = false, again = 0, pause = SOONEST;
   async function flush() {
+    clearTimeout(again);
     const before = box.read().filter((item) => item.state === "sent").length;
     const outcome = await box.flush(who, () => show());
+    if (outcome === "busy") { asked = true; return; }  // something else was pressed, or the network came back while an attempt hangs
     if (outcome === "sign_in" || outcome === "sent") out = outcome === "sign_in";
-    if (outcome !== "busy") show();
+    show();
+    if (asked && outcome !== "sign_in") again = setTimeout(flush);
+    else if (outcome === "offline" && navigator.onLine) {  // a network that has just come back often carries nothing yet
+      again = setTimeout(flush, pause);
+      pause = Math.min(2 * pause, EVERY);
+    } else pause = SOONEST;
+    asked = false;
     if (outcome === "sent" && box.read().filter((item) => item.state === "sent").length !== before) await refresh();
   }
 
