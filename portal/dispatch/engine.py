@@ -1,7 +1,7 @@
 """The engine: threads that plan, send and fold, in the process that runs them.
 
-The same functions serve any worker; only who calls them differs. Signals merely save waiting: each thread looks again
-by itself after a second.
+The same functions serve any worker; only who calls them differs. Signals merely save waiting: of the threads that do the same,
+one that has nothing to do looks again by itself after a second.
 """
 
 from __future__ import annotations
@@ -53,6 +53,7 @@ class Engine:
         # By what a thread does: whoever is woken for nothing takes its turn from who sends.
         self._wakes = {what: threading.Condition() for what in (PLAN, FOLD, *channels)}
         self._signals: Counter[str] = Counter()
+        self._timed: set[str] = set()  # for whom somebody keeps time
         self._threads: list[threading.Thread] = []
         self._lapses = Lapses()
         self._owner = f"{socket.gethostname()[:40]}:{os.getpid()}"
@@ -121,8 +122,24 @@ class Engine:
                 self.stopping.wait(BROKEN)
                 continue
             if pause:
-                with wake:
-                    wake.wait_for(lambda: self._signals[what] != seen or self.stopping.is_set(), pause)  # noqa: B023
+                self._wait(what, seen, pause)
+
+    def _wait(self, what: str, seen: int, pause: float) -> None:
+        """Until there is a signal or the pause is over. Of those who do the same and have nothing to do, one keeps time, and
+        names another when it goes to look: else each of them would ask the database every second."""
+        wake = self._wakes[what]
+        with wake:
+            while self._signals[what] == seen and not self.stopping.is_set():
+                if what in self._timed:
+                    wake.wait()
+                    continue
+                self._timed.add(what)
+                try:
+                    if not wake.wait_for(lambda: self._signals[what] != seen or self.stopping.is_set(), pause):
+                        return
+                finally:
+                    self._timed.discard(what)
+                    wake.notify()
 
     def _sender(self, name: str, channel: Channel, owner: str) -> Callable[[], float]:
         return lambda: 0.0 if deliver_next(name, channel, owner, self.stopping) else IDLE
