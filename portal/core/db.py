@@ -6,6 +6,7 @@ the beginning of a write transaction, so that two writers queue instead of faili
 
 from __future__ import annotations
 
+import logging
 import sqlite3
 import threading
 import time
@@ -36,9 +37,12 @@ _KEEPALIVES = {"keepalives": 1, "keepalives_idle": 6, "keepalives_interval": 3, 
 _SESSION = ("-c statement_timeout=60000 -c idle_in_transaction_session_timeout=120000 -c tcp_keepalives_idle=6"
             " -c tcp_keepalives_interval=3 -c tcp_keepalives_count=3 -c tcp_user_timeout=15000")
 
+#: The daemon, where it is at a table, goes away after one; who vacuums by hand does not.
+TABLE_SECONDS = 5.0
 #: Longest stand-still of a sending process inside a transaction.
 HURRY_SECONDS = 15
 
+log = logging.getLogger(__name__)
 db = SQLAlchemy(require_default_engine=False, session_options={"expire_on_commit": False})
 
 
@@ -89,14 +93,6 @@ def insert_into(session: Session, table: Any) -> postgresql.Insert | sqlite.Inse
     """An INSERT that knows ON CONFLICT: both databases have it, SQLAlchemy once for each."""
     postgres = session.get_bind().dialect.name == "postgresql"
     return postgresql.insert(table) if postgres else sqlite.insert(table)
-
-
-def many_came(session: Session, *tables: Any) -> None:
-    """Tell PostgreSQL's planner how these tables look now. Its own daemon looks once a minute, and until then a table that was
-    just filled is planned for as if it were empty."""
-    if session.get_bind().dialect.name == "postgresql":
-        for table in tables:
-            session.execute(text(f"ANALYZE {table.__tablename__}"))
 
 
 @contextmanager
@@ -227,6 +223,19 @@ def impatient(seconds: float) -> Iterator[None]:
     db.session.execute(text(f"SET LOCAL lock_timeout = {int(seconds * 1000)}"))
     yield
     db.session.execute(text("SET LOCAL lock_timeout TO DEFAULT"))
+
+
+def many_came(*tables: Any) -> None:
+    """Tell PostgreSQL's planner, in a transaction of its own, how these tables look now. Its daemon looks once a minute, and
+    until then a table that was just filled is planned for as if it were empty."""
+    if db.engine.dialect.name == "sqlite":
+        return
+    try:
+        with transaction() as session, impatient(TABLE_SECONDS):
+            for table in tables:
+                session.execute(text(f"ANALYZE {table.__tablename__}"))
+    except OperationalError:
+        log.warning("somebody is at the tables that were filled just now; PostgreSQL looks at them later", exc_info=True)
 
 
 class FairLock:

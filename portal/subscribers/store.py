@@ -72,8 +72,7 @@ def add_many(rows: Iterable[NewSubscriber]) -> Added:
         position += len(chunk)
         total += _add(chunk)
     if total.new > CHUNK:
-        with transaction() as session:
-            many_came(session, Subscriber, SubscriberRegion)
+        many_came(Subscriber, SubscriberRegion)
     return total
 
 

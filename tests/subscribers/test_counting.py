@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from sqlalchemy import event, text
 
+from portal.core import db as database
 from portal.core.db import db
 from portal.regions import lookup
 from portal.subscribers import store
@@ -85,3 +86,12 @@ def known_columns(table: str) -> int:
 def test_the_planner_is_told_when_many_came_in(unseen):
     store.add_many(person(n) for n in range(store.CHUNK + 1))
     assert all(known_columns(table) for table in TABLES)
+
+
+def test_who_came_in_stays_though_somebody_is_at_the_tables(unseen, monkeypatch, caplog):
+    monkeypatch.setattr(database, "TABLE_SECONDS", 0.1)
+    with db.engine.begin() as other:
+        other.execute(text("LOCK TABLE subscriber_region IN SHARE UPDATE EXCLUSIVE MODE"))  # as VACUUM does
+        assert store.add_many(person(n) for n in range(store.CHUNK + 1)).new == store.CHUNK + 1
+    assert "looks at them later" in caplog.text
+    assert sum(store.count_in([DISTRICT]).values()) == store.CHUNK + 1

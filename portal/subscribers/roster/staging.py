@@ -74,8 +74,7 @@ def _stage(batch_id: str, file: BinaryIO, said: Said, heard: Heard | None) -> No
                 heard(rows, bad, 100 * done // looked.size)
     if not rows:
         raise Unreadable("no_rows")
-    with transaction() as session:
-        many_came(session, RosterRow)
+    many_came(RosterRow)
     counts = survey(batch_id)
     with transaction() as session:
         held = _still_reading(session, batch_id)

@@ -76,8 +76,8 @@ def take_in(batch_id: str) -> RosterImport:
         total, new, left = session.execute(_standing(batch_id, now)).one()
         batch.new, batch.gained, batch.left, batch.same = new, gained, left, total - new - gained - left
         batch.state, batch.people, batch.written_at, batch.ended_at, batch.beat_at = batches.DONE, total, now, utcnow(), utcnow()
-        many_came(session, Subscriber, SubscriberRegion)
     tell(batch_id)
+    many_came(Subscriber, SubscriberRegion)
     staging.clear(batch_id)
     found = batches.get(batch_id)
     if found is None:
