@@ -235,7 +235,7 @@ def many_came(*tables: Any) -> None:
             for table in tables:
                 session.execute(text(f"ANALYZE {table.__tablename__}"))
     except OperationalError:
-        log.warning("somebody is at the tables that were filled just now; PostgreSQL looks at them later", exc_info=True)
+        log.warning("PostgreSQL could not be told what was filled just now; it looks by itself later", exc_info=True)
 
 
 class FairLock:

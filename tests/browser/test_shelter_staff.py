@@ -25,7 +25,7 @@ from portal.shelters.living import keepers, opening, reports
 from portal.shelters.models import Keeper, Shelter, StatusReport
 from portal.warnings import bulletins
 from tests import district
-from tests.chromium import DESKTOP, PHONE, assert_accessible, assert_fits
+from tests.chromium import DESKTOP, PHONE, assert_accessible, assert_fits, comes_true
 from tests.shelters.places import make_shelter
 
 NUMBER, OTHER = "+8612900000001", "+8612900000002"
@@ -195,6 +195,29 @@ def test_a_network_that_comes_back_while_an_attempt_hangs_or_carries_nothing_yet
     page.evaluate("() => { window.dispatchEvent(new Event('online')); window.letGo(); }")
     expect(page.locator("#outbox-list")).to_contain_text(re.compile(r"· sent \d"), timeout=SOON)
     assert [one.status for one in staff.reports()] == ["open"]
+
+
+def test_however_long_nothing_came_through_a_network_that_comes_back_is_tried_again_soon(staff, window):
+    page = window(PHONE, language="en")
+    page.clock.install()
+    sign_in(page, staff)
+    page.evaluate("""() => { const real = window.fetch;
+        window.bad = true; window.tried = 0;
+        window.fetch = (url, options) => {
+            if (!options?.headers?.["X-Anlan-Fresh"]) return real(url, options);
+            window.tried += 1;
+            return window.bad ? Promise.reject(new TypeError("cut")) : real(url, options);
+        }; }""")
+    page.locator("button[name=status][value=open]").click()
+    for n in range(1, 7):  # until it waits for half a minute each time
+        comes_true(page, f"() => window.tried >= {n}")
+        page.clock.run_for(31_000)
+    before = page.evaluate("() => { window.dispatchEvent(new Event('online')); return window.tried; }")
+    assert before >= 6
+    expect(page.locator("#outbox-list")).to_contain_text("not sent yet")
+    page.evaluate("() => { window.bad = false; }")
+    page.clock.run_for(3_000)
+    expect(page.locator("#outbox-list")).to_contain_text(re.compile(r"· sent \d"))
 
 
 def test_what_is_pressed_while_a_report_is_on_its_way_goes_right_after_it(staff, window):

@@ -210,7 +210,7 @@
     document.getElementById("photos").addEventListener("change", ({ target }) => choose(target));
     form.addEventListener("submit", submit);
   }
-  window.addEventListener("online", flush);
+  window.addEventListener("online", () => { pause = SOONEST; flush(); });
   document.addEventListener("visibilitychange", () => { if (!document.hidden) flush(); });
   if ("serviceWorker" in navigator && window.isSecureContext) {
     navigator.serviceWorker.register(panel.dataset.worker, { scope: panel.dataset.scope }).then(async () => {

@@ -174,7 +174,7 @@
     } catch { /* without it the page works as long as there is a network */ }
   }
 
-  window.addEventListener("online", () => { refresh(); flush(); });
+  window.addEventListener("online", () => { pause = SOONEST; refresh(); flush(); });
   window.addEventListener("offline", () => { reached = false; age(); });
   document.addEventListener("visibilitychange", () => { if (!document.hidden) { refresh(); flush(); } });
   setInterval(() => { if (!document.hidden) { refresh(); flush(); } }, EVERY);
