@@ -29,10 +29,7 @@ class Matter:
     def wanted(self) -> ColumnElement[bool]:
         """Who has not left this out."""
         high_enough = Subscriber.lowest_tier <= self.tier
-        if not self.kind:
-            return high_enough
-        # Not "= 0": of that PostgreSQL believes one in 200, of this one in three, and nearly everybody is what it mostly is.
-        return and_(high_enough, Subscriber.muted_kinds.bitwise_and(self.kind) < 1)
+        return and_(high_enough, Subscriber.muted_kinds.bitwise_and(self.kind) == 0) if self.kind else high_enough
 
     def quiet(self) -> ColumnElement[bool]:
         """Who wants it only when their quiet hours are over. They may go over midnight; from an hour to the same is none."""
