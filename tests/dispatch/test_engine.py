@@ -171,7 +171,7 @@ def test_an_opt_out_counts_up_to_the_moment_of_sending(workshop, issued):
 @pytest.fixture
 def over_http(workshop, carrier, make_settings):  # noqa: F811
     """The workshop with the fake carrier at the end of a line."""
-    workshop.over(*make_lines(twilio_settings(carrier.url, twilio_timeout=2)))
+    workshop.over(*make_lines(twilio_settings(carrier.url, twilio_timeout=30)))
     return carrier
 
 

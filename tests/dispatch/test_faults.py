@@ -87,7 +87,7 @@ def test_whose_answer_was_lost_at_the_carrier_hears_the_all_clear(workshop, issu
 def test_who_was_never_handed_over_is_stopped_and_hears_nothing(workshop, issued, carrier):  # noqa: F811
     for n in range(3):
         district.subscriber(f"+861290000000{n}", district.LIULIAN)
-    workshop.over(*make_lines(twilio_settings(carrier.url, twilio_timeout=2)))
+    workshop.over(*make_lines(twilio_settings(carrier.url, twilio_timeout=30)))
     alert = issued()
     workshop.plan_all()
     carrier.faults(too_many=1.0, retry_after=600)
@@ -239,7 +239,7 @@ def test_two_folders_at_once_count_a_message_once(workshop, issued, context, mon
 def test_a_database_that_fails_for_a_moment_loses_and_doubles_nobody(workshop, issued, carrier, monkeypatch, broken):  # noqa: F811
     for n in range(60):
         district.subscriber(f"+8612900000{n:03d}", district.LIULIAN)
-    workshop.over(*make_lines(twilio_settings(carrier.url, twilio_timeout=5)))
+    workshop.over(*make_lines(twilio_settings(carrier.url, twilio_timeout=30)))
     carrier.faults(delay_ms=30)
     alert = issued()
     workshop.plan_all()

@@ -50,7 +50,7 @@ class District:
         self.horns = []
 
     def _answer(self, answer):
-        self.heard.append((answer.command_id, answer.address, answer.status))
+        self.heard.append((answer.command_id, answer.address, answer.status, answer.device_at))
         self.box.put(answer)
 
     def switch_on(self, addresses):
@@ -64,7 +64,8 @@ class District:
         return issue.issue(self.boss, draft.id, version=draft.version, content_hash=draft.content_hash)
 
     def said(self, bulletin, status):
-        return Counter(a for c, a, s in self.heard if c == str(bulletin.id) and s == status)
+        """How often each did it. What is only told again bears the moment of what it repeats."""
+        return Counter(a for c, a, s, _moment in set(self.heard) if c == str(bulletin.id) and s == status)
 
     def close(self):
         self.engine.stop()

@@ -52,6 +52,8 @@ class Carrier:
 
     def reset(self) -> None:
         self.resets += 1  # what is still being delayed belongs to what is forgotten
+        while not self.callbacks.empty():
+            self.callbacks.get_nowait()
         self.faults = Faults()
         self.chance = random.Random(1)
         self.counts: Counter[str] = Counter()

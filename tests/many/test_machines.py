@@ -129,7 +129,7 @@ def test_a_ring_wakes_one_that_listens_and_a_stop_wakes_all(hall, heard):
         stops = broker.stops_of_this_process()(another.default_channel)
         try:
             stops.declare()
-            until(lambda: listener.up, "the broker is heard", 30)
+            until(lambda: listener.up and heard, "the broker is heard, and all was looked at once", 30)
             ringer.listen()
             _rings(heard, Work("issue", 3), Work("issue", 3, rung=True))
             _rings(heard, Work("planned", 7, 4, "sms"), *[Work("planned", 7, channel="sms", rung=True)] * 4)

@@ -51,7 +51,7 @@ def _one(findings):
 
 def _twilio(**values):
     return {"sms_provider": "twilio", "twilio_account_sid": "AC" + "0" * 32, "twilio_auth_token": "t" * 32,
-            "twilio_from": "+15005550006", "twilio_timeout": 1} | values
+            "twilio_from": "+15005550006", "twilio_timeout": 10} | values
 
 
 def test_a_directory_that_cannot_be_written_is_named(settings, speak, tmp_path):

@@ -19,6 +19,7 @@ from tests import serving
 from tests.postgres import free_port
 from tests.sms.conftest import ACCOUNT, TOKEN, CarrierProcess, messages, send
 from tests.sms.test_twilio_callbacks import form, signed
+from tests.waiting import until
 
 PUBLIC = "https://warn.example"
 TWILIO = {
@@ -138,10 +139,7 @@ def test_the_carriers_own_reports_arrive_doubled_or_before_its_answer(
     results = send(make_provider(), to, callback_url=lambda ref: f"{base}/hooks/sms/twilio/{ref}")
     assert {r.status for r in results} == {ACCEPTED}
     expected = 30 if faults.get("callback_first") else 30 * 3 * (2 if faults else 1)
-    for _ in range(200):
-        if sum(n for key, n in carrier.summary()["counts"].items() if key.startswith("callback")) >= expected:
-            break
-        threading.Event().wait(0.05)
+    until(lambda: carrier.summary()["counts"].get("callback_200", 0) >= expected, "all reports were taken")
     assert carrier.summary()["counts"]["callback_200"] == expected
     ends = {
         (batch, recipient): (status, code)

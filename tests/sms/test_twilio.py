@@ -15,6 +15,7 @@ import pytest
 from portal.channels.sms.provider import ACCEPTED, FAILED, INVALID, OPTED_OUT, RETRY
 from portal.channels.sms.twilio import TwilioProvider
 from tests.sms.conftest import BODY, SERVICE, CarrierProcess, by_ref, messages, send
+from tests.waiting import until
 
 Make = Callable[..., TwilioProvider]
 
@@ -199,8 +200,10 @@ def test_halting_stops_at_what_is_in_flight(carrier: CarrierProcess, make_provid
     )
     assert len(results) == carrier.summary()["taken"] == 1
     halt = threading.Event()
-    threading.Timer(0.3, halt.set).start()
+    watch = threading.Thread(target=lambda: (until(lambda: carrier.summary()["taken"] > 1, "another is taken"), halt.set()))
+    watch.start()
     results = send(provider, messages(5000), halted=halt.is_set)
+    watch.join()
     assert 0 < len(results) < 5000
     assert carrier.summary()["taken"] == len(results) + 1, (
         "what was begun has its result, and nothing else was begun"

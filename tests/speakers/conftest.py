@@ -16,7 +16,7 @@ from portal.channels.speakers.protocol import public_hex
 from portal.channels.speakers.simulator import Simulator
 from portal.core.clock import utcnow
 from tests.mosquitto import Mosquitto
-from tests.waiting import until
+from tests.waiting import LONGEST, until
 
 KEY = Ed25519PrivateKey.from_private_bytes(bytes(range(32)))
 STRANGER = Ed25519PrivateKey.from_private_bytes(bytes(range(1, 33)))
@@ -35,7 +35,7 @@ def order(now: datetime | None = None, **overrides: object) -> Command:
 class Portal:
     """A bridge with all it heard."""
 
-    def __init__(self, url: str, *, key: Ed25519PrivateKey = KEY, ack_seconds: float = 1.0, name: str = "portal") -> None:
+    def __init__(self, url: str, *, key: Ed25519PrivateKey = KEY, ack_seconds: float = 20.0, name: str = "portal") -> None:
         self.answers: list[Answer] = []
         self.states: dict[str, State] = {}
         self.bridge = MqttBridge(url, "anlan", key, on_answer=self.answers.append, on_state=self._state,
@@ -56,7 +56,7 @@ class Portal:
     def said(self, command: Command, address: str | None = None) -> list[str]:
         return [a.status for a in self.answers if a.command_id == command.id and address in (None, a.address)]
 
-    def wait_for(self, command: Command, status: str, address: str | None = None, seconds: float = 20) -> None:
+    def wait_for(self, command: Command, status: str, address: str | None = None, seconds: float = LONGEST) -> None:
         until(lambda: status in self.said(command, address), f"{status} (heard: {self.said(command, address)})", seconds)
 
     def state(self, address: str) -> str:

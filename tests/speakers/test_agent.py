@@ -77,20 +77,20 @@ def test_red_cuts_blue_off_and_blue_is_played_again(mosquitto, portal, speaker) 
 
 
 def test_it_falls_silent_at_expiry_with_the_link_cut(own_mosquitto, portal, speaker) -> None:
-    desk, command = portal(own_mosquitto.url), order(text=LONG, lasts=5)
-    device = speaker(own_mosquitto.url, "agent-4", pace=1)
+    desk, device = portal(own_mosquitto.url), speaker(own_mosquitto.url, "agent-4", pace=1)
     until(lambda: desk.state("agent-4") == "online", "its heartbeat")
+    command = order(text=LONG, lasts=10)
     desk.command(command, ["agent-4"])
     desk.wait_for(command, "playing")
     own_mosquitto.kill()
     until(lambda: f"expired {command.id}" in device.log.read_text(), "it ends by its own clock")
     own_mosquitto.start()
-    desk.wait_for(command, "expired", seconds=40)  # and tells of it when the link is back
+    desk.wait_for(command, "expired")  # and tells of it when the link is back
     assert device.process.poll() is None
 
 
 def test_a_stop_that_overtakes_is_kept_over_a_restart(mosquitto, portal, speaker) -> None:
-    desk, device, command = portal(mosquitto.url), speaker(mosquitto.url, "agent-5"), order()
+    desk, device, command = portal(mosquitto.url, ack_seconds=1.0), speaker(mosquitto.url, "agent-5"), order()
     until(lambda: desk.state("agent-5") == "online", "its heartbeat")
     desk.command(order(action=STOP, stops=(command.id,)), ["agent-5"])
     device.kill()

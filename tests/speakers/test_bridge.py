@@ -127,10 +127,16 @@ def test_a_broker_that_is_not_there_is_told_quickly() -> None:
 
 
 def test_a_broker_killed_in_the_middle_leaves_nothing_waiting_and_the_link_comes_back(own_mosquitto, portal, horns) -> None:
-    desk, command = portal(own_mosquitto.url, ack_seconds=2), order()
+    desk, command = portal(own_mosquitto.url, ack_seconds=5), order()
     addresses = horns(own_mosquitto.url, 6, silent=lambda all_: all_[:2])
-    threading.Timer(0.5, own_mosquitto.kill).start()
+
+    def kill_in_the_middle() -> None:
+        until(lambda: len({a.address for a in desk.answers if a.command_id == command.id}) == 4, "four have heard")
+        own_mosquitto.kill()
+    middle = threading.Thread(target=kill_in_the_middle)
+    middle.start()
     results = desk.command(command, addresses)
+    middle.join()
     assert {results[a].status for a in addresses[2:]} == {"accepted"}
     assert {(results[a].status, results[a].code) for a in addresses[:2]} == {("retry", "broker")}
     own_mosquitto.start()
@@ -145,11 +151,14 @@ def test_what_was_in_flight_at_a_broken_link_is_not_sent_when_it_is_back(own_mos
     own_mosquitto.start()
     later = []
     spy = paho.Client(paho.CallbackAPIVersion.VERSION2)
+    listening = threading.Event()
     spy.on_message = lambda _c, _d, message: later.append(message.topic)
     spy.on_connect = lambda client, *_: client.subscribe("anlan/speaker/+/command", 1)
+    spy.on_subscribe = lambda *_: listening.set()
     spy.connect("127.0.0.1", own_mosquitto.port)
     spy.loop_start()
     try:
+        assert listening.wait(30), "the spy listens"
         assert desk.bridge.wait_connected(30)
         desk.bridge._ack_seconds = 0.2
         desk.command(order(), ["somebody-2"])

@@ -123,7 +123,7 @@ def test_a_warning_whose_time_is_over_is_not_brought_back_before_the_clock_has_m
 
 def test_a_draft_that_waited_past_its_end_is_refused_in_words(people):
     author, boss = people
-    draft = district.submitted(author, expires=utcnow() + timedelta(seconds=1))
+    draft = district.submitted(author, expires=utcnow() + timedelta(minutes=5))
     with transaction() as session:
         row = session.get(Draft, draft.id)
         row.expires = utcnow() - timedelta(seconds=1)

@@ -11,7 +11,7 @@ from collections.abc import Callable
 
 from portal.config import Settings
 from portal.identity.demo import PASSWORD, SAMPLES
-from tests.waiting import until
+from tests.waiting import LONGEST, until
 from tests.whole.first_start import Filled
 from tests.whole.machine import Machine, running
 from tests.whole.operator import Operator
@@ -67,7 +67,7 @@ def test_a_second_start_keeps_everything_and_a_second_one_on_its_instance_is_ref
         second.side = machine.side.with_name("second-beside")
         second.side.mkdir()
         second.begin()
-        assert second.process.wait(30) == 1
+        assert second.process.wait(LONGEST) == 1
         assert "Another `anlan run` is at work" in second.output
         assert "ANLAN_INSTANCE" in second.output
         assert "Traceback" not in second.output
@@ -126,7 +126,7 @@ def test_a_busy_port_is_refused_in_words(make_machine: Callable[..., Machine]) -
         sock.bind(("127.0.0.1", machine.port))
         sock.listen()
         machine.begin()
-        assert machine.process.wait(30) == 1
+        assert machine.process.wait(LONGEST) == 1
     assert f"Port {machine.port}" in machine.output
     assert "PORT=" in machine.output
     assert "Traceback" not in machine.output

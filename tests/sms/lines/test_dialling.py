@@ -139,10 +139,12 @@ def test_a_later_connection_takes_up_the_session_of_an_earlier_one(tmp_path: Pat
     tls, trust = certified(tmp_path)
 
     async def whole() -> None:
+        seen = asyncio.Semaphore(0)
+
         async def slowly(wire: Wire) -> None:
             await wire.request()
             await wire.say(OK)
-            await asyncio.sleep(0.05)
+            await seen.acquire()
 
         server = await Server(slowly).start(tls)
         client = Client(server.url, trust=trust)
@@ -152,6 +154,7 @@ def test_a_later_connection_takes_up_the_session_of_an_earlier_one(tmp_path: Pat
                 await client.ask(n)
                 client.http._sweep()
                 reused.append(server.wires[-1].session_reused)
+                seen.release()
                 while client.http._all:
                     await asyncio.sleep(0.005)
         finally:

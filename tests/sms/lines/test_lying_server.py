@@ -126,20 +126,20 @@ def test_who_waited_long_for_a_connection_still_has_the_whole_time_for_an_answer
     async def handler(wire: Wire) -> None:
         while True:
             await wire.request()
-            await asyncio.sleep(0.7)
+            await asyncio.sleep(1.5)
             await wire.say(OK)
 
     async def work(_server: Server, client: Client) -> None:
         dial = client.http._dialler.dial
 
         async def slow(*about: Any) -> Any:
-            await asyncio.sleep(0.7)
+            await asyncio.sleep(1.5)
             return await dial(*about)
 
         monkeypatch.setattr(client.http._dialler, "dial", slow)
         assert await client.ask(1) == [(1, 201, BODY)]
 
-    play(handler, work, timeout=1.2)
+    play(handler, work, timeout=2.8)
 
 
 def test_a_header_is_that_of_the_answer_not_of_its_announcement() -> None:

@@ -61,7 +61,7 @@ def test_what_one_line_does_not_take_goes_over_the_other(single, smsc):
 
 
 def test_a_text_does_not_wait_for_ever_for_lines_that_are_down(single, smsc, monkeypatch):
-    monkeypatch.setattr(singly, "PATIENCE", 0.3)
+    monkeypatch.setattr(singly, "PATIENCE", 3)
     smsc.faults(bind=0x0D)
     told = send(single(), numbers(2))
     assert [(r.status, r.code, r.unsure) for r in told.values()] == [(RETRY, "ESME_RBINDFAIL", False)] * 2

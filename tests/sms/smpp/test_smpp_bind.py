@@ -69,7 +69,7 @@ def test_a_bind_that_the_carrier_ends_is_made_again(drive, smsc, how):
 
 
 def test_a_quiet_link_is_asked_and_one_that_does_not_answer_is_left(drive, smsc):
-    driver = drive(enquire_seconds=0.05, answer_seconds=0.2).bound()
+    driver = drive(enquire_seconds=0.05, answer_seconds=2).bound()
     driver.until(lambda: smsc.counts().get("enquiries", 0) >= 3, "the link is asked again and again")
     assert smsc.counts()["binds"] == 1
     smsc.faults(enquire=False)
