@@ -12,9 +12,11 @@ from pathlib import Path
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
-from tests.waiting import until
+from tests.waiting import LONGEST, until
+
+expect.set_options(timeout=LONGEST * 1000)
 
 CHROMIUM = "/usr/bin/chromium"
 ARGUMENTS = ["--disable-background-networking", "--disable-component-update", "--disable-sync",

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from flask import Flask
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from portal import create_app
 from portal.config import Settings
@@ -18,6 +18,7 @@ from portal.models import Base
 from tests import district
 from tests.chromium import DESKTOP, PHONE, assert_accessible, assert_fits
 from tests.district import KENGZI, LIULIAN, PINGSHAN
+from tests.waiting import until
 
 LEAFLET = Path(__file__).resolve().parents[2] / "portal" / "web" / "static" / "vendor" / "leaflet" / "leaflet.js"
 
@@ -122,3 +123,26 @@ def test_the_map_chooses_streets_and_draws_a_polygon(desk: str, window: Callable
     page.locator("[data-draw=clear]").click()
     expect(page.locator("[id='target.area']")).to_have_value("")
     page.goto(desk + "/desk/drafts/", wait_until="networkidle")  # what was looked up is answered before the server ends
+
+
+def test_a_tier_that_is_chosen_while_the_page_looks_up_another_stays(desk: str, window: Callable[..., Page]) -> None:
+    page = window(PHONE, "en-GB")
+    sign_in(page, desk, "drafter", "/desk/compose/")
+    page.check("[name=hazard][value='11B03']")
+    page.check(f"#tree [value='{PINGSHAN}']")
+    orange, red = page.locator("[name=tier][value=orange]"), page.locator("[name=tier][value=red]")
+    expect(page.locator("#reach")).to_contain_text("172,700")
+    expect(orange).to_be_visible()
+    held: list[Route] = []
+    page.route("**/desk/compose/", lambda route: held.append(route) if not held else route.continue_())
+    orange.check()
+    until(lambda: page.wait_for_timeout(20) or held, "the page looks up orange")
+    red.evaluate("one => { one.checked = true; }")  # as by the kept words that are put back; its own look begins a moment later
+    with page.expect_response("**/desk/compose/") as answer:
+        held[0].continue_()
+    answer.value.finished()
+    page.wait_for_timeout(200)
+    expect(red).to_be_checked()
+    red.evaluate("one => one.dispatchEvent(new Event('input', {bubbles: true}))")
+    expect(page.locator("[id='words.zh.sms']")).to_have_value(re.compile("红色"))
+    expect(red).to_be_checked()

@@ -165,3 +165,30 @@ def test_without_scripts_the_board_and_a_warning_still_tell_everything(desk: str
     page.locator("a[id^=stop-]").first.click()
     page.locator(".button-danger").click()
     expect(page.locator(".notice-good")).to_contain_text("Stopped.")
+
+
+def test_what_is_pressed_while_the_numbers_move_is_not_lost(desk: str, window: Callable[..., Page]) -> None:
+    page = window(PHONE, "en-GB")
+    sign_in(page, desk, "approver")
+    draft = page.locator("#board a[id^=draft-]").first
+    address = draft.get_attribute("href")
+    draft.hover()
+    page.mouse.down()
+    for _ in range(2):
+        with page.expect_response("**/desk/now") as answer:  # every few seconds
+            pass
+        answer.value.finished()
+    page.wait_for_timeout(200)  # in which the answer would have been put there
+    page.mouse.up()
+    page.wait_for_url(f"**{address}")
+
+
+def test_a_press_whose_end_nobody_told_holds_nothing_up(desk: str, window: Callable[..., Page]) -> None:
+    page = window(PHONE, "en-GB")
+    sign_in(page, desk, "approver")
+    page.locator("#board a[id^=draft-]").first.hover()
+    page.mouse.down()
+    page.evaluate("document.getElementById('board').dataset.old = '1'")
+    expect(page.locator("#board")).not_to_have_attribute("data-old", "1")
+    page.mouse.move(1, 1)
+    page.mouse.up()

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import pytest
 from lxml import html
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Locator, Page, expect
 
 from tests.browser.steps import looked_at
 from tests.chromium import AXE, PHONE, assert_accessible
@@ -19,6 +19,7 @@ from tests.whole.first_start import copied, first_start
 from tests.whole.machine import Machine, running
 from tests.whole.operator import Operator
 
+pytestmark = pytest.mark.timeout(400)  # whoever comes first waits for the first start, or makes it
 LIULIAN = "440310001001"
 NEW, BASIC = "12900077001", "12900077002"
 Window = Callable[..., Page]
@@ -126,6 +127,11 @@ def subscribed_by_text(carrier: Carrier) -> None:
     assert "退订" in carrier.write(BASIC, "？")
 
 
+def _reloaded_until(page: Page, there: Locator) -> None:
+    """As by somebody who waits: the browser shows the page that it has kept where the server is slow to answer."""
+    until(lambda: page.reload() and there.is_visible(), f"{there} is on the page")
+
+
 def warned_on_the_phone(page: Page, machine: Machine, carrier: Carrier, number: str) -> None:
     """Red comes in quiet hours too; the front page puts it first, and the warning says what to do without a word more."""
     assert "红色" in carrier.has(NEW, "红色预警")
@@ -133,8 +139,9 @@ def warned_on_the_phone(page: Page, machine: Machine, carrier: Carrier, number: 
     until(lambda: number.encode() in machine.get("/feeds/index.json")[1], "the pages are out")
     for language in ("en", "zh"):
         page.goto(f"{machine.url}/{language}/")
-        page.reload()
-        page.locator(f"a[href='/{language}/warnings/{number}/']").first.click()
+        link = page.locator(f"a[href='/{language}/warnings/{number}/']").first
+        _reloaded_until(page, link)
+        link.click()
         page.wait_for_url(f"**/{language}/warnings/{number}/")
         looked_at(page)
     expect(page.locator(".todo li").first).to_be_visible()
@@ -178,6 +185,7 @@ def reported(page: Page, machine: Machine, snapshot: Callable) -> None:
     page.fill("#words", "小区北门地下通道积水，已漫过路沿。")
     page.fill("#community", "六联社区")
     page.set_input_files("#photos", {"name": "水.png", "mimeType": "image/png", "buffer": _picture()})
+    page.locator("#photo-list img").wait_for()
     page.context.set_offline(True)
     page.locator("#send").click()
     expect(page.locator("#outbox")).to_contain_text("网络")
@@ -208,8 +216,7 @@ def cleared(page: Page, screen: Page, machine: Machine, carrier: Carrier, number
     carrier.has(NEW, "解除")
     expect(screen.locator("[data-calm]")).to_be_visible(timeout=60_000)
     page.goto(f"{machine.url}/zh/warnings/{number}/")
-    page.reload()
-    expect(page.locator(".over-banner").first).to_be_visible()
+    _reloaded_until(page, page.locator(".over-banner").first)
     looked_at(page)
     assert len(carrier.texts(BASIC)) == before, "nothing more is sent to a phone that left"
 

@@ -200,7 +200,7 @@ def test_a_drill_stays_a_drill_from_the_first_word_to_the_last(window: Window, m
 
 
 def test_a_warning_past_its_time_is_over_by_itself_and_the_page_says_so(window: Window, machine: Machine) -> None:
-    number = issue_one_that_soon_ends(machine, seconds=12)
+    number = issue_one_that_soon_ends(machine, seconds=20)
     page = window(PHONE)
     path = f"/zh/warnings/{number}/"
     until(lambda: machine.get(path)[0] == 200, "the page is out")

@@ -232,6 +232,23 @@ def test_what_is_pressed_while_a_report_is_on_its_way_goes_right_after_it(staff,
     assert [one.status for one in staff.reports()] == ["open", "full"]
 
 
+def test_what_is_pressed_while_the_page_renews_itself_is_not_lost(staff, window):
+    page = window(PHONE, language="en")
+    sign_in(page, staff)
+    expect(page.locator("#age")).to_contain_text("Up to date")
+    before = page.locator("#now").get_attribute("data-made")
+    page.locator("button[name=status][value=open]").hover()
+    page.mouse.down()
+    with page.expect_response(re.compile(r"/now")) as answer:
+        page.evaluate("() => { window.dispatchEvent(new Event('online')); }")
+    answer.value.finished()
+    page.wait_for_timeout(300)  # in which the answer would have been put there
+    page.mouse.up()
+    expect(page.locator("#outbox-list")).to_contain_text(re.compile(r"· sent \d"))
+    assert [one.status for one in staff.reports()] == ["open"]
+    expect(page.locator("#now")).not_to_have_attribute("data-made", before)  # let go, it is renewed
+
+
 def test_more_people_than_places_are_asked_for_and_what_waits_outlives_the_session(staff, window):
     page = window(PHONE, language="en")
     sign_in(page, staff)

@@ -120,7 +120,8 @@ def seen_by_a_resident(page: Page, machine: Machine, hall: int) -> None:
 
     until(lambda: (feed()["status"], feed()["occupancy"]) == ("open", PEOPLE), "the feed knows it")
     page.goto(machine.url + "/zh/shelters/water/")
-    page.reload()  # as somebody does who waits: the browser shows the page of a minute ago first
+    # As somebody does who waits: the browser shows the page that it has kept first, and again where the server is slow to answer.
+    until(lambda: page.reload() and "现已开放" in page.locator("main").inner_text(), "the list says that it is open")
     expect(page.locator("#open")).to_have_text("现已开放")
     name = machine.rows("SELECT name_zh FROM shelter WHERE id = :i", i=hall)[0][0]
     expect(page.locator("section.open")).to_contain_text(name)
@@ -133,6 +134,7 @@ def seen_by_a_resident(page: Page, machine: Machine, hall: int) -> None:
 
 def seen_by_a_resident_in_english(page: Page, machine: Machine) -> None:
     page.goto(machine.url + "/en/shelters/water/")
+    until(lambda: page.reload() and "Open now" in page.locator("main").inner_text(), "the list says that it is open")
     expect(page.locator("#open")).to_have_text("Open now")
     looked_at(page)
     page.goto(machine.url + "/en/route/#water")

@@ -227,7 +227,7 @@ def is_checked_in(trainee: Both, trainer: Page, session: str) -> None:
     trainer.goto(f"{trainee.machine.url}/desk/training/sessions/{session}/attendance/")
     trainer.locator(".attend-qr svg").wait_for()
     looked_at(trainer)
-    link = _qr(trainer.locator(".attend-qr").screenshot())
+    link = _qr(trainer.screenshot(full_page=True))  # not of the code's place, which is renewed every five seconds
     path = link[link.index("/learn/here/"):]
     trainee.page.goto(trainee.machine.url + path)
     looked_at(trainee.page)

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from flask import Flask
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 from sqlalchemy import select
 
 from portal import create_app
@@ -25,6 +25,7 @@ from tests import district
 from tests.browser.conftest import serve, window  # noqa: F401
 from tests.chromium import DESKTOP, PHONE, assert_accessible, assert_fits
 from tests.reports.conftest import jpeg
+from tests.waiting import until
 
 HERE = {"geolocation": {"longitude": 114.346, "latitude": 22.691}, "permissions": ["geolocation"]}
 
@@ -173,3 +174,27 @@ def test_a_danger_is_reported_without_a_network_and_answered(portal_: Served, wi
             assert_fits(desk)
             if size is DESKTOP:
                 assert_accessible(desk)
+
+
+def test_a_photo_that_is_still_being_made_smaller_goes_with_its_report_and_with_no_other(
+        portal_: Served, window: Callable[..., Page], tmp_path: Path) -> None:  # noqa: F811
+    photo = tmp_path / "photo.jpg"
+    photo.write_bytes(jpeg(800, 600))
+    held: list[Route] = []
+    page = window(PHONE, "zh-CN")
+    page.route("**/report.js*", lambda route: held.append(route))
+    page.goto(f"{portal_.address}/report/", wait_until="commit")
+    page.set_input_files("#photos", [str(photo)])  # before the script runs
+    until(lambda: page.wait_for_timeout(20) or held, "the script is asked for")
+    held[0].continue_()
+    page.locator("#photo-list img").wait_for()
+    fill(page, "下穿通道积水到膝盖")
+    page.fill("#place", "环城路 7 号")
+    page.evaluate("""() => { const real = window.createImageBitmap;
+        const later = new Promise((done) => { window.goOn = done; });
+        window.createImageBitmap = async (file) => { await later; return real(file); }; }""")
+    page.set_input_files("#photos", [str(photo)])  # a large one on a slow phone
+    page.click("#send")
+    page.evaluate("window.goOn()")
+    page.wait_for_url("**/report/mine/")
+    assert [(words, sizes) for _r, words, sizes in portal_.reports()] == [("下穿通道积水到膝盖", [(800, 600), (800, 600)])]

@@ -34,7 +34,6 @@ LIULIAN, MIDDLE = "440310001001", {"longitude": 114.3270, "latitude": 22.7129, "
 #: An obstruction of two parts.
 TWO_AREAS = {"type": "MultiPolygon", "coordinates": [
     [[[lon, 22.65], [lon + .001, 22.65], [lon + .001, 22.651], [lon, 22.65]]] for lon in (114.40, 114.42)]}
-expect.set_options(timeout=30_000)
 PHONE = {"width": 390, "height": 844}
 PAGES = ("/", "/warnings/20261122-01/", "/warnings/20261121-01/", "/archive/", "/about/")
 #: Those that are made of the same pieces are looked at once in each language.

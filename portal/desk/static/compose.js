@@ -165,7 +165,7 @@
     lostAt = 0;
     say("");
     pending = "words";
-    if (byId("tiers")) putTiers(answer.tiers);
+    if (byId("tiers")) putTiers(answer.tiers, sent);
     if (byId("where-title")) byId("reach").innerHTML = answer.reach;
     for (const [place, text] of Object.entries(answer.words)) putWords(place, text, sent, answer);
     for (const [place, count] of Object.entries(answer.counts)) {
@@ -179,7 +179,9 @@
     }
     return "ok";
   }
-  function putTiers(html) {
+  function putTiers(html, sent) {
+    const chosen = form.querySelector("[name=tier]:checked");
+    if (chosen && chosen.value !== sent.get("tier")) return; // chosen meanwhile: the next look brings the tiers
     const focused = document.activeElement && document.activeElement.name === "tier" && document.activeElement.value;
     const shown = byId("tiers");
     if (shown.innerHTML.trim() === html.trim()) return;

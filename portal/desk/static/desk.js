@@ -1,4 +1,5 @@
-// The bar says since when it has heard nothing: silence must not look like calm. Printing is offered where scripts run.
+// The bar says since when it has heard nothing: silence must not look like calm. What looks again by itself takes nothing away that
+// is being pressed. Printing is offered where scripts run.
 (function () {
   "use strict";
   function show(lost) {
@@ -17,6 +18,16 @@
     if (event.detail.successful && event.detail.pathInfo.requestPath.endsWith("/desk/live")) show(false);
   });
   window.addEventListener("offline", function () { show(true); });
+  // A click is lost where what was pressed is replaced before it is let go. The next look, seconds later, brings the same.
+  const LONGEST = 5000, AFTER = 300;  // a press whose end nobody told; a finger's click comes after its end
+  let pressed = 0;
+  document.addEventListener("pointerdown", function () { pressed = Date.now(); }, true);
+  for (const name of ["pointerup", "pointercancel"])
+    document.addEventListener(name, function () { pressed = Math.min(pressed, Date.now() - LONGEST + AFTER); }, true);
+  document.addEventListener("htmx:beforeSwap", function (event) {
+    const looks = (event.detail.requestConfig.elt.getAttribute("hx-trigger") || "").includes("every ");
+    if (looks && Date.now() - pressed < LONGEST) event.detail.shouldSwap = false;
+  });
   for (const button of document.querySelectorAll("[data-print]")) {
     button.hidden = false;
     button.addEventListener("click", function () { window.print(); });

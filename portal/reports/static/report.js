@@ -86,10 +86,15 @@
       return li;
     }));
   }
-  async function choose(input) {
-    const files = [...input.files], most = Number(form.dataset.most), state = document.getElementById("photos-hint");
-    const before = state.dataset.before = state.dataset.before || state.textContent;
+  let reading = Promise.resolve();  // what was chosen is made smaller one after the other, and a report waits for its photos
+  function take(input) {
+    const files = [...input.files];
     input.value = "";
+    reading = reading.then(() => choose(files));
+  }
+  async function choose(files) {
+    const most = Number(form.dataset.most), state = document.getElementById("photos-hint");
+    const before = state.dataset.before = state.dataset.before || state.textContent;
     state.textContent = words.reading;
     let problem = photos.length + files.length > most ? say("most", { n: most }) : "";
     for (const file of files.slice(0, most - photos.length)) {
@@ -153,9 +158,10 @@
     for (const [name, value] of new FormData(form)) if (typeof value === "string" && !["csrf_token", "ref", "opened"].includes(name)) fields[name] = value;
     fields.seconds = String(Math.round((Date.now() - begun) / 1000));
     const label = form.querySelector("input[name=kind]:checked")?.closest("label").querySelector("strong").textContent || "";
-    const item = { ref, label, fields, photos };
     sender.disabled = true;
     try {
+      await reading;
+      const item = { ref, label, fields, photos };
       const kept = await box.add(item);
       if (kept === "full") { await show(words.full); panel.scrollIntoView(); return; }
       if (kept === "failed") {  // as without a script
@@ -207,7 +213,8 @@
     document.getElementById("here").hidden = !("geolocation" in navigator);
     document.getElementById("here").addEventListener("click", locate);
     document.getElementById("map-open").addEventListener("click", openMap);
-    document.getElementById("photos").addEventListener("change", ({ target }) => choose(target));
+    document.getElementById("photos").addEventListener("change", ({ target }) => take(target));
+    if (document.getElementById("photos").files.length) take(document.getElementById("photos"));  // chosen before this ran
     form.addEventListener("submit", submit);
   }
   window.addEventListener("online", () => { pause = SOONEST; flush(); });

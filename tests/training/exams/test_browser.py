@@ -31,6 +31,7 @@ from tests.chromium import assert_accessible
 from tests.training.conftest import CONTENT, SAMPLE
 from tests.training.exams.conftest import make_learner
 from tests.training.exams.test_attempts import right
+from tests.waiting import until
 
 PHONE = {"width": 390, "height": 844}
 
@@ -206,13 +207,13 @@ def test_a_second_device_takes_over_and_the_first_says_so(served, device):
     rights = served.rights(learner)
     answer(first, 0, *rights[0])
     saved(first)
+    first.context.set_offline(True)  # it hears of the other only when the whole answer is given
     second.goto(f"{served.address}/learn/sample/exam/sit")
     accessible(second, "elsewhere")
     second.get_by_role("button", name="Go on with the exam here").click()
     saved(second)
     answer(second, 1, *rights[1])
     saved(second)
-    first.context.set_offline(True)  # it hears of the other only when the whole answer is given
     answer(first, 2, *rights[2])
     first.context.set_offline(False)
     expect(first.locator("#exam-stop")).to_contain_text("另一台设备")
@@ -248,6 +249,24 @@ def test_of_two_tabs_the_one_that_was_used_last_counts(served, device):
     assert served.kept(learner) == expected
 
 
+def test_what_was_answered_before_the_script_ran_is_saved(served, device):
+    learner = served.learner()
+    page = device(learner)
+    held = []
+    page.route("**/exam.js*", lambda route: held.append(route))
+    page.goto(f"{served.address}/learn/sample/exam/")
+    page.check("#ready")
+    page.evaluate("document.querySelector('.exam-big').click()")  # no waiting for a page that is not whole yet
+    until(lambda: page.wait_for_timeout(20) or held, "the script is asked for")
+    page.locator("#exam").wait_for()
+    rights = served.rights(learner)
+    for at, (kind, value) in list(rights.items())[:4]:
+        answer(page, at, kind, value)
+    held[0].continue_()
+    saved(page)
+    assert served.kept(learner) == {at: value for at, (_kind, value) in list(rights.items())[:4]}
+
+
 def test_a_phone_whose_clock_is_a_day_wrong_shows_the_time_that_is_left(served, device):
     learner = served.learner()
     page = device(learner)
@@ -272,8 +291,7 @@ def test_when_the_time_is_over_the_page_hands_in_what_there_is(served, device):
             attempt.deadline_at = utcnow() + timedelta(seconds=5)
             attempt.closes_at = attempt.deadline_at + timedelta(minutes=5)
     served.ask(shorten)
-    page.reload()
-    answer(page, 0, *rights[0])
+    answer(page, 0, *rights[0])  # the answer to it tells the page how little time is left
     page.wait_for_url("**/result/**", timeout=30_000)
     expect(page.locator("main")).to_contain_text("交卷")
     expect(page.locator("tbody")).to_contain_text("1 / 5")

@@ -21,7 +21,6 @@ from portal.training.offline import sync
 from tests.chromium import PHONE, comes_true
 from tests.training.conftest import SAMPLE, link_the_rest
 from tests.training.learners.test_browser import School, judged, sign_in  # noqa: F401  (a fixture)
-from tests.waiting import LONGEST
 
 COURSE, PRACTICE = "/learn/courses/sample/", "/learn/courses/sample/practice/fire/"
 #: What is left on the phone: courses, things that were done, caches, and workers of learning.
@@ -53,9 +52,7 @@ def school(tmp_path_factory: pytest.TempPathFactory, sqlite_template: Path) -> I
 @pytest.fixture
 def context(chromium: Browser) -> Iterator[BrowserContext]:
     made = chromium.new_context(viewport=PHONE, locale="en")
-    expect.set_options(timeout=LONGEST * 1000)
     yield made
-    expect.set_options(timeout=None)
     made.close()
 
 

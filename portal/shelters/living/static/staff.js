@@ -35,13 +35,25 @@
     one.addEventListener("click", act);
     return one;
   }
-  let out = false;  // the session ended: what waits stays here until somebody signs in again
+  // A click is lost where what was pressed is replaced before it is let go; and a finger's click comes a little after that.
+  const HELD = 5000, AFTER = 300;
+  let lifted = Promise.resolve(), lift = null, lifting = 0;
+  const up = (wait) => { clearTimeout(lifting); lifting = setTimeout(() => { lift?.(); lift = null; }, wait); };
+  document.addEventListener("pointerdown", () => {
+    if (!lift) lifted = new Promise((done) => { lift = done; });
+    up(HELD);
+  }, true);
+  for (const name of ["pointerup", "pointercancel"]) document.addEventListener(name, () => up(AFTER), true);
+
+  let shown = "", out = false;  // the session ended: what waits stays here until somebody signs in again
   function show(message = out ? words.sign_in : "") {
     const items = box.read(), waiting = items.filter((item) => item.state === "waiting").length;
     panel.hidden = !items.length && !message;
     document.getElementById("outbox-door").hidden = !out;
     panel.classList.toggle("staff-unsent", waiting > 0);
-    document.getElementById("outbox-list").replaceChildren(...items.slice().reverse().map(line));
+    const told = JSON.stringify([items, new Date(box.now()).toDateString()]);
+    if (told !== shown) document.getElementById("outbox-list").replaceChildren(...items.slice().reverse().map(line));
+    shown = told;
     document.getElementById("outbox-state").textContent = message || (waiting ? say("waiting", { n: waiting }) : items.length ? words.all_sent : "");
   }
 
@@ -114,9 +126,10 @@
   }
 
   // -- keeping fresh ---------------------------------------------------------------------------------------
-  let made = root.querySelector("[data-made]")?.dataset.made, reached = true;
+  let made = root.querySelector("[data-made]")?.dataset.made, reached = true, turns = 0, latest = 0;
   async function refresh() {
     if (!shelter) { reached = navigator.onLine; age(); return; }  // a list: loaded anew by whoever wants it anew
+    const turn = turns += 1;
     try {
       const answer = await fetch(root.dataset.now, { cache: "no-store", credentials: "same-origin" });
       if (answer.status === 401) {
@@ -125,9 +138,13 @@
         return;
       }
       if (!answer.ok) throw new Error(String(answer.status));
+      const text = await answer.text();
+      await lifted;
+      if (turn < latest) return;  // a later question has been answered already
+      latest = turn;
       reached = answer.headers.get("X-Anlan-Cached") !== "1";
-      replaceNow(await answer.text());
-    } catch { reached = false; }
+      replaceNow(text);
+    } catch { if (turn > latest) reached = false; }
     age();
   }
   function replaceNow(text) {

@@ -186,7 +186,8 @@
   async function refresh() {
     if (over || leaving || busy) return;
     if (count()) { flush(); return; }
-    if (await look()) show("saved"); else if (!over && bar.dataset.state !== "offline") show("offline");
+    if (await look()) { if (!count()) show("saved"); }  // something may have been answered meanwhile
+    else if (!over && bar.dataset.state !== "offline") show("offline");
   }
   setInterval(tick, 1000);
   setInterval(() => { if (!document.hidden) refresh(); }, LOOK);
@@ -198,5 +199,9 @@
   if (plainly) plainly.remove();
   document.getElementById("save-plainly").hidden = true;
   tick();
+  // What was answered before this ran has told nobody.
+  const untouched = (field) => field.type === "radio" || field.type === "checkbox" ? field.checked === field.defaultChecked
+    : field.value === (field.matches("select") ? ([...field.options].find((one) => one.defaultSelected) || field.options[0]).value : field.defaultValue);
+  for (const question of questions) if (!kept.waiting[question.dataset.at] && !fields(question).every(untouched)) answered(question);
   if (count()) flush(); else show("saved");
 })();
