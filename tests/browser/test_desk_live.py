@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from flask import Flask
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 from sqlalchemy import select
 
 from portal import create_app
@@ -24,6 +24,7 @@ from tests import district
 from tests.chromium import DESKTOP, PHONE, assert_accessible, assert_fits
 from tests.district import DISTRICT, LIULIAN
 from tests.ends import put
+from tests.waiting import until
 
 
 def person(name: str) -> Account:
@@ -172,12 +173,14 @@ def test_what_is_pressed_while_the_numbers_move_is_not_lost(desk: str, window: C
     sign_in(page, desk, "approver")
     draft = page.locator("#board a[id^=draft-]").first
     address = draft.get_attribute("href")
+    held: list[Route] = []
+    page.route("**/desk/now", lambda route: held.append(route) if not held else route.continue_())
+    until(lambda: page.wait_for_timeout(20) or held, "it looks again")
     draft.hover()
     page.mouse.down()
-    for _ in range(2):
-        with page.expect_response("**/desk/now") as answer:  # every few seconds
-            pass
-        answer.value.finished()
+    with page.expect_response("**/desk/now") as answer:
+        held[0].continue_()
+    answer.value.finished()
     page.wait_for_timeout(200)  # in which the answer would have been put there
     page.mouse.up()
     page.wait_for_url(f"**{address}")

@@ -29,7 +29,6 @@ from tests.training.exams.test_attempts import right
 ROOT = Path(__file__).resolve().parents[3]
 SERVER = """
 import json, sys
-from http.client import HTTPException
 from pathlib import Path
 import waitress
 from portal import create_app
