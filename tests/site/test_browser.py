@@ -190,6 +190,20 @@ def test_a_page_renews_itself_by_its_etag_and_the_reader_stays_there(server: Ser
     assert page.evaluate("document.title").count("坪山区应急管理局") <= 1
 
 
+def test_what_is_pressed_while_the_page_renews_itself_is_not_lost(server: Server, phone: Callable[..., Page]) -> None:
+    page = phone(service_workers="block")
+    page.goto(f"{server.address}/zh/")
+    say(server.app, "20261122-02", "headline", WORDS["zh"]["headline"] + "，请立即避险")
+    page.locator("main a[href='/zh/warnings/20261122-02/']").first.hover()
+    page.mouse.down()
+    with page.expect_response(lambda answer: answer.url.endswith("/zh/")) as answer:
+        page.evaluate(ASK)
+    answer.value.finished()
+    page.wait_for_timeout(200)  # in which the answer would have been put there
+    page.mouse.up()
+    page.wait_for_url("**/zh/warnings/20261122-02/")
+
+
 def test_the_warnings_of_the_front_page_are_there_without_the_network_though_nobody_opened_them(
     server: Server, phone: Callable[..., Page]
 ) -> None:

@@ -20,13 +20,13 @@
   window.addEventListener("offline", function () { show(true); });
   // A click is lost where what was pressed is replaced before it is let go. The next look, seconds later, brings the same.
   const LONGEST = 5000, AFTER = 300;  // a press whose end nobody told; a finger's click comes after its end
-  let pressed = 0;
-  document.addEventListener("pointerdown", function () { pressed = Date.now(); }, true);
+  let until = 0;
+  document.addEventListener("pointerdown", function () { until = performance.now() + LONGEST; }, true);
   for (const name of ["pointerup", "pointercancel"])
-    document.addEventListener(name, function () { pressed = Math.min(pressed, Date.now() - LONGEST + AFTER); }, true);
+    document.addEventListener(name, function () { until = Math.min(until, performance.now() + AFTER); }, true);
   document.addEventListener("htmx:beforeSwap", function (event) {
     const looks = (event.detail.requestConfig.elt.getAttribute("hx-trigger") || "").includes("every ");
-    if (looks && Date.now() - pressed < LONGEST) event.detail.shouldSwap = false;
+    if (looks && performance.now() < until) event.detail.shouldSwap = false;
   });
   for (const button of document.querySelectorAll("[data-print]")) {
     button.hidden = false;

@@ -35,7 +35,14 @@
     marks = seen && Array.prototype.filter.call(main.querySelectorAll(seen.tagName), function (mark) { return mark.textContent === seen.textContent; })[0];
     if (marks && window.scrollY) window.scrollBy(0, marks.getBoundingClientRect().top - top);
   }
+  // A click is lost where what was pressed is replaced before it is let go; and a finger's click comes a little after that.
+  var HELD = 5000, AFTER = 300, until = 0;
+  document.addEventListener("pointerdown", function () { until = performance.now() + HELD; }, true);
+  ["pointerup", "pointercancel"].forEach(function (name) {
+    document.addEventListener(name, function () { until = Math.min(until, performance.now() + AFTER); }, true);
+  });
   function take(text) {
+    if (performance.now() < until) { setTimeout(take, AFTER, text); return; }
     var page = new DOMParser().parseFromString(text, "text/html"), next = page.getElementById("main");
     var made = document.querySelector("[data-made]"), fresh = page.querySelector("[data-made]"), told = document.querySelector("[data-updated]");
     if (!next) return;
