@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 from flask import Flask
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from portal import create_app
 from portal.channels.sms import phones
@@ -27,6 +27,7 @@ from portal.warnings import bulletins
 from tests import district
 from tests.chromium import DESKTOP, PHONE, assert_accessible, assert_fits, comes_true
 from tests.shelters.places import make_shelter
+from tests.waiting import until
 
 NUMBER, OTHER = "+8612900000001", "+8612900000002"
 
@@ -230,6 +231,25 @@ def test_what_is_pressed_while_a_report_is_on_its_way_goes_right_after_it(staff,
     page.evaluate("() => window.letGo()")
     expect(page.locator("#outbox-list")).not_to_contain_text("not sent yet", timeout=SOON)
     assert [one.status for one in staff.reports()] == ["open", "full"]
+
+
+def test_what_is_taken_back_while_an_attempt_hangs_is_not_sent_and_what_is_on_its_way_is_not_taken_back(staff, window):
+    page = window(PHONE, language="en")
+    sign_in(page, staff)
+    page.evaluate(HOLD, 0)
+    page.locator("button[name=status][value=open]").click()
+    page.get_by_role("button", name="Undo").click()
+    expect(page.locator("#outbox-list li")).to_have_count(0)
+    held: list[Route] = []
+    page.route("**/report", lambda route: held.append(route))
+    page.locator("button[name=status][value=full]").click()
+    expect(page.locator("#outbox-list")).to_contain_text("not sent yet")
+    page.evaluate("() => window.letGo()")
+    until(lambda: page.wait_for_timeout(20) or held, "the report is on its way")
+    expect(page.locator("#outbox-list button")).to_have_count(0)
+    held[0].continue_()
+    expect(page.locator("#outbox-list")).to_contain_text(re.compile(r"· sent \d"))
+    assert [one.status for one in staff.reports()] == ["full"]
 
 
 def test_what_is_pressed_while_the_page_renews_itself_is_not_lost(staff, window):

@@ -230,8 +230,7 @@ def test_without_hard_links_every_copied_file_is_on_the_disk_too(site: Flask, mo
     assert {aside / path.relative_to(made) for path in made.rglob("*") if path.is_file()} <= synced
 
 
-@pytest.mark.usefixtures("unhurried")
-def test_a_warning_is_out_before_anything_of_shelters_or_guides_is_read(site: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_warning_is_out_before_anything_of_shelters_or_guides_is_read(site: Flask, unhurried: None, monkeypatch: Any) -> None:
     done = publish(site)
     served = set(manifest(site).entries)
     assert int(publish(site).generation) == int(done.generation) + 1, "where no warning changed, one generation is enough"
@@ -311,8 +310,7 @@ def test_a_publisher_killed_at_any_moment_leaves_a_whole_generation(site: Flask)
     assert not list(root(site).glob(".building-*"))
 
 
-@pytest.mark.usefixtures("unhurried")
-def test_publishers_at_the_same_time_take_turns(site: Flask) -> None:
+def test_publishers_at_the_same_time_take_turns(site: Flask, unhurried: None) -> None:
     with site.app_context():
         record("20261122-01")
     done: list[Published] = []

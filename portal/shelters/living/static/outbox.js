@@ -3,7 +3,7 @@
 "use strict";
 window.AnlanOutbox = (() => {
   const KEY = "anlan.staff.outbox", OFFSET = "anlan.staff.offset", MOST = 100, SENT_KEPT = 5;
-  let busy = false;
+  let busy = false, leaving = "";  // what is on its way this moment, and cannot be taken back here any more
 
   function read() {
     try {
@@ -86,8 +86,12 @@ window.AnlanOutbox = (() => {
         if (signIn) return "sign_in";
         if (gone) { change(item.ref, { state: "refused", gone: true, over: false }); changed(); continue; }
         if (!value) return "offline";
+        const still = waiting().find((one) => one.ref === item.ref);
+        if (!still) continue;  // taken back meanwhile
         let answer;
-        try { answer = await post(item, value); } catch { return "offline"; }
+        leaving = item.ref;
+        changed();
+        try { answer = await post(still, value); } catch { return "offline"; } finally { leaving = ""; }
         if (answer.status === 401) return "sign_in";
         if (answer.status >= 500 || answer.status === 429 || answer.status === 400) return "offline";
         const said = await answer.json().catch(() => null);
@@ -100,5 +104,5 @@ window.AnlanOutbox = (() => {
     } finally { busy = false; }
   }
 
-  return { read, add, change, drop, flush, learnTime, now, MOST };
+  return { read, add, change, drop, flush, learnTime, now, MOST, leaves: (ref) => ref === leaving };
 })();

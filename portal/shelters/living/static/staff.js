@@ -26,7 +26,8 @@
     if (item.state === "refused" && item.over) li.append(button(words.anyway, () => {
       box.change(item.ref, { state: "waiting", fields: { ...item.fields, over: "1" } }); show(); flush();
     }));
-    if (item.state === "waiting" && item.who === who) li.append(button(words.undo, () => { box.drop(item.ref); show(words.undone); }));
+    const mine = item.state === "waiting" && item.who === who && !box.leaves(item.ref);
+    if (mine) li.append(button(words.undo, () => { box.drop(item.ref); show(words.undone); }));
     else if (item.state === "refused" || item.who !== who) li.append(button(words.drop, () => { box.drop(item.ref); show(); }));
     return li;
   }
@@ -51,7 +52,7 @@
     panel.hidden = !items.length && !message;
     document.getElementById("outbox-door").hidden = !out;
     panel.classList.toggle("staff-unsent", waiting > 0);
-    const told = JSON.stringify([items, new Date(box.now()).toDateString()]);
+    const told = JSON.stringify([items, items.find((item) => box.leaves(item.ref))?.ref, new Date(box.now()).toDateString()]);
     if (told !== shown) document.getElementById("outbox-list").replaceChildren(...items.slice().reverse().map(line));
     shown = told;
     document.getElementById("outbox-state").textContent = message || (waiting ? say("waiting", { n: waiting }) : items.length ? words.all_sent : "");
