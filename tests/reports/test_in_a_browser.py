@@ -198,3 +198,18 @@ def test_a_photo_that_is_still_being_made_smaller_goes_with_its_report_and_with_
     page.evaluate("window.goOn()")
     page.wait_for_url("**/report/mine/")
     assert [(words, sizes) for _r, words, sizes in portal_.reports()] == [("下穿通道积水到膝盖", [(800, 600), (800, 600)])]
+
+
+def test_a_photo_that_the_phone_cannot_make_smaller_in_time_holds_no_report_up(
+        portal_: Served, window: Callable[..., Page], tmp_path: Path) -> None:  # noqa: F811
+    photo = tmp_path / "photo.jpg"
+    photo.write_bytes(jpeg(800, 600))
+    page = window(PHONE, "zh-CN")
+    page.goto(f"{portal_.address}/report/")
+    page.evaluate("void (window.createImageBitmap = () => new Promise(() => {}))")
+    fill(page, "下穿通道积水到膝盖")
+    page.fill("#place", "环城路 7 号")
+    page.set_input_files("#photos", [str(photo)])
+    page.click("#send")
+    page.wait_for_url("**/report/mine/", timeout=60_000)
+    assert [sizes for _r, _words, sizes in portal_.reports()] == [[(800, 600)]]

@@ -2,7 +2,7 @@
 // where there is no network. Without this file the form is sent as it is.
 "use strict";
 (() => {
-  const SOONEST = 2000, LATEST = 60000, panel = document.getElementById("outbox"), box = window.AnlanReports;
+  const SOONEST = 2000, LATEST = 60000, PATIENCE = 15000, panel = document.getElementById("outbox"), box = window.AnlanReports;
   if (!panel || !box) return;
   const words = JSON.parse(panel.dataset.words), urls = { token: panel.dataset.token, send: panel.dataset.send };
   const say = (key, values = {}) => Object.entries(values).reduce((text, [k, v]) => text.replaceAll(`{${k}}`, v), words[key]);
@@ -65,13 +65,16 @@
 
   // -- photos ----------------------------------------------------------------------------------------------
   let photos = [];
-  async function smaller(file) {
+  async function shrunk(file) {
+    const image = await createImageBitmap(file), scale = Math.min(1, 1600 / Math.max(image.width, image.height));
+    const canvas = Object.assign(document.createElement("canvas"), { width: Math.round(image.width * scale), height: Math.round(image.height * scale) });
+    canvas.getContext("2d").drawImage(image, 0, 0, canvas.width, canvas.height);
+    image.close();
+    return await new Promise((done) => { canvas.toBlob(done, "image/jpeg", 0.85); });
+  }
+  async function smaller(file) {  // a report waits for it, so it has an end
     try {
-      const image = await createImageBitmap(file), scale = Math.min(1, 1600 / Math.max(image.width, image.height));
-      const canvas = Object.assign(document.createElement("canvas"), { width: Math.round(image.width * scale), height: Math.round(image.height * scale) });
-      canvas.getContext("2d").drawImage(image, 0, 0, canvas.width, canvas.height);
-      image.close();
-      const blob = await new Promise((done) => { canvas.toBlob(done, "image/jpeg", 0.85); });
+      const blob = await Promise.race([shrunk(file), new Promise((done) => { setTimeout(done, PATIENCE); })]);
       if (blob) return blob;
     } catch { /* what this browser cannot read, the server may */ }
     return file.size <= Number(form.dataset.large) ? file : null;
